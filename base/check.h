@@ -20,7 +20,7 @@ _Noreturn void check_failed(const char *file, int line, const char *expression);
 
 /* The structure of type `type` whose `member` `pointer` points at. */
 #define container_of(pointer, type, member)                                                        \
-    ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+    ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 /* Zeroed memory that cannot be refused: with bounded use a failed allocation means a wrong limit,
  * and a restart beats untested recovery.  Free with free(). */

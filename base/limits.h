@@ -19,14 +19,14 @@ enum {
     LOG_TAIL_BYTES_MAX = 4096,
 
     /* Ours. */
-    COMMAND_BYTES_MAX = 65536,     /* one command of the replicated state */
-    ENTRY_BYTES_MAX = 1048576,     /* one log entry: a batch of commands */
-    FRAME_BYTES_MAX = 8388608,     /* one message on a framed stream, header excluded */
-    NODES_MAX = 9,                 /* members of one Raft group */
-    ZONE_BYTES_MAX = 15,           /* zone and node names, without the NUL */
+    COMMAND_BYTES_MAX = 65536, /* one command of the replicated state */
+    ENTRY_BYTES_MAX = 1048576, /* one log entry: a batch of commands */
+    FRAME_BYTES_MAX = 8388608, /* one message on a framed stream, header excluded */
+    NODES_MAX = 9,             /* members of one Raft group */
+    ZONE_BYTES_MAX = 15,       /* zone and node names, without the NUL */
     NODE_BYTES_MAX = 31,
-    ADDRESS_BYTES_MAX = 63,        /* "host:port" */
-    CLOCK_SKEW_S_MAX = 900,        /* of a signed request, as AWS has it */
+    ADDRESS_BYTES_MAX = 63, /* "host:port" */
+    CLOCK_SKEW_S_MAX = 900, /* of a signed request, as AWS has it */
 };
 
 #endif

@@ -20,10 +20,11 @@ struct log_field {
     uint64_t number;
 };
 
-#define LS(key, value)  ((struct log_field){ (key), LOG_FIELD_TEXT, (value), 0 })
-#define LU(key, value)  ((struct log_field){ (key), LOG_FIELD_UNSIGNED, 0, (uint64_t)(value) })
-#define LI(key, value)  ((struct log_field){ (key), LOG_FIELD_SIGNED, 0, (uint64_t)(int64_t)(value) })
-#define LOG_FIELDS_END  ((struct log_field){ 0 })
+#define LS(key, value) ((struct log_field){ (key), LOG_FIELD_TEXT, (value), 0 })
+#define LU(key, value) ((struct log_field){ (key), LOG_FIELD_UNSIGNED, 0, (uint64_t)(value) })
+#define LI(key, value)                                                                             \
+    ((struct log_field){ (key), LOG_FIELD_SIGNED, 0, (uint64_t)(int64_t)(value) })
+#define LOG_FIELDS_END ((struct log_field){ 0 })
 
 #define log_event(level, ...) log_event_(level, __VA_ARGS__, LOG_FIELDS_END)
 #define log_event_(level, event, ...)                                                              \
@@ -35,7 +36,8 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 /* Lines below `level` are dropped.  LOG_INFO at start. */
 void log_threshold(enum log_level level);
 
-/* Fields put on every line of this process, "program=worker zone=a"; copied.  Call once at start. */
+/* Fields put on every line of this process, "program=worker zone=a"; copied.  Call once at start.
+ */
 void log_identity(const char *fields);
 
 #endif

@@ -55,9 +55,7 @@ enum status err_set_errno(struct err *err, enum status st, int errnum, const cha
     (void)vsnprintf(err->text, sizeof err->text, format, args);
     va_end(args);
     len = strlen(err->text);
-    (void)snprintf(err->text + len,
-                   sizeof err->text - len,
-                   ": %s",
+    (void)snprintf(err->text + len, sizeof err->text - len, ": %s",
                    strerror_r(errnum, reason, sizeof reason));
     return st;
 }

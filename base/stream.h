@@ -3,8 +3,8 @@
  *   frame   u32 body length (little endian) | u16 type | u16 zero | body
  *
  * A connection starts with a TLS 1.3 handshake on the cluster key, then one hello each way; only
- * then does on_open run, and only then may frames be sent.  What is sent within one turn of the loop
- * leaves in one write.  All calls and callbacks belong to the thread of the stream's loop. */
+ * then does on_open run, and only then may frames be sent.  What is sent within one turn of the
+ * loop leaves in one write.  All calls and callbacks belong to the thread of the stream's loop. */
 #ifndef BASE_STREAM_H
 #define BASE_STREAM_H
 
@@ -51,10 +51,11 @@ struct stream_handler {
     void (*on_open)(struct stream *stream, const struct stream_hello *peer, void *context);
     /* One whole frame; `body` is borrowed for the call. */
     void (*on_frame)(struct stream *stream, uint16_t type, struct bytes body, void *context);
-    /* The send queue fell below half of its bound after stream_send() said ST_LIMIT.  May be NULL. */
+    /* The send queue fell below half of its bound after stream_send() said ST_LIMIT.  May be NULL.
+     */
     void (*on_drain)(struct stream *stream, void *context);
-    /* The last call for this stream, exactly once, also after stream_close(); never from inside
-     * stream_send() or stream_close(). */
+    /* The last call for this stream, exactly once if on_open ran (and never otherwise), also after
+     * stream_close(); never from inside stream_send() or stream_close(). */
     void (*on_close)(struct stream *stream, enum status why, const struct err *err, void *context);
 };
 
@@ -73,7 +74,9 @@ size_t stream_queued_bytes(const struct stream *stream);
 void stream_pause(struct stream *stream, bool paused);
 
 /* A listening socket.  `accepted` runs for each incoming stream that said its hello and gives it a
- * handler context by returning it (NULL refuses the stream). */
+ * handler context by returning it (NULL refuses the stream); on_open follows.  A node has one
+ * stream here: a newer one (same or higher epoch) closes the older, one of a lower epoch is
+ * refused. */
 struct stream_listener;
 typedef void *(*stream_accept_fn)(struct stream *stream,
                                   const struct stream_hello *peer,
@@ -87,12 +90,12 @@ enum status stream_listen(uv_loop_t *loop,
                           void *listener_context,
                           struct stream_listener **out_listener,
                           struct err *err);
-/* Closes the socket and every stream accepted on it. */
+/* Closes the socket and every stream accepted on it; frees itself when the last one is gone. */
 void stream_listener_close(struct stream_listener *listener);
 
 /* A dialer keeps one connection to an address: connects, and after each loss again, with a delay
  * from 20 ms doubling to 1 s plus jitter.  handler callbacks run for each connection in turn with
- * `context`; on_close also for attempts that failed after connecting. */
+ * `context`.  A change of what keeps it from connecting is logged once, as "link_down". */
 struct stream_dialer;
 enum status stream_dial(uv_loop_t *loop,
                         const char *address,

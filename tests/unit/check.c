@@ -16,12 +16,8 @@ void test_register(struct test *test)
 static void failed(const char *file, int line, const char *what)
 {
     failures++;
-    (void)printf("# %s:%d: %s%s%s\n",
-                 file,
-                 line,
-                 what,
-                 test_case == NULL ? "" : "  in case: ",
-                 test_case == NULL ? "" : test_case);
+    (void)printf("# %s:%d: %s%s%s\n", file, line, what,
+                 test_case == NULL ? "" : "  in case: ", test_case == NULL ? "" : test_case);
 }
 
 void test_expect(bool ok, const char *file, int line, const char *what)
@@ -38,13 +34,13 @@ void test_expect_eq(long long got, long long want, const char *file, int line, c
     (void)printf("#   got %lld, want %lld\n", got, want);
 }
 
-void test_expect_text(const char *got, const char *want, const char *file, int line, const char *what)
+void test_expect_text(
+    const char *got, const char *want, const char *file, int line, const char *what)
 {
     if (got != NULL && want != NULL && strcmp(got, want) == 0)
         return;
     failed(file, line, what);
-    (void)printf("#   got  %s\n#   want %s\n",
-                 got == NULL ? "(null)" : got,
+    (void)printf("#   got  %s\n#   want %s\n", got == NULL ? "(null)" : got,
                  want == NULL ? "(null)" : want);
 }
 

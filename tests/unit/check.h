@@ -1,7 +1,7 @@
 /* The unit test harness: TEST() registers, EXPECT*() reports and goes on, main() runs them all.
  *
- * A test's name is a sentence that is true when it passes.  `test_case` names the row of a table and
- * is printed by a failing EXPECT.  Output is TAP, which meson counts. */
+ * A test's name is a sentence that is true when it passes.  `test_case` names the row of a table
+ * and is printed by a failing EXPECT.  Output is TAP, which meson counts. */
 #ifndef TESTS_UNIT_CHECK_H
 #define TESTS_UNIT_CHECK_H
 
@@ -23,7 +23,8 @@ extern const char *test_case;
 void test_register(struct test *test);
 void test_expect(bool ok, const char *file, int line, const char *what);
 void test_expect_eq(long long got, long long want, const char *file, int line, const char *what);
-void test_expect_text(const char *got, const char *want, const char *file, int line, const char *what);
+void test_expect_text(
+    const char *got, const char *want, const char *file, int line, const char *what);
 
 #define TEST(test_name)                                                                            \
     static void test_name(void);                                                                   \

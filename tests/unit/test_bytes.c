@@ -7,12 +7,9 @@ static const struct {
     size_t len;
     bool want;
 } hex_rows[] = {
-    { "two bytes", "00ff", 2, true },
-    { "upper case", "ABCD", 2, true },
-    { "one digit short", "00f", 2, false },
-    { "one digit too many", "00ff0", 2, false },
-    { "not a digit", "00fg", 2, false },
-    { "nothing, for no bytes", "", 0, true },
+    { "two bytes", "00ff", 2, true },       { "upper case", "ABCD", 2, true },
+    { "one digit short", "00f", 2, false }, { "one digit too many", "00ff0", 2, false },
+    { "not a digit", "00fg", 2, false },    { "nothing, for no bytes", "", 0, true },
 };
 
 TEST(hex_decode_takes_exactly_the_digits_asked_for)
