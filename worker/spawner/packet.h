@@ -1,0 +1,30 @@
+/* Packets with descriptors on a SOCK_SEQPACKET socket; used at both ends of the agent's talk with
+ * the spawner. */
+#ifndef WORKER_SPAWNER_PACKET_H
+#define WORKER_SPAWNER_PACKET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/status.h"
+
+enum { PACKET_FDS_MAX = 8 };
+
+/* Send `body` as one packet with `fd_count` descriptors, which stay open here.  ST_LIMIT: the
+ * socket is full and nothing was sent.  ST_UNAVAILABLE: the other end is closed. */
+enum status packet_send(
+    int fd, struct bytes body, const int *fds, size_t fd_count, struct err *err);
+
+/* Receive one packet of at most `capacity` bytes and up to PACKET_FDS_MAX descriptors
+ * (close-on-exec, owned by the caller).  ST_NOT_FOUND: nothing is waiting.  ST_UNAVAILABLE: closed.
+ * ST_CORRUPT: the packet did not fit and is gone, its descriptors closed. */
+enum status packet_receive(int fd,
+                           uint8_t *body,
+                           size_t capacity,
+                           size_t *out_len,
+                           int fds[PACKET_FDS_MAX],
+                           size_t *out_fd_count,
+                           struct err *err);
+
+#endif

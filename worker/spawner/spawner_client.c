@@ -1,0 +1,100 @@
+/* The agent's side of the talk with lapwing-spawner, see spawner_client.h. */
+#include "worker/spawner/spawner_client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "worker/spawner/packet.h"
+
+enum status spawner_client_init(struct spawner_client *client, int fd, struct err *err)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+        return err_set_errno(err, ST_BAD_INPUT, errno, "use descriptor %d as the spawner's", fd);
+    if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+        return err_set_errno(err, ST_BAD_INPUT, errno, "use descriptor %d as the spawner's", fd);
+    client->fd = fd;
+    client->serial = 0;
+    return ST_OK;
+}
+
+void spawner_client_done(struct spawner_client *client)
+{
+    if (client == NULL || client->fd < 0)
+        return;
+    (void)close(client->fd);
+    client->fd = -1;
+}
+
+uint64_t spawner_client_id(struct spawner_client *client)
+{
+    return ++client->serial;
+}
+
+enum status spawner_client_send(struct spawner_client *client,
+                                const Lapwing__SpawnRequest *req,
+                                int fd,
+                                struct err *err)
+{
+    size_t len = lapwing__spawn_request__get_packed_size(req);
+    enum status st;
+
+    CHECK(req->id != 0);
+    if (len > SPAWNER_MESSAGE_BYTES_MAX)
+        return err_set(err, ST_LIMIT, "ask the spawner: %zu bytes, at most %d fit", len,
+                       SPAWNER_MESSAGE_BYTES_MAX);
+    uint8_t *body = must_calloc(1, len);
+    (void)lapwing__spawn_request__pack(req, body);
+    st = packet_send(client->fd, bytes_of(body, len), &fd, fd >= 0 ? 1 : 0, err);
+    free(body);
+    return st;
+}
+
+enum status spawner_client_receive(struct spawner_client *client,
+                                   struct spawner_message *out,
+                                   struct err *err)
+{
+    int fds[PACKET_FDS_MAX];
+    size_t fd_count = 0;
+    size_t len = 0;
+    uint8_t *body = must_calloc(1, SPAWNER_MESSAGE_BYTES_MAX);
+    enum status st =
+        packet_receive(client->fd, body, SPAWNER_MESSAGE_BYTES_MAX, &len, fds, &fd_count, err);
+
+    if (st != ST_OK) {
+        free(body);
+        return st;
+    }
+    Lapwing__SpawnerMessage *message = lapwing__spawner_message__unpack(NULL, len, body);
+    free(body);
+    if (message == NULL || message->what_case == LAPWING__SPAWNER_MESSAGE__WHAT__NOT_SET ||
+        fd_count > SPAWNER_FDS_MAX) {
+        for (size_t i = 0; i < fd_count; i++)
+            (void)close(fds[i]);
+        if (message != NULL)
+            lapwing__spawner_message__free_unpacked(message, NULL);
+        return err_set(err, ST_CORRUPT, "receive from the spawner: %zu bytes that are no message",
+                       len);
+    }
+    out->message = message;
+    out->fd_count = fd_count;
+    for (size_t i = 0; i < SPAWNER_FDS_MAX; i++)
+        out->fds[i] = i < fd_count ? fds[i] : -1;
+    return ST_OK;
+}
+
+void spawner_message_done(struct spawner_message *message)
+{
+    if (message == NULL || message->message == NULL)
+        return;
+    for (size_t i = 0; i < message->fd_count; i++)
+        if (message->fds[i] >= 0)
+            (void)close(message->fds[i]);
+    lapwing__spawner_message__free_unpacked(message->message, NULL);
+    message->message = NULL;
+    message->fd_count = 0;
+}
