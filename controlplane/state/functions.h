@@ -1,0 +1,50 @@
+/* Functions: what can be asked about them.  Their commands are applied by state_apply_entry(). */
+#ifndef CONTROLPLANE_STATE_FUNCTIONS_H
+#define CONTROLPLANE_STATE_FUNCTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/status.h"
+#include "proto/command.pb-c.h"
+
+struct state_reader;
+
+/* The function of that name.
+ *
+ * out  owned by the caller, written on ST_OK; free with lapwing__function__free_unpacked(out, NULL)
+ *
+ * ST_NOT_FOUND (err says which), ST_IO.  A few microseconds; the reader's thread. */
+enum status state_get_function(struct state_reader *reader,
+                               const char *account,
+                               const char *region,
+                               const char *name,
+                               Lapwing__Function **out,
+                               struct err *err);
+
+/* The same by uid, 32 lower-case hexadecimal digits: whose key is this? */
+enum status state_get_function_by_uid(struct state_reader *reader,
+                                      const char *uid,
+                                      Lapwing__Function **out,
+                                      struct err *err);
+
+/* Functions in the order of their names.  Zero-initialise; empty again with function_list_done().
+ */
+struct function_list {
+    size_t count;
+    Lapwing__Function **functions; /* owned, with what they hold */
+    bool more;                     /* ask again after the last one's name */
+};
+
+/* Functions of one account and region whose name is behind `after` ("" for the first page), at
+ * most `max`, at least 1. */
+enum status state_list_functions(struct state_reader *reader,
+                                 const char *account,
+                                 const char *region,
+                                 const char *after,
+                                 size_t max,
+                                 struct function_list *out,
+                                 struct err *err);
+void function_list_done(struct function_list *list);
+
+#endif

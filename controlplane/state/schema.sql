@@ -1,0 +1,107 @@
+-- All that the cluster knows.  Two groups replicate it; a line "-- group: NAME" says whose tables follow.
+--
+-- Rows change only by commands of the log, so every replica that applied the same log holds the same
+-- rows.  Hence: STRICT tables, no REAL, no clock, no random(), an ORDER BY wherever order matters.
+-- Times are milliseconds since the epoch as the leader stamped them.  The primary key's columns come
+-- first in every table: state_digest() sorts by them.
+
+-- group: both
+
+-- One row: what this database is, and how far it has come.
+CREATE TABLE meta (
+    only_row        INTEGER NOT NULL PRIMARY KEY CHECK (only_row = 1),
+    state_group     INTEGER NOT NULL,  -- 1 control, 2 storage
+    schema_version  INTEGER NOT NULL,  -- changes only with cluster_version
+    cluster_version INTEGER NOT NULL,  -- newest commands that may be used; raised by command
+    applied_index   INTEGER NOT NULL,  -- last entry of the log in these rows...
+    applied_term    INTEGER NOT NULL,  -- ...and its term
+    leader_ms       INTEGER NOT NULL,  -- cluster time of the last entry with commands; never goes back
+    boot_id         TEXT    NOT NULL   -- of the host that wrote the file; this node's alone, not replicated
+) STRICT;
+
+-- Who proposes commands: one row a process start.  Idle ones are dropped by FORGET_CLIENTS.
+CREATE TABLE clients (
+    client  BLOB    NOT NULL PRIMARY KEY,  -- 16 random bytes
+    acked   INTEGER NOT NULL,              -- every sequence up to here was answered: outcomes are dropped
+    seen_ms INTEGER NOT NULL               -- leader_ms of its last command
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX clients_by_age ON clients (seen_ms);
+
+-- What was reached for commands not acknowledged yet: a repeated one gets the same answer.
+CREATE TABLE outcomes (
+    client   BLOB    NOT NULL,
+    sequence INTEGER NOT NULL,
+    status   INTEGER NOT NULL,  -- enum status
+    reason   TEXT    NOT NULL,  -- symbol, empty when ok
+    text     TEXT    NOT NULL,
+    body     BLOB    NOT NULL,  -- the message named beside the command in command.proto
+    PRIMARY KEY (client, sequence)
+) STRICT, WITHOUT ROWID;
+
+-- group: control
+
+-- Functions as their $LATEST stands.
+CREATE TABLE functions (
+    account         TEXT    NOT NULL,
+    region          TEXT    NOT NULL,
+    name            TEXT    NOT NULL,
+    uid             TEXT    NOT NULL,  -- 32 hexadecimal digits, never reused
+    runtime         TEXT    NOT NULL,
+    role            TEXT    NOT NULL,
+    handler         TEXT    NOT NULL,
+    handler_present INTEGER NOT NULL,  -- 0 or 1: the client named a handler, be it empty
+    description     TEXT    NOT NULL,
+    timeout_s       INTEGER NOT NULL,
+    memory_mb       INTEGER NOT NULL,
+    ephemeral_mb    INTEGER NOT NULL,
+    architecture    TEXT    NOT NULL,  -- x86_64 or arm64
+    tracing_mode    TEXT    NOT NULL,  -- PassThrough or Active
+    code_sha256     BLOB    NOT NULL,  -- of the zip; its object is KEY.zip in the packages bucket
+    code_bytes      INTEGER NOT NULL,
+    revision_id     TEXT    NOT NULL,  -- UUID, new with every change
+    modified_ms     INTEGER NOT NULL,  -- of code or configuration
+    function_state  INTEGER NOT NULL,  -- 1 pending, 2 active
+    update_status   INTEGER NOT NULL,  -- 0 none, 1 successful, 2 in progress
+    config_epoch    INTEGER NOT NULL,  -- rises with every change of code or configuration
+    environment_present INTEGER NOT NULL,  -- 0 or 1: the client sent a list of variables, be it empty
+    lists           BLOB    NOT NULL,  -- protobuf Function with nothing but its variables and tags
+    PRIMARY KEY (account, region, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX functions_by_uid ON functions (uid);
+
+-- Worker hosts that have ever registered.
+CREATE TABLE workers (
+    worker        TEXT    NOT NULL PRIMARY KEY,  -- node name
+    zone          TEXT    NOT NULL,
+    address       TEXT    NOT NULL,  -- host:port of its invoke stream
+    epoch         INTEGER NOT NULL,  -- rises with each start of the worker
+    registered_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- group: storage
+
+-- Bucket names are one name space for all accounts and regions, as in S3.
+CREATE TABLE buckets (
+    name       TEXT    NOT NULL PRIMARY KEY,
+    account    TEXT    NOT NULL,  -- the owner
+    region     TEXT    NOT NULL,
+    created_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX buckets_by_account ON buckets (account, name);
+
+-- A name and the blob that it stands for.  Keys sort by their bytes (the BINARY collation).
+CREATE TABLE objects (
+    bucket       TEXT    NOT NULL,
+    key          TEXT    NOT NULL,
+    bytes        INTEGER NOT NULL,
+    etag         TEXT    NOT NULL,  -- without quotes
+    blob         BLOB    NOT NULL,  -- SHA-256 of the content
+    content_type TEXT    NOT NULL,
+    owner        TEXT    NOT NULL,  -- account
+    modified_ms  INTEGER NOT NULL,
+    metadata     BLOB    NOT NULL,  -- protobuf Object with nothing but its metadata
+    PRIMARY KEY (bucket, key)
+) STRICT, WITHOUT ROWID;
