@@ -1,0 +1,143 @@
+/* One member of one Raft group in this process: a replicated SQLite database that commands change.
+ *
+ * A group has its own thread and loop.  Other threads reach it through a replica_client, which
+ * belongs to one libuv loop: calls are made and callbacks run on that loop's thread, the rest is
+ * mailboxes.  Rows are read from `DIR/state.db` by read-only connections of one's own, on any
+ * thread; replica_barrier() says when they hold everything that was committed before. */
+#ifndef CONTROLPLANE_REPLICA_REPLICA_H
+#define CONTROLPLANE_REPLICA_REPLICA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/bytes.h"
+#include "base/limits.h"
+#include "base/status.h"
+#include "base/stream.h"
+#include "proto/command.pb-c.h"
+
+struct replica;
+struct replica_client;
+
+enum {
+    REPLICA_CLIENT_ID_BYTES = 16,
+    REPLICA_PROPOSALS_MAX = 4096, /* waiting for an outcome, one client; then ST_LIMIT */
+    REPLICA_BARRIERS_MAX = 4096,
+    REPLICA_ELECTION_MS = 300,
+    REPLICA_HEARTBEAT_MS = 50,
+    REPLICA_SNAPSHOT_LOG_BYTES = 16 << 20,
+};
+
+struct replica_member {
+    uint64_t id;                   /* from 1, never reused */
+    char node[NODE_BYTES_MAX + 1]; /* as in the hello of its streams, unique */
+    char zone[ZONE_BYTES_MAX + 1];
+    char address[ADDRESS_BYTES_MAX + 1]; /* "127.0.0.1:4576": where it listens for this group */
+};
+
+/* Copied by replica_start(), but for `identity`, which must outlive the replica. */
+struct replica_config {
+    const char *dir;   /* of this group alone; made if missing; holds state.db, log.db, snapshots */
+    const char *group; /* "control" or "storage": which domains, and the name in logs */
+    uint64_t self_id;  /* one of members; listens on its address */
+    const struct replica_member *members; /* the same list on every node; 1, 3, 5... of them */
+    unsigned member_count;
+    const struct stream_identity *identity;
+    enum stream_service service; /* STREAM_RAFT_CONTROL or STREAM_RAFT_STORAGE */
+    uint32_t election_ms;        /* 0: REPLICA_ELECTION_MS; randomised between 1x and 2x */
+    uint32_t heartbeat_ms;       /* 0: REPLICA_HEARTBEAT_MS */
+    uint64_t snapshot_log_bytes; /* 0: REPLICA_SNAPSHOT_LOG_BYTES; of log since the last one */
+};
+
+/* Recover from `dir`, listen, and start the thread.
+ *
+ * ST_CORRUPT: the log has lost what was durable (rot); this node must join anew under a new id.
+ * ST_IO: folder, database or address.  ST_BAD_INPUT: the configuration contradicts itself or what
+ * the folder was made for.  Blocks on disk. */
+enum status replica_start(const struct replica_config *config,
+                          struct replica **out_replica,
+                          struct err *err);
+
+/* Stop the thread and free.  Every client must be closed before.  Blocks until the thread ended. */
+void replica_stop(struct replica *replica);
+
+/* Path of the group's database for read-only connections; lives as long as the replica. */
+const char *replica_state_path(const struct replica *replica);
+
+enum replica_role { REPLICA_FOLLOWER, REPLICA_CANDIDATE, REPLICA_LEADER };
+
+struct replica_member_status {
+    struct replica_member member;
+    bool connected; /* from here; true for self */
+    uint64_t match; /* known replicated index; leader only, else 0 */
+};
+
+struct replica_status {
+    char group[16];
+    enum replica_role role;
+    uint64_t self_id;
+    uint64_t leader_id; /* 0 when unknown */
+    uint64_t term;
+    uint64_t commit;
+    uint64_t applied; /* in state.db */
+    uint64_t snapshot_index;
+    uint64_t log_bytes;
+    uint64_t applied_ms; /* newest leader's time applied */
+    unsigned member_count;
+    struct replica_member_status members[NODES_MAX];
+};
+
+/* What this node knows of its group, some milliseconds old.  Any thread; does not block. */
+void replica_status(struct replica *replica, struct replica_status *out);
+
+/* A door to the group for code on `loop`: a fresh client id, sequences from 1.  Any number of them;
+ * one a loop is enough. */
+struct replica_client *replica_client_new(struct replica *replica, uv_loop_t *loop);
+
+/* Drop what is waiting (no further callback runs) and free once the loop has turned. */
+void replica_client_close(struct replica_client *client);
+
+/* ST_OK: every replica reaches `outcome`, which is borrowed for the call; whether the command was
+ *   accepted is outcome->status.  This node's state.db already shows it.
+ * ST_UNAVAILABLE: no leader was found in time; certainly not done.
+ * ST_UNKNOWN: it may have been done, or may never be; certainly not later than `deadline_ms` after
+ *   another command of this client succeeded.  Ask the rows before asking again. */
+typedef void (*replica_propose_cb)(enum status st, const Lapwing__Outcome *outcome, void *context);
+
+/* Commit one command, wherever the leader is.
+ *
+ * type, body  copied; the body is the packed message named after the type, version 1
+ * deadline_ms from now; within it the command is repeated under one sequence until its outcome is
+ *             known, which counts once however often it is repeated
+ *
+ * Calls back exactly once, later, if it returns ST_OK.  ST_LIMIT: body over COMMAND_BYTES_MAX, or
+ * REPLICA_PROPOSALS_MAX are waiting.  Cost: two round trips at most and a synced write. */
+enum status replica_propose(struct replica_client *client,
+                            Lapwing__CommandType type,
+                            struct bytes body,
+                            uint32_t deadline_ms,
+                            replica_propose_cb cb,
+                            void *context);
+
+/* As replica_propose() for a command that carries its own (client, sequence, acked): for the state
+ * service, whose peers own theirs.  ST_BAD_INPUT when the client id is not 16 bytes or the sequence
+ * is zero or acked. */
+enum status replica_propose_command(struct replica_client *client,
+                                    const Lapwing__Command *command,
+                                    uint32_t deadline_ms,
+                                    replica_propose_cb cb,
+                                    void *context);
+
+/* ST_OK: this node's state.db contains everything that was committed before the call.
+ * ST_UNAVAILABLE: no leader confirmed it in time. */
+typedef void (*replica_barrier_cb)(enum status st, void *context);
+
+/* A linearizable read point: read the rows from the callback on.  Many waiting callers share one
+ * round.  Calls back exactly once, later, if it returns ST_OK; ST_LIMIT as above. */
+enum status replica_barrier(struct replica_client *client,
+                            uint32_t deadline_ms,
+                            replica_barrier_cb cb,
+                            void *context);
+
+#endif
