@@ -27,6 +27,21 @@ enum {
     NODE_BYTES_MAX = 31,
     ADDRESS_BYTES_MAX = 63, /* "host:port" */
     CLOCK_SKEW_S_MAX = 900, /* of a signed request, as AWS has it */
+
+    /* HTTP, our servers and our parser. */
+    HTTP_HEAD_BYTES_MAX = 32768, /* request line and header fields */
+    HTTP_TARGET_BYTES_MAX =
+        8192, /* path and query; an S3 key is at most 1024 bytes, 3072 encoded */
+    HTTP_FIELDS_MAX = 128,
+    HTTP_TRAILERS_MAX = 8,
+    HTTP_CHUNK_LINE_BYTES_MAX = 256, /* chunk size and extensions; also one trailer */
+    HTTP_CONNECTIONS_MAX = 4096,
+    HTTP_IDLE_MS = 75000,           /* keep-alive; above the 60 s of common proxies and clients */
+    HTTP_HEAD_MS = 20000,           /* a head must be complete by then */
+    HTTP_STALL_MS = 30000,          /* so long may a body or an answer move slower than the rate */
+    HTTP_RATE_BYTES_MIN = 1024,     /* a second */
+    HTTP_QUEUE_BYTES_MAX = 1048576, /* of an answer pushed faster than its client reads */
+    HTTP_DISCARD_BYTES_MAX = 67108864, /* of a body that is read only so that the answer arrives */
 };
 
 #endif
