@@ -43,6 +43,8 @@ void hash_done(struct hash *hash);
 
 /* CRC-32C (Castagnoli).  `seed` is 0, or the result for the bytes before these. */
 uint32_t hash_crc32c(uint32_t seed, struct bytes in);
+/* The same without the processor's help, which tests compare with it. */
+uint32_t hash_crc32c_portable(uint32_t seed, struct bytes in);
 
 /* The secret of an access key that belongs to the cluster itself (function keys, the internal key):
  * base64(HMAC-SHA256(cluster_key, access_key_id)).  Any node derives it, none stores it. */
