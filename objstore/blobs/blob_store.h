@@ -115,6 +115,9 @@ void blob_read_start(struct blob_store *store,
                      const struct blob_reader_handler *handler,
                      void *context,
                      struct blob_reader **out_reader);
+/* All that was asked for, when it is in memory already (blobs up to BLOB_HELD_BYTES_MAX); borrowed
+ * until blob_read_close().  False: ask piece by piece. */
+bool blob_read_held(const struct blob_reader *reader, struct bytes *out);
 /* Ask for the next piece; one at a time, after on_open said ST_OK. */
 void blob_read_next(struct blob_reader *reader);
 /* Always, once; no callback follows. */
