@@ -1,0 +1,20 @@
+#!/bin/sh
+# Deciding code wants nothing of the world: pure.sh ARCHIVE_OR_OBJECT...
+# Fails if one of the files refers to a symbol that neither of them defines and that is not on the
+# short list of harmless ones.  Names, not calls, are what nm sees: a pointer to time() is found too.
+set -eu
+ours='check_failed|err_set|status_name|must_(calloc|realloc|strdup)|bytes_.*|crc32c|free|lapwing__.*|protobuf_c_.*'
+store='sqlite3_.*' # the replicated state's store; only archives of controlplane/state link it
+parsers='json_.*|raft_.*' # functions of their input, too
+libc='mem(cpy|set|cmp|move|chr|mem)|str(n?len|n?cmp|n?casecmp|chr|rchr|str|spn|cspn|toull?|toll?)|qsort|bsearch'
+libc="$libc|__isoc23_strtou?ll?|v?snprintf|__v?snprintf_chk|__mem(cpy|set|move)_chk|__ctype_.*_loc|__stack_chk_fail"
+tools='__(asan|ubsan|tsan|gcov|stack_chk|sanitizer)_.*|_GLOBAL_OFFSET_TABLE_' # added by build options
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+for file; do
+    [ -s "$file" ] || { echo "$file: not there" >&2; exit 1; }
+done
+nm --defined-only -A "$@" | awk 'NF > 1 { print $NF }' | sort -u > "$tmp/defined"
+nm -u -A "$@" | awk 'NF > 1 { print $NF }' | sort -u > "$tmp/wanted"
+bad=$(comm -13 "$tmp/defined" "$tmp/wanted" | grep -Evx "$ours|$store|$parsers|$libc|$tools" || true)
+[ -z "$bad" ] || { printf 'not allowed in %s:\n%s\n' "$*" "$bad" >&2; exit 1; }
