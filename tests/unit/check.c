@@ -37,7 +37,7 @@ void test_expect_eq(long long got, long long want, const char *file, int line, c
 void test_expect_text(
     const char *got, const char *want, const char *file, int line, const char *what)
 {
-    if (got != NULL && want != NULL && strcmp(got, want) == 0)
+    if (got == want || (got != NULL && want != NULL && strcmp(got, want) == 0))
         return;
     failed(file, line, what);
     (void)printf("#   got  %s\n#   want %s\n", got == NULL ? "(null)" : got,

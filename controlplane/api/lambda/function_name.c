@@ -1,0 +1,239 @@
+/* Function names, qualifiers and ARNs.  See function_name.h. */
+#include "controlplane/api/lambda/function_name.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+
+static const char name_pattern[] =
+    "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?"
+    "(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?";
+static const char qualifier_pattern[] = "\\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+";
+
+enum { PARTS_MAX = 8 };
+
+struct part {
+    const char *text;
+    size_t len;
+};
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool is_lower(char c)
+{
+    return c >= 'a' && c <= 'z';
+}
+
+static bool is_word(char c)
+{
+    return is_lower(c) || is_digit(c) || (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
+}
+
+static bool part_is(struct part part, const char *text)
+{
+    return part.len == strlen(text) && strncmp(part.text, text, part.len) == 0;
+}
+
+static bool part_is_words(struct part part)
+{
+    for (size_t i = 0; i < part.len; i++)
+        if (!is_word(part.text[i]))
+            return false;
+    return part.len > 0;
+}
+
+static bool part_is_account(struct part part)
+{
+    for (size_t i = 0; i < part.len; i++)
+        if (!is_digit(part.text[i]))
+            return false;
+    return part.len == ACCOUNT_BYTES_MAX;
+}
+
+/* Regions look like xx-word-9, with more words in between in some partitions. */
+static bool part_is_region(struct part part)
+{
+    unsigned hyphens = 0;
+
+    if (part.len < 6 || part.len > REGION_BYTES_MAX || !is_digit(part.text[part.len - 1]) ||
+        part.text[part.len - 2] != '-')
+        return false;
+    for (size_t i = 0; i + 1 < part.len; i++) {
+        if (part.text[i] == '-')
+            hyphens++;
+        else if (!is_lower(part.text[i]))
+            return false;
+    }
+    return hyphens >= 2 && part.text[0] != '-';
+}
+
+static bool part_is_qualifier(struct part part)
+{
+    return part_is(part, "$LATEST") || part_is(part, "$LATEST.PUBLISHED") || part_is_words(part);
+}
+
+static unsigned split(const char *text, struct part *parts)
+{
+    unsigned count = 0;
+
+    for (;;) {
+        size_t len = strcspn(text, ":");
+
+        if (count == PARTS_MAX)
+            return PARTS_MAX + 1;
+        parts[count].text = text;
+        parts[count].len = len;
+        count++;
+        if (text[len] == '\0')
+            return count;
+        text += len + 1;
+    }
+}
+
+/* The parts of a reference in their order; what is not there stays empty. */
+struct reference {
+    struct part region;
+    struct part account;
+    struct part name;
+    struct part qualifier;
+};
+
+static bool reference_read(const char *text, struct reference *ref)
+{
+    struct part parts[PARTS_MAX];
+    unsigned count = split(text, parts);
+    unsigned at = 0;
+
+    if (count > PARTS_MAX)
+        return false;
+    if (count > 3 && part_is(parts[0], "arn") && strncmp(parts[1].text, "aws", 3) == 0 &&
+        part_is(parts[2], "lambda"))
+        at = 3;
+    if (at + 1 < count && part_is_region(parts[at]))
+        ref->region = parts[at++];
+    if (at + 1 < count && part_is_account(parts[at]))
+        ref->account = parts[at++];
+    if (at + 1 < count && part_is(parts[at], "function"))
+        at++;
+    if (!part_is_words(parts[at]))
+        return false;
+    ref->name = parts[at++];
+    if (at < count && !part_is_qualifier(parts[at]))
+        return false;
+    if (at < count)
+        ref->qualifier = parts[at++];
+    return at == count;
+}
+
+static enum status check_qualifier(const char *qualifier, struct api_error *error)
+{
+    size_t len = strlen(qualifier);
+
+    if (len > FUNCTION_QUALIFIER_BYTES_MAX)
+        return api_error_set(error, ST_BAD_INPUT, API_VALIDATION,
+                             "1 validation error detected: Value '%s' at 'qualifier' failed to "
+                             "satisfy constraint: Member must have length less than or equal to "
+                             "%d",
+                             qualifier, FUNCTION_QUALIFIER_BYTES_MAX);
+    for (size_t i = 0; i < len; i++)
+        if (!is_word(qualifier[i]) && qualifier[i] != '$' &&
+            strcmp(qualifier, "$LATEST.PUBLISHED") != 0)
+            return api_error_set(error, ST_BAD_INPUT, API_VALIDATION,
+                                 "1 validation error detected: Value '%s' at 'qualifier' failed "
+                                 "to satisfy constraint: Member must satisfy regular expression "
+                                 "pattern: %s",
+                                 qualifier, qualifier_pattern);
+    return ST_OK;
+}
+
+static enum status check_scope(const struct reference *ref,
+                               const struct function_scope *scope,
+                               struct api_error *error)
+{
+    if (ref->region.len > 0 && !part_is(ref->region, scope->region))
+        return api_error_set(error, ST_NOT_FOUND, API_NOT_FOUND,
+                             "Functions from '%.*s' are not reachable in this region ('%s')",
+                             (int)ref->region.len, ref->region.text, scope->region);
+    if (ref->account.len > 0 && !part_is(ref->account, scope->account))
+        return api_error_set(error, ST_DENIED, API_ACCESS_DENIED,
+                             "Account %s may not reach functions of account %.*s.", scope->account,
+                             (int)ref->account.len, ref->account.text);
+    return ST_OK;
+}
+
+static enum status refuse_pattern(const char *text, struct api_error *error)
+{
+    return api_error_set(error, ST_BAD_INPUT, API_VALIDATION,
+                         "1 validation error detected: Value '%s' at 'functionName' failed to "
+                         "satisfy constraint: Member must satisfy regular expression pattern: %s",
+                         text, name_pattern);
+}
+
+static enum status refuse_length(const char *text,
+                                 int max,
+                                 enum api_code code,
+                                 struct api_error *error)
+{
+    return api_error_set(error, ST_BAD_INPUT, code,
+                         "1 validation error detected: Value '%s' at 'functionName' failed to "
+                         "satisfy constraint: Member must have length less than or equal to %d",
+                         text, max);
+}
+
+enum status function_ref_parse(const char *text,
+                               const char *qualifier,
+                               const struct function_scope *scope,
+                               struct function_ref *out_ref,
+                               struct api_error *error)
+{
+    char name[FUNCTION_REFERENCE_BYTES_MAX + 1];
+    struct reference ref = { 0 };
+    struct function_ref found = { 0 };
+    enum status st;
+
+    if (strlen(text) > FUNCTION_REFERENCE_BYTES_MAX)
+        return refuse_length(text, FUNCTION_REFERENCE_BYTES_MAX, API_VALIDATION, error);
+    if (!reference_read(text, &ref))
+        return refuse_pattern(text, error);
+    if (ref.name.len > FUNCTION_NAME_BYTES_MAX) {
+        /* The recorded text shows the name alone, as the second validator sees it. */
+        (void)snprintf(name, sizeof name, "%.*s", (int)ref.name.len, ref.name.text);
+        return refuse_length(name, FUNCTION_NAME_BYTES_MAX, API_INVALID_PARAMETER, error);
+    }
+    if (ref.qualifier.len > FUNCTION_QUALIFIER_BYTES_MAX)
+        return refuse_pattern(text, error);
+    st = check_scope(&ref, scope, error);
+    if (st != ST_OK)
+        return st;
+    memcpy(found.name, ref.name.text, ref.name.len);
+    memcpy(found.qualifier, ref.qualifier.text, ref.qualifier.len);
+    if (qualifier != NULL && qualifier[0] != '\0') {
+        st = check_qualifier(qualifier, error);
+        if (st != ST_OK)
+            return st;
+        if (found.qualifier[0] != '\0' && strcmp(found.qualifier, qualifier) != 0)
+            return api_error_set(error, ST_BAD_INPUT, API_INVALID_PARAMETER,
+                                 "The derived qualifier from the function name does not match "
+                                 "the specified qualifier.");
+        (void)snprintf(found.qualifier, sizeof found.qualifier, "%s", qualifier);
+    }
+    *out_ref = found;
+    return ST_OK;
+}
+
+void function_arn(const struct function_scope *scope,
+                  const char *name,
+                  const char *qualifier,
+                  char *out)
+{
+    bool qualified = qualifier != NULL && qualifier[0] != '\0';
+
+    (void)snprintf(out, FUNCTION_ARN_BYTES_MAX, "arn:aws:lambda:%s:%s:function:%s%s%s",
+                   scope->region, scope->account, name, qualified ? ":" : "",
+                   qualified ? qualifier : "");
+}

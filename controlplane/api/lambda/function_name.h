@@ -1,0 +1,53 @@
+/* The ways to say which function: name, name:qualifier, partial ARN, full ARN; and back to ARNs.
+ *
+ * Pure.  The texts of refusals are those recorded from AWS. */
+#ifndef CONTROLPLANE_API_LAMBDA_FUNCTION_NAME_H
+#define CONTROLPLANE_API_LAMBDA_FUNCTION_NAME_H
+
+#include <stddef.h>
+
+#include "base/bytes.h"
+#include "base/limits.h"
+#include "base/status.h"
+#include "controlplane/api/error_rules.h"
+
+enum {
+    FUNCTION_REFERENCE_BYTES_MAX = 256, /* what a client may send, decoded */
+    FUNCTION_QUALIFIER_BYTES_MAX = 128,
+    FUNCTION_ARN_BYTES_MAX = 320,
+    REGION_BYTES_MAX = 31,
+    ACCOUNT_BYTES_MAX = 12,
+};
+
+/* A function as the client named it.  Unnamed parts are empty. */
+struct function_ref {
+    char name[FUNCTION_NAME_BYTES_MAX + 1];
+    char qualifier[FUNCTION_QUALIFIER_BYTES_MAX + 1];
+};
+
+/* Who asks and where: from the signature and the configuration. */
+struct function_scope {
+    const char *account;
+    const char *region;
+};
+
+/* Read a reference.
+ *
+ * text        as the client wrote it, without URL-encoding
+ * qualifier   parameter Qualifier, decoded, or NULL
+ *
+ * ST_BAD_INPUT: not a reference, too long, or two different qualifiers.  ST_NOT_FOUND: it names
+ * another region.  ST_DENIED: it names another account.  `error` is what the client is told. */
+enum status function_ref_parse(const char *text,
+                               const char *qualifier,
+                               const struct function_scope *scope,
+                               struct function_ref *out_ref,
+                               struct api_error *error);
+
+/* Write the ARN; qualifier may be NULL or empty.  out holds FUNCTION_ARN_BYTES_MAX. */
+void function_arn(const struct function_scope *scope,
+                  const char *name,
+                  const char *qualifier,
+                  char *out);
+
+#endif

@@ -1,0 +1,48 @@
+/* What a client may ask of CreateFunction and UpdateFunctionCode: the JSON body checked completely,
+ * with the refusals that AWS gives.
+ *
+ * Pure but for memory.  A body passes here once; what comes out is within every limit.  Members
+ * that AWS has and we do not are refused by name when they ask for something; unknown ones are
+ * ignored, as the SDKs of tomorrow need it. */
+#ifndef CONTROLPLANE_API_LAMBDA_FUNCTION_RULES_H
+#define CONTROLPLANE_API_LAMBDA_FUNCTION_RULES_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "base/bytes.h"
+#include "base/status.h"
+#include "controlplane/api/error_rules.h"
+#include "controlplane/api/lambda/function_name.h"
+#include "proto/command.pb-c.h"
+
+/* A checked request.  Zero-initialise; function_input_done() frees it in any state. */
+struct function_input {
+    json_t *root;               /* owned; every text below is a view into it */
+    Lapwing__Function function; /* settings of CreateFunction, defaults filled in, without account,
+                                   region, uid, code and revision; for UpdateFunctionCode the
+                                   architecture or NULL */
+    char name[FUNCTION_NAME_BYTES_MAX + 1];
+    Lapwing__EnvironmentVariable *variables; /* owned, as the pointers to them */
+    Lapwing__Tag *tags;
+    struct bytes zip_base64;
+    const char *expected_revision_id; /* NULL: any */
+    bool dry_run;
+};
+
+/* Check the body of CreateFunction.  `machine` is what workers run on, "x86_64". */
+enum status create_function_check(struct bytes body,
+                                  const struct function_scope *scope,
+                                  const char *machine,
+                                  struct function_input *out_input,
+                                  struct api_error *error);
+
+/* Check the body of UpdateFunctionCode. */
+enum status update_code_check(struct bytes body,
+                              const char *machine,
+                              struct function_input *out_input,
+                              struct api_error *error);
+
+void function_input_done(struct function_input *input);
+
+#endif
