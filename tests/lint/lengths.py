@@ -91,14 +91,17 @@ def measure(top):
 
 
 def exceptions(top):
-    """kind, subject -> size, of the list, and how many it may have; lines are "KIND SUBJECT SIZE reason"."""
-    found, most = {}, 0
-    if os.path.exists(os.path.join(top, EXCEPTIONS)):
-        for line in sources.read(top, EXCEPTIONS).splitlines():
-            if line.strip() and not line.startswith("#"):
-                kind, subject, size, _ = line.split(None, 3)
-                found[kind, subject] = int(size)
-    return found, most
+    """The list as kind, subject -> size, and how many it may hold; lines are "KIND SUBJECT SIZE reason"."""
+    found = {}
+    if not os.path.exists(os.path.join(top, EXCEPTIONS)):
+        return found, 0
+    text = sources.read(top, EXCEPTIONS)
+    first = re.match(r"# at most (\d+)", text)
+    for line in text.splitlines():
+        if line.strip() and not line.startswith("#"):
+            kind, subject, size, _ = line.split(None, 3)
+            found[kind, subject] = int(size)
+    return found, int(first.group(1)) if first else 0
 
 
 def main():
