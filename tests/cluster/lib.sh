@@ -1,0 +1,116 @@
+# A dev cluster for a test script: source this, then start_cluster.  $BUILD is the build folder.
+# Everything goes when the script ends, however it ends.  shellcheck shell=bash
+
+: "${BUILD:?the build folder}"
+LAPWING=$BUILD/cli/lapwing
+# Not the users' port: a cluster of theirs may run beside the tests.
+TEST_PORT=${TEST_PORT:-14566}
+TEST_INSTANCE=lapwing-dev-$TEST_PORT
+failures=0
+passed=0
+
+need_root() {
+    if [ "$(id -u)" != 0 ]; then
+        echo "1..0 # SKIP needs root to make sandboxes"
+        exit 0
+    fi
+}
+
+ok() {
+    passed=$((passed + 1))
+    echo "ok $((passed + failures)) - $*"
+}
+
+not_ok() {
+    failures=$((failures + 1))
+    echo "not ok $((passed + failures)) - $*"
+}
+
+# check WHAT COMMAND...: a test that passes when the command does.
+check() {
+    local what=$1
+    shift
+    if "$@" >"$TEST_DIR/check.out" 2>&1; then
+        ok "$what"
+    else
+        not_ok "$what"
+        sed 's/^/#   /' "$TEST_DIR/check.out" | tail -n 30
+    fi
+}
+
+finish() {
+    echo "1..$((passed + failures))"
+    [ "$failures" = 0 ]
+}
+
+start_cluster() {
+    if ! "$LAPWING" dev --detach --port "$TEST_PORT" --data "$TEST_DIR/data" "$@" >"$TEST_DIR/dev.out" 2>&1; then
+        sed 's/^/# /' "$TEST_DIR/dev.out"
+        tail -n 5 "$TEST_DIR"/data/zone-*/*.log | sed 's/^/# /'
+        echo "Bail out! the cluster does not start"
+        exit 1
+    fi
+    # shellcheck disable=SC1091
+    . "$TEST_DIR/data/env.sh"
+}
+
+stop_cluster() { "$LAPWING" dev --stop --port "$TEST_PORT" --data "$TEST_DIR/data"; }
+
+supervisor_pid() { fuser_lock; }
+
+# The process that holds the lock of the data folder.
+fuser_lock() {
+    local inode
+    inode=$(stat -c %i "$TEST_DIR/data/lock" 2>/dev/null) || return 1
+    awk -v inode=":$inode" 'index($6, inode) == length($6) - length(inode) + 1 { print $5; exit }' /proc/locks
+}
+
+# Process ids of everything that belongs to this test's cluster.
+cluster_pids() {
+    local pid
+    for pid in /proc/[0-9]*; do
+        pid=${pid#/proc/}
+        tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qF -- "$TEST_DIR/data" && echo "$pid"
+    done
+    cgroup_pids
+    return 0
+}
+
+cgroup_pids() {
+    find /sys/fs/cgroup -path "*$TEST_INSTANCE*" -name cgroup.procs -exec cat {} + 2>/dev/null | sort -u
+}
+
+# What a cluster may leave behind, a line each.
+leftovers() {
+    cluster_pids | sed 's/^/process /'
+    find /sys/fs/cgroup -type d -name "*$TEST_INSTANCE*" 2>/dev/null | sed 's/^/cgroup /'
+    grep -F "$TEST_DIR/data" /proc/self/mountinfo | sed 's/^/mount /'
+    ip -o link 2>/dev/null | grep -E ': lw' | sed 's/^/interface /'
+    ip netns list 2>/dev/null | grep -F lapwing | sed 's/^/namespace /'
+    nft list tables 2>/dev/null | grep -F "$TEST_INSTANCE" | sed 's/^/rules /'
+    return 0
+}
+
+# Wait (bounded, on the condition itself) until a command prints nothing.
+wait_for_nothing() {
+    local tries=0
+    while [ -n "$("$@")" ]; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 200 ] || return 1
+        read -r -t 0.05 <>/dev/null || true
+    done
+}
+
+cleanup() {
+    local pid
+    stop_cluster >/dev/null 2>&1 || true
+    for pid in $(cluster_pids); do kill -9 "$pid" 2>/dev/null || true; done
+    "$BUILD/worker/spawner/lapwing-spawner" --clean "$TEST_INSTANCE" >/dev/null 2>&1 || true
+    rm -rf --one-file-system "$TEST_DIR"
+}
+
+need_root
+TEST_DIR=$(mktemp -d /var/tmp/lapwing-test.XXXXXX)
+chmod 755 "$TEST_DIR"
+trap cleanup EXIT
+trap 'exit 130' INT TERM
