@@ -98,9 +98,10 @@ enum status api_get(const char *path, json_t **out, struct err *err)
     (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, &body);
     rv = curl_easy_perform(curl);
     if (rv != CURLE_OK) {
-        st = err_set(err, ST_UNAVAILABLE,
-                     "%s does not answer (%s): start a cluster with ./dev run, or source its env.sh",
-                     endpoint, curl_easy_strerror(rv));
+        st =
+            err_set(err, ST_UNAVAILABLE,
+                    "%s does not answer (%s): start a cluster with ./dev run, or source its env.sh",
+                    endpoint, curl_easy_strerror(rv));
     } else {
         (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &code);
         st = parse_answer(&body, code, out, err);

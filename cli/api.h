@@ -9,8 +9,8 @@
 /* GET AWS_ENDPOINT_URL + path, signed with the keys of the environment (test/test without any), and
  * parse the JSON answer, which the caller owns.
  *
- * ST_UNAVAILABLE: nothing answers there; the text says what to do.  ST_DENIED, ST_NOT_FOUND...: what
- * the cluster said. */
+ * ST_UNAVAILABLE: nothing answers there; the text says what to do.  ST_DENIED, ST_NOT_FOUND...:
+ * what the cluster said. */
 enum status api_get(const char *path, json_t **out, struct err *err);
 
 /* Percent-encode for a query value; free with free(). */

@@ -26,8 +26,9 @@ static int help(int argc, char **argv)
     (void)puts("lapwing COMMAND\n");
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         (void)printf("  %-10s %s\n", commands[i].name, commands[i].what);
-    (void)puts("\nstatus, logs and runtimes ask the cluster at AWS_ENDPOINT_URL with the keys of the\n"
-               "environment (source the env.sh of its data folder).");
+    (void)puts(
+        "\nstatus, logs and runtimes ask the cluster at AWS_ENDPOINT_URL with the keys of the\n"
+        "environment (source the env.sh of its data folder).");
     return 0;
 }
 

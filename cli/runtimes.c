@@ -15,8 +15,8 @@ int command_runtimes(int argc, char **argv)
         (void)fprintf(stderr, "lapwing runtimes: %s\n", err.text);
         return 1;
     }
-    json_array_foreach(json_object_get(answer, "runtimes"), i, runtime)
-        (void)puts(json_string_value(runtime));
+    json_array_foreach(json_object_get(answer, "runtimes"), i, runtime)(void)
+        puts(json_string_value(runtime));
     json_decref(answer);
     return 0;
 }

@@ -30,14 +30,17 @@ static void become(const struct child_spec *spec)
     (void)signal(SIGPIPE, SIG_DFL);
     (void)setpgid(0, 0);
     (void)umask(022);
-    if (spec->uid != 0 && (setgroups(0, NULL) != 0 || setresgid(spec->gid, spec->gid, spec->gid) != 0 ||
-                           setresuid(spec->uid, spec->uid, spec->uid) != 0))
+    if (spec->uid != 0 &&
+        (setgroups(0, NULL) != 0 || setresgid(spec->gid, spec->gid, spec->gid) != 0 ||
+         setresuid(spec->uid, spec->uid, spec->uid) != 0))
         _exit(126);
     /* After the change of user, which clears it. */
     (void)prctl(PR_SET_PDEATHSIG, spec->death_signal);
 }
 
-static _Noreturn void run_child(const struct child_spec *spec, const struct ends *ends, pid_t parent)
+static _Noreturn void run_child(const struct child_spec *spec,
+                                const struct ends *ends,
+                                pid_t parent)
 {
     char *argv[] = { (char *)spec->path, "--config", (char *)spec->config, NULL };
     char *environment[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", NULL };
@@ -72,7 +75,10 @@ static void close_ends(struct ends *ends)
             (void)close(*fds[i]);
 }
 
-enum status child_start(const struct child_spec *spec, pid_t *out_pid, int *out_log, struct err *err)
+enum status child_start(const struct child_spec *spec,
+                        pid_t *out_pid,
+                        int *out_log,
+                        struct err *err)
 {
     struct ends ends = { { -1, -1 }, { -1, -1 }, -1 };
     enum status st = ST_OK;
@@ -119,6 +125,6 @@ enum status child_find(const char *program_dir,
     (void)snprintf(out, size, "%s/../%s/%s", program_dir, folder, name);
     if (access(out, X_OK) == 0)
         return ST_OK;
-    return err_set(err, ST_NOT_FOUND, "%s is neither in %s nor in ../%s: is everything built?", name,
-                   program_dir, folder);
+    return err_set(err, ST_NOT_FOUND, "%s is neither in %s nor in ../%s: is everything built?",
+                   name, program_dir, folder);
 }

@@ -11,15 +11,18 @@ struct child_spec {
     const char *config; /* --config FILE */
     uid_t uid;
     gid_t gid;
-    int socket;        /* becomes descriptor 3; -1 for none */
-    int death_signal;  /* sent to it when this process dies */
+    int socket;       /* becomes descriptor 3; -1 for none */
+    int death_signal; /* sent to it when this process dies */
 };
 
 /* Start it in a process group of its own (Ctrl-C is for the supervisor alone).
  *
  * out_pid, out_log: its process id and the reading end of its standard output and error, which the
  * caller owns.  ST_IO names what failed, also inside the child. */
-enum status child_start(const struct child_spec *spec, pid_t *out_pid, int *out_log, struct err *err);
+enum status child_start(const struct child_spec *spec,
+                        pid_t *out_pid,
+                        int *out_log,
+                        struct err *err);
 
 /* Find a program beside the lapwing command, or in the build folder next to its own. */
 enum status child_find(const char *program_dir,

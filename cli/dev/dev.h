@@ -1,7 +1,8 @@
 /* `lapwing dev`: a whole cluster on one machine, from its options to its end.
  *
  *   options -> preflight -> data folder -> plan (pure: who runs with which configuration)
- *           -> supervisor (starts, watches, restarts, stops)   janitor (cleans up if that is killed) */
+ *           -> supervisor (starts, watches, restarts, stops)   janitor (cleans up if that is
+ * killed) */
 #ifndef CLI_DEV_DEV_H
 #define CLI_DEV_DEV_H
 
@@ -28,7 +29,8 @@ struct dev_options {
     bool help;
 };
 
-/* Who the programs run as: the caller behind sudo, or a number that nobody has when root itself calls. */
+/* Who the programs run as: the caller behind sudo, or a number that nobody has when root itself
+ * calls. */
 struct dev_user {
     uid_t uid;
     gid_t gid;
@@ -38,11 +40,8 @@ struct dev_user {
 void dev_user_find(struct dev_user *out);
 
 /* Read the command line after `dev`.  ST_BAD_INPUT says which option and what is allowed. */
-enum status dev_options_parse(int argc,
-                              char **argv,
-                              const struct dev_user *user,
-                              struct dev_options *out,
-                              struct err *err);
+enum status dev_options_parse(
+    int argc, char **argv, const struct dev_user *user, struct dev_options *out, struct err *err);
 void dev_options_help(void);
 
 /* Can this machine run a cluster?  The text says what is missing and what to do.  `out_ipv6`: is
@@ -59,8 +58,8 @@ uint64_t dev_files_size(const char *path);
 
 /* The lock on the data folder says who runs it.  Held until the process ends. */
 enum status dev_lock_take(const struct dev_options *options,
-                           const struct dev_user *user,
-                           struct err *err);
+                          const struct dev_user *user,
+                          struct err *err);
 /* The process that holds it, 0 for nobody. */
 pid_t dev_lock_holder(const struct dev_options *options);
 
@@ -69,10 +68,10 @@ int dev_supervise(const struct dev_options *options, const struct dev_user *user
 
 /* A process that waits for this one to be killed, and then cleans up in its place.  Returns its pid;
  * dev_janitor_dismiss() ends it in peace. */
-pid_t dev_janitor_start(const char *spawner_path, const char *instance);
+pid_t dev_janitor_start(const char *spawner_path, const struct dev_options *options);
 void dev_janitor_dismiss(pid_t janitor);
 /* Remove what a killed cluster left: cgroups, interfaces, rules.  Blocks up to some seconds. */
-void dev_clean(const char *spawner_path, const char *instance);
+void dev_clean(const char *spawner_path, const struct dev_options *options);
 
 int dev_main(int argc, char **argv);
 

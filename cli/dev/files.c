@@ -64,11 +64,8 @@ static enum status make_folders(const char *path, const struct dev_user *user, s
     }
 }
 
-enum status dev_file_write(const char *path,
-                           const char *text,
-                           mode_t mode,
-                           const struct dev_user *user,
-                           struct err *err)
+enum status dev_file_write(
+    const char *path, const char *text, mode_t mode, const struct dev_user *user, struct err *err)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
     size_t len = strlen(text);
@@ -201,10 +198,11 @@ static enum status check_zone_count(const struct dev_options *options, struct er
             found++;
     }
     if (found != 0 && found != options->zones)
-        return err_set(err, ST_CONFLICT,
-                       "%s holds a cluster of %u zone(s), not %u: use --zones %u, another --data, or "
-                       "--fresh to start over.",
-                       options->data, found, options->zones, found);
+        return err_set(
+            err, ST_CONFLICT,
+            "%s holds a cluster of %u zone(s), not %u: use --zones %u, another --data, or "
+            "--fresh to start over.",
+            options->data, found, options->zones, found);
     return ST_OK;
 }
 
@@ -235,8 +233,8 @@ static void lock_path(const struct dev_options *options, char *out, size_t size)
 }
 
 enum status dev_lock_take(const struct dev_options *options,
-                           const struct dev_user *user,
-                           struct err *err)
+                          const struct dev_user *user,
+                          struct err *err)
 {
     struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
     char path[PATH_MAX];

@@ -15,6 +15,7 @@
 
 #include "base/check.h"
 #include "cli/dev/dev.h"
+#include "cli/dev/plan.h"
 
 enum { CLEAN_TRIES = 50, CLEAN_PAUSE_MS = 100 };
 
@@ -32,7 +33,7 @@ static int run_clean(const char *spawner_path, const char *instance)
     return status;
 }
 
-void dev_clean(const char *spawner_path, const char *instance)
+static void clean_zone(const char *spawner_path, const char *instance)
 {
     /* The last processes may still be going down: a cgroup is busy until they are reaped. */
     for (unsigned i = 0; i < CLEAN_TRIES; i++) {
@@ -42,7 +43,19 @@ void dev_clean(const char *spawner_path, const char *instance)
     }
 }
 
-static _Noreturn void janitor_run(pid_t parent, const char *spawner_path, const char *instance)
+void dev_clean(const char *spawner_path, const struct dev_options *options)
+{
+    for (unsigned zone = 0; zone < options->zones; zone++) {
+        char instance[32];
+
+        plan_instance(options, zone, instance, sizeof instance);
+        clean_zone(spawner_path, instance);
+    }
+}
+
+static _Noreturn void janitor_run(pid_t parent,
+                                  const char *spawner_path,
+                                  const struct dev_options *options)
 {
     int fd = (int)syscall(SYS_pidfd_open, parent, 0);
     struct pollfd wait = { .fd = fd, .events = POLLIN };
@@ -54,17 +67,17 @@ static _Noreturn void janitor_run(pid_t parent, const char *spawner_path, const 
     (void)prctl(PR_SET_NAME, "lapwing-janitor");
     while (fd >= 0 && getppid() == parent && poll(&wait, 1, -1) <= 0)
         continue;
-    dev_clean(spawner_path, instance);
+    dev_clean(spawner_path, options);
     _exit(0);
 }
 
-pid_t dev_janitor_start(const char *spawner_path, const char *instance)
+pid_t dev_janitor_start(const char *spawner_path, const struct dev_options *options)
 {
     pid_t parent = getpid();
     pid_t pid = fork();
 
     if (pid == 0)
-        janitor_run(parent, spawner_path, instance);
+        janitor_run(parent, spawner_path, options);
     return pid;
 }
 

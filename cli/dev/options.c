@@ -44,11 +44,8 @@ static void default_data(const struct dev_user *user, struct dev_options *option
                        user->home);
 }
 
-static enum status parse_number(const char *name,
-                                const char *text,
-                                unsigned max,
-                                unsigned *out,
-                                struct err *err)
+static enum status parse_number(
+    const char *name, const char *text, unsigned max, unsigned *out, struct err *err)
 {
     char *end;
     unsigned long value;
@@ -93,8 +90,8 @@ static enum status set_value(const char *name,
         return parse_number(name, value, PORT_MAX, &options->port, err);
     st = parse_number(name, value, DEV_ZONES_MAX, &options->zones, err);
     if (st == ST_OK && options->zones % 2 == 0)
-        return err_set(err, ST_BAD_INPUT, "--zones %s: want 1, 3 or 5 (a majority must be possible)",
-                       value);
+        return err_set(err, ST_BAD_INPUT,
+                       "--zones %s: want 1, 3 or 5 (a majority must be possible)", value);
     return st;
 }
 
@@ -120,11 +117,8 @@ static bool takes_value(const char *name)
            strcmp(name, "--zones") == 0;
 }
 
-enum status dev_options_parse(int argc,
-                              char **argv,
-                              const struct dev_user *user,
-                              struct dev_options *out,
-                              struct err *err)
+enum status dev_options_parse(
+    int argc, char **argv, const struct dev_user *user, struct dev_options *out, struct err *err)
 {
     struct dev_options options = { .zones = 3, .port = DEV_PORT_DEFAULT };
 
@@ -135,13 +129,13 @@ enum status dev_options_parse(int argc,
         const char *value = equals == NULL ? NULL : equals + 1;
         enum status st;
 
-        (void)snprintf(name, sizeof name, "%.*s",
-                       equals == NULL ? 31 : (int)(equals - argv[i]), argv[i]);
+        (void)snprintf(name, sizeof name, "%.*s", equals == NULL ? 31 : (int)(equals - argv[i]),
+                       argv[i]);
         if (value == NULL && set_flag(name, &options))
             continue;
         if (!takes_value(name))
-            return err_set(err, ST_BAD_INPUT, "dev: unknown option %s; lapwing dev --help lists them",
-                           argv[i]);
+            return err_set(err, ST_BAD_INPUT,
+                           "dev: unknown option %s; lapwing dev --help lists them", argv[i]);
         if (value == NULL && i + 1 < argc)
             value = argv[++i];
         if (value == NULL)
@@ -156,14 +150,15 @@ enum status dev_options_parse(int argc,
 
 void dev_options_help(void)
 {
-    (void)puts("lapwing dev: a cluster of several zones on this machine\n"
-               "\n"
-               "  --zones 1|3|5   how many zones (3)\n"
-               "  --data DIR      where everything is kept; survives stops (a folder of the caller)\n"
-               "  --port N        where clients connect, on 127.0.0.1 and ::1 (4566)\n"
-               "  --fresh         delete the data first\n"
-               "  --detach        return once it runs\n"
-               "  --stop          stop the cluster that runs on this data folder\n"
-               "\n"
-               "In the foreground, Ctrl-C stops everything.");
+    (void)puts(
+        "lapwing dev: a cluster of several zones on this machine\n"
+        "\n"
+        "  --zones 1|3|5   how many zones (3)\n"
+        "  --data DIR      where everything is kept; survives stops (a folder of the caller)\n"
+        "  --port N        where clients connect, on 127.0.0.1 and ::1 (4566)\n"
+        "  --fresh         delete the data first\n"
+        "  --detach        return once it runs\n"
+        "  --stop          stop the cluster that runs on this data folder\n"
+        "\n"
+        "In the foreground, Ctrl-C stops everything.");
 }

@@ -18,16 +18,14 @@ struct plan {
 const char *plan_zone_name(unsigned zone);
 /* "objstore", "controlplane", "spawner", "worker". */
 const char *plan_kind_name(enum plan_kind kind);
-/* Named after the port: two clusters on one machine must not clean up each other's things. */
-void plan_instance(const struct dev_options *options, char *out, size_t size);
+/* The name of a zone's spawner on this host, after the port: two clusters on one machine must not
+ * clean up each other's things. */
+void plan_instance(const struct dev_options *options, unsigned zone, char *out, size_t size);
 /* The INI text of one program, appended to `out`. */
 void plan_config(const struct plan *plan, enum plan_kind kind, unsigned zone, struct buf *out);
 
 /* Create or overwrite a file of the data folder (files.c). */
-enum status dev_file_write(const char *path,
-                           const char *text,
-                           mode_t mode,
-                           const struct dev_user *user,
-                           struct err *err);
+enum status dev_file_write(
+    const char *path, const char *text, mode_t mode, const struct dev_user *user, struct err *err);
 
 #endif

@@ -1,4 +1,5 @@
-/* What a machine must have before a cluster starts on it, each said in one sentence with what to do. */
+/* What a machine must have before a cluster starts on it, each said in one sentence with what to
+ * do. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
@@ -46,7 +47,8 @@ static enum status check_port(const char *address, struct err *err)
     fd = socket(where.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return err_set_errno(err, ST_UNSUPPORTED, errno, "socket for %s", address);
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one); /* past connections do not count */
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one,
+                     sizeof one); /* past connections do not count */
     rv = bind(fd, (struct sockaddr *)&where, sizeof where) == 0 ? listen(fd, 1) : -1;
     if (rv != 0)
         st = err_set(err, errno == EADDRINUSE ? ST_EXISTS : ST_UNSUPPORTED,
@@ -93,10 +95,11 @@ static enum status check_space(const char *path, struct err *err)
     }
     mib = (unsigned long long)fs.f_bavail * fs.f_frsize >> 20;
     if (mib < FREE_MIB_MIN)
-        return err_set(err, ST_LIMIT,
-                       "Only %llu MiB are free at %s; make room for 1 GiB, or choose another folder "
-                       "with --data.",
-                       mib, path);
+        return err_set(
+            err, ST_LIMIT,
+            "Only %llu MiB are free at %s; make room for 1 GiB, or choose another folder "
+            "with --data.",
+            mib, path);
     return ST_OK;
 }
 
@@ -105,9 +108,10 @@ enum status dev_preflight(const struct dev_options *options, bool *out_ipv6, str
     enum status st;
 
     if (geteuid() != 0)
-        return err_set(err, ST_DENIED,
-                       "lapwing dev makes sandboxes and so needs root: run it with sudo (the programs "
-                       "themselves run as you).");
+        return err_set(
+            err, ST_DENIED,
+            "lapwing dev makes sandboxes and so needs root: run it with sudo (the programs "
+            "themselves run as you).");
     st = check_kernel(err);
     if (st == ST_OK)
         st = check_space(options->data, err);

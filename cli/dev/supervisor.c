@@ -1,7 +1,8 @@
-/* The supervisor: starts every program of every zone, copies their logs to files and what matters to
- * the terminal, starts again what dies, and stops all of it.
+/* The supervisor: starts every program of every zone, copies their logs to files and what matters
+ * to the terminal, starts again what dies, and stops all of it.
  *
- * One loop, one thread.  A worker and its spawner share a socket pair: if one dies, both start anew. */
+ * One loop, one thread.  A worker and its spawner share a socket pair: if one dies, both start
+ * anew. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -53,7 +54,6 @@ struct program {
 struct supervisor {
     uv_loop_t loop;
     struct plan plan;
-    char instance[32];
     struct program programs[PROGRAMS_MAX];
     unsigned count;
     bool zone_said[DEV_ZONES_MAX];
@@ -110,7 +110,8 @@ static void say_ready(struct supervisor *sv)
 
     say("\nThe cluster is ready: %u zone%s on http://127.0.0.1:%u%s\n"
         "  source %s/env.sh\n"
-        "  aws lambda list-functions       lapwing status       samples/hello-python/walkthrough.sh\n"
+        "  aws lambda list-functions       lapwing status       "
+        "samples/hello-python/walkthrough.sh\n"
         "%s\n",
         options->zones, options->zones == 1 ? "" : "s", options->port,
         sv->plan.ipv6 ? " and [::1]" : "", options->data,
@@ -146,7 +147,8 @@ static void note_ready(struct program *program)
     say_ready(sv);
 }
 
-/* "TIME level event ...": true if the word behind the level is `event`, and where the level starts. */
+/* "TIME level event ...": true if the word behind the level is `event`, and where the level starts.
+ */
 static bool line_event_is(const char *line, const char *event, const char **out_level)
 {
     const char *level = strchr(line, ' ');
@@ -344,8 +346,9 @@ static void program_ended(struct program *program, int status)
     if (!sv->all_ready && program->delay_ms >= RESTART_MS_MAX) {
         struct err err;
 
-        (void)err_set(&err, ST_UNAVAILABLE, "%s-%s does not start; the last lines of %s.log say why",
-                      plan_kind_name(program->kind), plan_zone_name(program->zone), program->config);
+        (void)err_set(
+            &err, ST_UNAVAILABLE, "%s-%s does not start; the last lines of %s.log say why",
+            plan_kind_name(program->kind), plan_zone_name(program->zone), program->config);
         give_up(sv, &err);
         return;
     }
@@ -372,9 +375,8 @@ static void child_cb(uv_signal_t *handle, int signum)
             program_ended(program, status);
     }
     if (sv->janitor > 0 && waitpid(sv->janitor, &status, WNOHANG) == sv->janitor)
-        sv->janitor = sv->stopping
-                          ? 0
-                          : dev_janitor_start(find(sv, PLAN_SPAWNER, 0)->path, sv->instance);
+        sv->janitor =
+            sv->stopping ? 0 : dev_janitor_start(find(sv, PLAN_SPAWNER, 0)->path, sv->plan.options);
 }
 
 static void kill_rest_cb(uv_timer_t *timer)
@@ -429,10 +431,10 @@ static enum status prepare_program(struct program *program, struct err *err)
     enum status st;
 
     (void)snprintf(name, sizeof name, "lapwing-%s", plan_kind_name(program->kind));
-    st = child_find(sv->plan.program_dir,
-                    program->kind == PLAN_SPAWNER ? "worker/spawner"
-                                                  : plan_kind_name(program->kind),
-                    name, program->path, sizeof program->path, err);
+    st =
+        child_find(sv->plan.program_dir,
+                   program->kind == PLAN_SPAWNER ? "worker/spawner" : plan_kind_name(program->kind),
+                   name, program->path, sizeof program->path, err);
     if (st != ST_OK)
         return st;
     (void)snprintf(program->config, sizeof program->config, "%.3900s/zone-%s/%s.ini", options->data,
@@ -514,7 +516,6 @@ int dev_supervise(const struct dev_options *options, const struct dev_user *user
     slash = strrchr(program_dir, '/');
     *slash = '\0';
     sv->plan = (struct plan){ options, user, program_dir, ipv6 };
-    plan_instance(options, sv->instance, sizeof sv->instance);
     if (dev_files_prepare(options, user, program_dir, &err) != ST_OK ||
         prepare_programs(sv, &err) != ST_OK) {
         say("lapwing dev: %s\n", err.text);
@@ -522,12 +523,13 @@ int dev_supervise(const struct dev_options *options, const struct dev_user *user
         return 1;
     }
     spawner = find(sv, PLAN_SPAWNER, 0)->path;
-    dev_clean(spawner, sv->instance); /* what an earlier one left when everything was killed at once */
-    sv->janitor = dev_janitor_start(spawner, sv->instance);
+    dev_clean(spawner,
+              sv->plan.options); /* what an earlier one left when everything was killed at once */
+    sv->janitor = dev_janitor_start(spawner, options);
     watch_signals(sv);
     run_programs(sv);
     dev_janitor_dismiss(sv->janitor);
-    dev_clean(spawner, sv->instance);
+    dev_clean(spawner, options);
     say("stopped; the data stays in %s\n", options->data);
     rv = sv->failed ? 1 : 0;
     free(sv);

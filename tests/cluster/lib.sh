@@ -56,10 +56,8 @@ start_cluster() {
 
 stop_cluster() { "$LAPWING" dev --stop --port "$TEST_PORT" --data "$TEST_DIR/data"; }
 
-supervisor_pid() { fuser_lock; }
-
 # The process that holds the lock of the data folder.
-fuser_lock() {
+supervisor_pid() {
     local inode
     inode=$(stat -c %i "$TEST_DIR/data/lock" 2>/dev/null) || return 1
     awk -v inode=":$inode" 'index($6, inode) == length($6) - length(inode) + 1 { print $5; exit }' /proc/locks
@@ -97,7 +95,7 @@ wait_for_nothing() {
     while [ -n "$("$@")" ]; do
         tries=$((tries + 1))
         [ "$tries" -lt 200 ] || return 1
-        read -r -t 0.05 <>/dev/null || true
+        read -r -t 0.05 <&8 || true # nothing is ever written there: a pause between looks
     done
 }
 
@@ -105,12 +103,17 @@ cleanup() {
     local pid
     stop_cluster >/dev/null 2>&1 || true
     for pid in $(cluster_pids); do kill -9 "$pid" 2>/dev/null || true; done
-    "$BUILD/worker/spawner/lapwing-spawner" --clean "$TEST_INSTANCE" >/dev/null 2>&1 || true
+    local zone
+    for zone in a b c; do
+        "$BUILD/worker/spawner/lapwing-spawner" --clean "$TEST_INSTANCE-$zone" >/dev/null 2>&1 || true
+    done
     rm -rf --one-file-system "$TEST_DIR"
 }
 
 need_root
 TEST_DIR=$(mktemp -d /var/tmp/lapwing-test.XXXXXX)
 chmod 755 "$TEST_DIR"
+mkfifo "$TEST_DIR/pause"
+exec 8<>"$TEST_DIR/pause"
 trap cleanup EXIT
 trap 'exit 130' INT TERM
