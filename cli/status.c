@@ -1,0 +1,66 @@
+/* lapwing status: what the node that answers knows of the cluster, as tables. */
+#include <stdio.h>
+
+#include "cli/api.h"
+#include "cli/commands.h"
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+
+    return text == NULL || *text == '\0' ? "-" : text;
+}
+
+static long long number_of(const json_t *object, const char *key)
+{
+    return (long long)json_integer_value(json_object_get(object, key));
+}
+
+static void print_group(const json_t *group)
+{
+    json_t *member;
+    size_t i;
+
+    (void)printf("group %s: leader %s, term %lld, applied %lld of %lld\n", text_of(group, "name"),
+                 text_of(group, "leader"), number_of(group, "term"), number_of(group, "applied"),
+                 number_of(group, "commit"));
+    json_array_foreach(json_object_get(group, "members"), i, member)(void)
+        printf("  %-12s zone %-4s %-22s %s\n", text_of(member, "node"), text_of(member, "zone"),
+               text_of(member, "address"),
+               json_is_true(json_object_get(member, "connected")) ? "connected" : "NOT CONNECTED");
+}
+
+static void print_worker(const json_t *worker)
+{
+    const json_t *runtimes = json_object_get(worker, "runtimes");
+    json_t *runtime;
+    size_t i;
+
+    (void)printf("  %-12s zone %-4s %-22s %-5s %lld of %lld MB free, %lld of %lld environments,",
+                 text_of(worker, "worker"), text_of(worker, "zone"), text_of(worker, "address"),
+                 json_is_true(json_object_get(worker, "live")) ? "live" : "LOST",
+                 number_of(worker, "memory_free_mb"), number_of(worker, "memory_mb"),
+                 number_of(worker, "environments"), number_of(worker, "environments_max"));
+    json_array_foreach(runtimes, i, runtime)(void) printf(" %s", json_string_value(runtime));
+    (void)puts("");
+}
+
+int command_status(int argc, char **argv)
+{
+    json_t *answer;
+    json_t *part;
+    struct err err;
+    size_t i;
+
+    if (api_get("/_lapwing/v1/status", &answer, &err) != ST_OK) {
+        (void)fprintf(stderr, "lapwing status: %s\n", err.text);
+        return 1;
+    }
+    (void)printf("cluster %s, as node %s (zone %s) sees it\n", text_of(answer, "cluster"),
+                 text_of(answer, "node"), text_of(answer, "zone"));
+    json_array_foreach(json_object_get(answer, "groups"), i, part) print_group(part);
+    (void)puts("workers:");
+    json_array_foreach(json_object_get(answer, "workers"), i, part) print_worker(part);
+    json_decref(answer);
+    return 0;
+}
