@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>

@@ -66,8 +66,8 @@ pid_t dev_lock_holder(const struct dev_options *options);
 /* Run until stopped; returns the exit code of the command. */
 int dev_supervise(const struct dev_options *options, const struct dev_user *user, bool ipv6);
 
-/* A process that waits for this one to be killed, and then cleans up in its place.  Returns its pid;
- * dev_janitor_dismiss() ends it in peace. */
+/* A process that waits for this one to be killed, and then cleans up in its place.  Returns its
+ * pid; dev_janitor_dismiss() ends it in peace. */
 pid_t dev_janitor_start(const char *spawner_path, const struct dev_options *options);
 void dev_janitor_dismiss(pid_t janitor);
 /* Remove what a killed cluster left: cgroups, interfaces, rules.  Blocks up to some seconds. */

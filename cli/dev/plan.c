@@ -71,7 +71,8 @@ static void put_node(const struct plan *plan, const char *prefix, unsigned zone,
     buf_printf(out, "[cluster]\nkey_file = %s/cluster.key\n", plan->options->data);
 }
 
-static void put_dir(const struct plan *plan, const char *key, unsigned zone, const char *folder, struct buf *out)
+static void put_dir(
+    const struct plan *plan, const char *key, unsigned zone, const char *folder, struct buf *out)
 {
     buf_printf(out, "%s = %s/zone-%s/%s\n", key, plan->options->data, plan_zone_name(zone), folder);
 }
@@ -96,5 +97,106 @@ static void spawner_config(const struct plan *plan, unsigned zone, struct buf *o
     buf_printf(out, "runtime_dir = %s/../worker/runtime/share\n", plan->program_dir);
     buf_printf(out, "uid_base = %u\nenvironments_max = %d\n",
                UID_BASE + (port * DEV_ZONES_MAX + zone) * UIDS_PER_SPAWNER, ENVIRONMENTS_MAX);
-    buf_printf(out, "[network]\nsubnet = 10.%u.%u.0/20\n", SUBNET_FIRST + port % SUBNET_COUNT, zone * 16);
+    buf_printf(out, "[network]\nsubnet = 10.%u.%u.0/20\n", SUBNET_FIRST + port % SUBNET_COUNT,
+               zone * 16);
+}
+
+/* "a = ADDRESS" for each zone; `others_only` leaves out the zone itself. */
+static void put_zones(
+    const struct plan *plan, unsigned self, bool others_only, enum port port, struct buf *out)
+{
+    for (unsigned zone = 0; zone < plan->options->zones; zone++)
+        if (!others_only || zone != self)
+            put_setting(plan, plan_zone_name(zone), zone, port, out);
+}
+
+/* A list of all zones' addresses, the own zone first: nearest before others. */
+static void put_list(
+    const struct plan *plan, const char *key, unsigned self, enum port port, struct buf *out)
+{
+    unsigned zones = plan->options->zones;
+
+    buf_printf(out, "%s = ", key);
+    for (unsigned i = 0; i < zones; i++) {
+        if (i > 0)
+            buf_append_text(out, ",");
+        put_address(plan, (self + i) % zones, port, out);
+    }
+    buf_append_text(out, "\n");
+}
+
+static void objstore_config(const struct plan *plan, unsigned zone, struct buf *out)
+{
+    put_node(plan, "objstore-", zone, out);
+    buf_append_text(out, "[listen]\n");
+    put_setting(plan, "http", zone, PORT_OBJSTORE_HTTP, out);
+    put_setting(plan, "stream", zone, PORT_OBJSTORE_PEERS, out);
+    buf_append_text(out, "[peers]\n");
+    put_zones(plan, zone, true, PORT_OBJSTORE_PEERS, out);
+    buf_append_text(out, "[state]\n");
+    put_list(plan, "addresses", zone, PORT_STATE, out);
+    buf_append_text(out, "[store]\n");
+    put_dir(plan, "dir", zone, "objstore", out);
+    buf_append_text(out, "[keys]\ntest = test\n");
+}
+
+static void put_members(const struct plan *plan, struct buf *out)
+{
+    buf_append_text(out, "[members]\n");
+    for (unsigned zone = 0; zone < plan->options->zones; zone++) {
+        const char *name = plan_zone_name(zone);
+
+        buf_printf(out, "%u = %s,%s,", zone + 1, name, name);
+        put_address(plan, zone, PORT_RAFT_CONTROL, out);
+        buf_append_text(out, ",");
+        put_address(plan, zone, PORT_RAFT_STORAGE, out);
+        buf_append_text(out, "\n");
+    }
+}
+
+static void controlplane_config(const struct plan *plan, unsigned zone, struct buf *out)
+{
+    unsigned port = plan->options->port;
+
+    put_node(plan, "", zone, out);
+    buf_printf(out, "[listen]\napi = 127.0.0.1:%u%s", port, plan->ipv6 ? "," : "\n");
+    if (plan->ipv6)
+        buf_printf(out, "[::1]:%u\n", port);
+    buf_append_text(out, "share_port = yes\n");
+    put_setting(plan, "state", zone, PORT_STATE, out);
+    put_setting(plan, "registration", zone, PORT_REGISTRATION, out);
+    put_members(plan, out);
+    buf_append_text(out, "[objstore]\n");
+    put_setting(plan, "address", zone, PORT_OBJSTORE_HTTP, out);
+    buf_append_text(out, "[data]\n");
+    put_dir(plan, "dir", zone, "controlplane", out);
+    buf_append_text(out, "[account]\nid = 000000000000\n[keys]\ntest = test\n");
+}
+
+static void worker_config(const struct plan *plan, unsigned zone, struct buf *out)
+{
+    put_node(plan, "worker-", zone, out);
+    buf_append_text(out, "[listen]\n");
+    put_setting(plan, "invoke", zone, PORT_INVOKE, out);
+    buf_append_text(out, "[worker]\n");
+    put_dir(plan, "dir", zone, "worker", out);
+    buf_printf(out, "environments_max = %d\n[spawner]\nfd = 3\n[objstore]\n", ENVIRONMENTS_MAX);
+    put_setting(plan, "address", zone, PORT_OBJSTORE_HTTP, out);
+    buf_append_text(out, "[controlplane]\n");
+    put_list(plan, "registration", zone, PORT_REGISTRATION, out);
+    buf_printf(out, "[api]\naddresses = 127.0.0.1:%u\n", plan->options->port);
+}
+
+void plan_config(const struct plan *plan, enum plan_kind kind, unsigned zone, struct buf *out)
+{
+    static void (*const writers[PLAN_KINDS])(const struct plan *, unsigned, struct buf *) = {
+        [PLAN_OBJSTORE] = objstore_config,
+        [PLAN_CONTROLPLANE] = controlplane_config,
+        [PLAN_SPAWNER] = spawner_config,
+        [PLAN_WORKER] = worker_config,
+    };
+
+    CHECK(kind < PLAN_KINDS);
+    buf_append_text(out, "# Written by lapwing dev at each start.\n");
+    writers[kind](plan, zone, out);
 }

@@ -18,7 +18,7 @@ create_keeper() {
 
 : "${SAMPLES:?the samples folder}"
 for round in 1 2 3 4 5 6 7 8 9 10; do
-    start_cluster
+    start_cluster --zones 3
     [ "$round" = 1 ] && check "a function is created" create_keeper
     check "round $round: the function of round 1 answers" invoke_once
     if [ $((round % 2)) = 0 ]; then

@@ -1,5 +1,6 @@
+# shellcheck shell=bash
 # A dev cluster for a test script: source this, then start_cluster.  $BUILD is the build folder.
-# Everything goes when the script ends, however it ends.  shellcheck shell=bash
+# Everything goes when the script ends, however it ends.
 
 : "${BUILD:?the build folder}"
 LAPWING=$BUILD/cli/lapwing

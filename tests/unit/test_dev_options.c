@@ -1,0 +1,71 @@
+#include "cli/dev/dev.h"
+#include "cli/dev/plan.h"
+#include "tests/unit/check.h"
+
+static const struct {
+    const char *name;
+    char *argv[4];
+    int argc;
+    enum status want;
+    unsigned zones;
+    unsigned port;
+} rows[] = {
+    { "nothing", { NULL }, 0, ST_OK, 3, 4566 },
+    { "one zone", { "--zones", "1" }, 2, ST_OK, 1, 4566 },
+    { "five zones", { "--zones=5" }, 1, ST_OK, 5, 4566 },
+    { "an even number", { "--zones", "2" }, 2, ST_BAD_INPUT, 0, 0 },
+    { "too many", { "--zones", "7" }, 2, ST_BAD_INPUT, 0, 0 },
+    { "none", { "--zones", "0" }, 2, ST_BAD_INPUT, 0, 0 },
+    { "not a number", { "--port", "x1" }, 2, ST_BAD_INPUT, 0, 0 },
+    { "the highest port", { "--port", "65475" }, 2, ST_OK, 3, 65475 },
+    { "a port without room for the zones' own", { "--port", "65476" }, 2, ST_BAD_INPUT, 0, 0 },
+    { "a value is missing", { "--port" }, 1, ST_BAD_INPUT, 0, 0 },
+    { "an unknown option", { "--zone", "3" }, 2, ST_BAD_INPUT, 0, 0 },
+    { "a folder that a shell would take apart", { "--data", "/x/$HOME" }, 2, ST_BAD_INPUT, 0, 0 },
+    { "the root folder", { "--data", "/" }, 2, ST_BAD_INPUT, 0, 0 },
+    { "a folder", { "--data", "/x/y", "--port=80" }, 3, ST_OK, 3, 80 },
+};
+
+TEST(options_say_what_is_wrong)
+{
+    struct dev_user user = { .home = "/home/u" };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct dev_options options = { 0 };
+        struct err err = { 0 };
+
+        test_case = rows[i].name;
+        EXPECT_EQ(dev_options_parse(rows[i].argc, (char **)rows[i].argv, &user, &options, &err),
+                  rows[i].want);
+        EXPECT_EQ(err.text[0] == '\0', rows[i].want == ST_OK);
+        EXPECT_EQ(options.zones, rows[i].zones);
+        EXPECT_EQ(options.port, rows[i].port);
+    }
+}
+
+TEST(every_program_of_every_zone_has_its_own_ports_and_names)
+{
+    struct dev_options options = { .zones = 3, .port = 4566, .data = "/d" };
+    struct dev_user user = { 0 };
+    struct plan plan = { &options, &user, "/bin", true };
+
+    for (unsigned zone = 0; zone < 3; zone++) {
+        char instance[32];
+        char want[64];
+        struct buf text = { 0 };
+
+        plan_config(&plan, PLAN_CONTROLPLANE, zone, &text);
+        (void)snprintf(want, sizeof want, "state = 127.0.0.1:%u\n", 4566 + 10 * (zone + 1) + 2);
+        EXPECT(strstr(buf_text(&text), want) != NULL);
+        EXPECT(strstr(buf_text(&text), "[::1]:4566") != NULL);
+        EXPECT(strstr(buf_text(&text), "3 = c,c,127.0.0.1:4596,127.0.0.1:4597\n") != NULL);
+        buf_done(&text);
+        plan_config(&plan, PLAN_OBJSTORE, zone, &text);
+        (void)snprintf(want, sizeof want, "\n%s = 127.0.0.1", plan_zone_name(zone));
+        EXPECT(strstr(buf_text(&text), want) == NULL); /* not its own peer */
+        buf_done(&text);
+        plan_instance(&options, zone, instance, sizeof instance);
+        (void)snprintf(want, sizeof want, "lapwing-dev-4566-%s", plan_zone_name(zone));
+        EXPECT_TEXT(instance, want);
+    }
+}
