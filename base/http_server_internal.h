@@ -1,0 +1,127 @@
+/* The inside of the HTTP server, shared by http_server.c (sockets, loop, limits) and http_request.c
+ * (the life of one request).  Only these two include libmicrohttpd. */
+#ifndef BASE_HTTP_SERVER_INTERNAL_H
+#define BASE_HTTP_SERVER_INTERNAL_H
+
+#include <microhttpd.h>
+
+#include "base/http_server.h"
+
+/* One client connection.  Made and freed by http_server.c as libmicrohttpd says. */
+struct http_connection {
+    struct http_connection *next;
+    struct http_connection *previous;
+    struct http_server *server;
+    struct MHD_Connection *mhd;
+    struct http_request *req; /* at most one: pipelined requests are served one after another */
+    int fd;
+    bool first;        /* no request was completed yet */
+    bool gone;         /* the peer closed its side */
+    bool timed_out;    /* we shut it down for being slow */
+    uint64_t since_ms; /* since when we wait for a head */
+    uint64_t mark_ms;  /* when progress was last looked at, and what it was */
+    uint64_t mark_bytes;
+};
+
+/* A socket that accepts. */
+struct http_listener {
+    struct http_listener *next;
+    struct http_server *server;
+    uv_poll_t poll;
+    int fd;
+};
+
+struct http_server {
+    uv_loop_t *loop;
+    const struct http_handler *handler;
+    void *context;
+    struct http_server_options options;
+    struct MHD_Daemon *daemon;
+    struct http_listener *listeners;
+    struct http_connection *connections;
+    unsigned connection_count;
+    unsigned requests; /* announced, not done */
+    int gone_fd;       /* an epoll set that reports only peers that closed */
+
+    uv_poll_t poll; /* of the daemon's epoll set */
+    uv_poll_t gone_poll;
+    uv_prepare_t before; /* runs the daemon before the loop sleeps... */
+    uv_check_t after;    /* ...and right after it was woken, if there is something to do */
+    uv_idle_t again;     /* keeps the loop awake for one more turn */
+    uv_timer_t sweep;    /* once a second while there are connections */
+    uv_timer_t pause;    /* ends a pause of accepting, or starts the closing */
+    unsigned handles;    /* open libuv handles */
+
+    bool dirty;   /* the daemon has something to do */
+    bool running; /* inside the daemon */
+    bool accepting;
+    bool closing;
+    void (*closed)(void *context);
+};
+
+enum http_body_mode {
+    HTTP_BODY_HELD,    /* not read until the handler says how */
+    HTTP_BODY_COLLECT, /* into memory */
+    HTTP_BODY_STREAM,  /* to on_body */
+    HTTP_BODY_DISCARD, /* answered before it ended: dropped */
+};
+
+/* One request, from its first line to libmicrohttpd's word that it is over.
+ * Made by http_request_start(), freed by http_request_completed(). */
+struct http_request {
+    struct http_server *server;
+    struct http_connection *connection;
+    struct http_head head; /* views into libmicrohttpd's memory of the connection, and `target` */
+    struct http_field *fields;
+    char *target;
+    uint64_t content_length;
+    void *context;
+
+    bool head_read;   /* the fields above are set */
+    bool announced;   /* on_request ran: on_done is owed */
+    bool head_passed; /* libmicrohttpd was told to go on to the body */
+    bool body_ended;
+    bool end_told; /* on_body_end ran */
+    bool expects_continue;
+    bool suspended;
+    bool aborted;
+    bool gone_told;
+    bool queued; /* the answer is libmicrohttpd's now */
+
+    enum http_body_mode mode;
+    struct buf body; /* HTTP_BODY_COLLECT */
+    size_t body_bytes_max;
+    bool body_too_large;
+    uint64_t discarded;
+
+    struct MHD_Response *response; /* ours until queued */
+    unsigned status;
+    bool streaming;
+    bool push_ended;
+    bool choked;        /* http_push() said ST_LIMIT: on_drain is owed */
+    uint64_t push_left; /* of a known length; HTTP_LENGTH_UNKNOWN for none */
+    struct buf queue;
+    size_t queue_at; /* bytes before it were sent */
+};
+
+/* The daemon has something to do; it will be run before the loop sleeps again. */
+void http_server_touch(struct http_server *server);
+
+/* Callbacks of libmicrohttpd for one request. */
+void *http_request_start(void *cls, const char *uri, struct MHD_Connection *mhd);
+enum MHD_Result http_request_access(void *cls,
+                                    struct MHD_Connection *mhd,
+                                    const char *url,
+                                    const char *method,
+                                    const char *version,
+                                    const char *data,
+                                    size_t *data_bytes,
+                                    void **slot);
+void http_request_completed(void *cls,
+                            struct MHD_Connection *mhd,
+                            void **slot,
+                            enum MHD_RequestTerminationCode why);
+/* The peer closed its side. */
+void http_request_gone(struct http_request *req);
+
+#endif
