@@ -28,6 +28,30 @@ enum {
     ADDRESS_BYTES_MAX = 63, /* "host:port" */
     CLOCK_SKEW_S_MAX = 900, /* of a signed request, as AWS has it */
 
+    CLUSTER_VERSION_MAX = 1, /* newest replicated cluster_version that this release can follow */
+
+    /* Names and texts in the replicated state. */
+    ACCOUNT_DIGITS = 12,
+    REGION_BYTES_MAX = 31,
+    UID_DIGITS = 32, /* hexadecimal */
+    UUID_BYTES = 36, /* as text */
+    ROLE_BYTES_MAX = 2048,
+    RUNTIME_BYTES_MAX = 32,
+    HANDLER_BYTES_MAX = 128,
+    DESCRIPTION_BYTES_MAX = 256,
+    FUNCTION_VARIABLES_MAX = 1024,
+    TAGS_MAX = 50,
+    TAG_KEY_BYTES_MAX = 512,    /* 128 characters */
+    TAG_VALUE_BYTES_MAX = 1024, /* 256 characters */
+    BUCKET_NAME_BYTES_MIN = 3,
+    BUCKET_NAME_BYTES_MAX = 63,
+    OBJECT_KEY_BYTES_MAX = 1024,
+    OBJECT_ETAG_BYTES_MAX = 64,
+    OBJECT_CONTENT_TYPE_BYTES_MAX = 1024,
+    OBJECT_METADATA_MAX = 128,
+    OBJECT_METADATA_BYTES_MAX = 8192, /* names and values; the store's front holds users to 2 KiB */
+    LIST_DELIMITER_BYTES_MAX = 16,
+
     /* HTTP, our servers and our parser. */
     HTTP_HEAD_BYTES_MAX = 32768, /* request line and header fields */
     HTTP_TARGET_BYTES_MAX =
@@ -43,5 +67,8 @@ enum {
     HTTP_QUEUE_BYTES_MAX = 1048576, /* of an answer pushed faster than its client reads */
     HTTP_DISCARD_BYTES_MAX = 67108864, /* of a body that is read only so that the answer arrives */
 };
+
+/* S3's largest object, 5 TiB; too large for an enum. */
+#define OBJECT_BYTES_MAX 5497558138880ull
 
 #endif

@@ -28,6 +28,8 @@ enum status state_get_function_by_uid(struct state_reader *reader,
                                       Lapwing__Function **out,
                                       struct err *err);
 
+enum { FUNCTION_LIST_MAX = 10000 };
+
 /* Functions in the order of their names.  Zero-initialise; empty again with function_list_done().
  */
 struct function_list {
@@ -37,7 +39,7 @@ struct function_list {
 };
 
 /* Functions of one account and region whose name is behind `after` ("" for the first page), at
- * most `max`, at least 1. */
+ * most `max`, 1 to FUNCTION_LIST_MAX.  ST_IO. */
 enum status state_list_functions(struct state_reader *reader,
                                  const char *account,
                                  const char *region,

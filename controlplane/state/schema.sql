@@ -26,8 +26,6 @@ CREATE TABLE clients (
     seen_ms INTEGER NOT NULL               -- leader_ms of its last command
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX clients_by_age ON clients (seen_ms);
-
 -- What was reached for commands not acknowledged yet: a repeated one gets the same answer.
 CREATE TABLE outcomes (
     client   BLOB    NOT NULL,

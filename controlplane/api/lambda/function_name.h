@@ -15,7 +15,6 @@ enum {
     FUNCTION_REFERENCE_BYTES_MAX = 256, /* what a client may send, decoded */
     FUNCTION_QUALIFIER_BYTES_MAX = 128,
     FUNCTION_ARN_BYTES_MAX = 320,
-    REGION_BYTES_MAX = 31,
     ACCOUNT_BYTES_MAX = 12,
 };
 

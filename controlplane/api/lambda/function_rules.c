@@ -13,8 +13,6 @@
 #include "base/limits.h"
 #include "controlplane/api/lambda/runtimes.h"
 
-enum { HANDLER_BYTES_MAX = 128, DESCRIPTION_BYTES_MAX = 256, TAGS_MAX = 50 };
-
 static const char role_pattern[] =
     "arn:(aws[a-zA-Z-]*)?:iam::\\d{12}:role/?[a-zA-Z_0-9+=,.@\\-_/]+";
 

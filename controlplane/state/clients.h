@@ -1,0 +1,23 @@
+/* Who proposed what: a command repeated under the same client and sequence counts once. */
+#ifndef CONTROLPLANE_STATE_CLIENTS_H
+#define CONTROLPLANE_STATE_CLIENTS_H
+
+#include <stdbool.h>
+
+#include "controlplane/state/outcome.h"
+
+/* Take note of the command's client and of what it acknowledges, and say whether to apply it.
+ *
+ * Returns true when it is new.  False when `out` is the answer already: the one remembered, or a
+ * refusal that is not to be remembered ("sequence_forgotten", "window_full"). */
+bool clients_admit(struct connection *connection,
+                   const Lapwing__Command *command,
+                   uint64_t now_ms,
+                   struct outcome *out);
+
+/* Remember the outcome of a command that clients_admit() said is new. */
+void clients_remember(struct connection *connection,
+                      const Lapwing__Command *command,
+                      const struct outcome *out);
+
+#endif

@@ -1,0 +1,214 @@
+/* Snapshots and checkpoints: whole databases on their way to and from files and memory.
+ *
+ * A snapshot is a read transaction on a connection of its own: the write-ahead log keeps that view
+ * while the writer goes on.  Nothing can be checkpointed past it, so it must not be held for long.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "controlplane/state/state_internal.h"
+
+/* Bytes of SQLite's file header: which journal readers and writers must use. */
+enum { FORMAT_WRITE_AT = 18, FORMAT_READ_AT = 19, FORMAT_ROLLBACK = 1 };
+
+/* Made by state_snapshot_begin(), freed by state_snapshot_end(). */
+struct state_snapshot {
+    struct state_reader *reader; /* in a read transaction until the end */
+    struct meta meta;
+};
+
+/* Read `meta` and thereby fix the view of an open transaction. */
+static enum status freeze(struct state_snapshot *snapshot, struct err *err)
+{
+    struct connection *connection = &snapshot->reader->connection;
+
+    connection_do(connection, STATEMENT_BEGIN_READ);
+    meta_read(connection, &snapshot->meta);
+    return connection_status(connection, err);
+}
+
+enum status state_snapshot_begin(struct state *state,
+                                 struct state_snapshot **out_snapshot,
+                                 struct err *err)
+{
+    struct state_snapshot *snapshot = must_calloc(1, sizeof *snapshot);
+    enum status st = state_open_reader(state->path, state->reader.group, &snapshot->reader, err);
+
+    if (st == ST_OK)
+        st = freeze(snapshot, err);
+    if (st != ST_OK) {
+        state_snapshot_end(snapshot);
+        return st;
+    }
+    CHECK(snapshot->meta.applied_index == state->now.applied_index);
+    *out_snapshot = snapshot;
+    return ST_OK;
+}
+
+void state_snapshot_applied(const struct state_snapshot *snapshot,
+                            uint64_t *out_index,
+                            uint64_t *out_term)
+{
+    *out_index = snapshot->meta.applied_index;
+    *out_term = snapshot->meta.applied_term;
+}
+
+/* Copy all pages of `from` over those of `to`, which becomes the same database in one transaction.
+ */
+static void copy_database(struct connection *to, struct connection *from)
+{
+    sqlite3_backup *backup = sqlite3_backup_init(to->db, "main", from->db, "main");
+    int rc;
+
+    if (backup == NULL) {
+        connection_note(to, sqlite3_extended_errcode(to->db));
+        return;
+    }
+    do {
+        rc = sqlite3_backup_step(backup, -1);
+    } while (rc == SQLITE_BUSY || rc == SQLITE_LOCKED);
+    (void)sqlite3_backup_finish(backup); /* repeats what the step said */
+    connection_note(to, rc);
+}
+
+enum status state_snapshot_write(struct state_snapshot *snapshot,
+                                 const char *to_path,
+                                 struct err *err)
+{
+    struct connection to;
+    enum status st;
+
+    st = connection_open(&to, to_path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err);
+    if (st != ST_OK)
+        return st;
+    st = connection_run_text(&to, "PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF;", err);
+    if (st == ST_OK) {
+        copy_database(&to, &snapshot->reader->connection);
+        st = connection_status(&to, err);
+    }
+    if (st == ST_OK) {
+        /* The copied header says WAL: whoever opened the file would make two more beside it. */
+        st = connection_run_text(&to, "PRAGMA journal_mode = DELETE;", err);
+    }
+    connection_done(&to);
+    return st;
+}
+
+void state_snapshot_end(struct state_snapshot *snapshot)
+{
+    if (snapshot == NULL)
+        return;
+    if (snapshot->reader != NULL && !sqlite3_get_autocommit(snapshot->reader->connection.db))
+        connection_do(&snapshot->reader->connection, STATEMENT_COMMIT);
+    state_reader_close(snapshot->reader);
+    free(snapshot);
+}
+
+/* Replace the rows by those of `from`, which must be a database of this group. */
+static enum status install(struct state *state, struct connection *from, struct err *err)
+{
+    struct connection *to = &state->reader.connection;
+    char boot_id[sizeof state->now.boot_id];
+    struct meta meta;
+    enum status st = database_check(from, state->reader.group, &meta, err);
+
+    if (st == ST_NOT_FOUND)
+        return err_set(err, ST_CORRUPT, "install snapshot: the database is empty");
+    if (st != ST_OK)
+        return st;
+    memcpy(boot_id, state->now.boot_id, sizeof boot_id);
+    copy_database(to, from);
+    st = connection_status(to, err);
+    if (st != ST_OK)
+        return st;
+    meta_read(to, &state->now);
+    st = connection_status(to, err);
+    if (st != ST_OK)
+        return st;
+    return state_set_boot_id(state, boot_id, err);
+}
+
+enum status state_install(struct state *state, const char *from_path, struct err *err)
+{
+    struct connection from;
+    enum status st = connection_open(&from, from_path, SQLITE_OPEN_READONLY, err);
+
+    if (st != ST_OK)
+        return st;
+    st = install(state, &from, err);
+    connection_done(&from);
+    return st;
+}
+
+enum status state_image(struct state *state, struct buf *out, struct err *err)
+{
+    sqlite3_int64 len = 0;
+    unsigned char *image = sqlite3_serialize(state->reader.connection.db, "main", &len, 0);
+
+    if (image == NULL)
+        return err_set(err, ST_IO, "serialize state database: no memory");
+    buf_append(out, image, (size_t)len);
+    sqlite3_free(image);
+    return ST_OK;
+}
+
+enum status state_install_image(struct state *state, struct bytes image, struct err *err)
+{
+    struct connection from;
+    unsigned char *copy;
+    enum status st = connection_open(&from, ":memory:", SQLITE_OPEN_READWRITE, err);
+    int rc;
+
+    if (st != ST_OK)
+        return st;
+    /* SQLite frees the copy, so it must come from its allocator. */
+    copy = sqlite3_malloc64(image.len + 1);
+    CHECK(copy != NULL);
+    if (image.len > 0)
+        memcpy(copy, image.data, image.len);
+    /* The header of a file's image says WAL, which a database in memory cannot have. */
+    if (image.len > FORMAT_READ_AT)
+        copy[FORMAT_WRITE_AT] = copy[FORMAT_READ_AT] = FORMAT_ROLLBACK;
+    rc = sqlite3_deserialize(from.db, "main", copy, (sqlite3_int64)image.len,
+                             (sqlite3_int64)image.len,
+                             SQLITE_DESERIALIZE_FREEONCLOSE | SQLITE_DESERIALIZE_READONLY);
+    connection_note(&from, rc);
+    st = connection_status(&from, err);
+    if (st == ST_OK)
+        st = install(state, &from, err);
+    connection_done(&from);
+    return st;
+}
+
+enum status state_checkpoint(const char *path, uint64_t wal_bytes_max, struct err *err)
+{
+    struct connection connection;
+    sqlite3_int64 page_bytes = 4096;
+    int log_pages = 0;
+    int moved_pages = 0;
+    int rc;
+    enum status st = connection_open(&connection, path, SQLITE_OPEN_READWRITE, err);
+
+    if (st != ST_OK)
+        return st;
+    st = connection_run_text(&connection,
+                             "PRAGMA synchronous = OFF; PRAGMA wal_autocheckpoint = 0;", err);
+    if (st != ST_OK)
+        goto done;
+    rc = sqlite3_wal_checkpoint_v2(connection.db, NULL, SQLITE_CHECKPOINT_PASSIVE, &log_pages,
+                                   &moved_pages);
+    /* What a passive checkpoint moved can be overwritten only once the writer finds the whole log
+     * moved, which a busy one may never do.  So above the bound it is made to wait for the rest. */
+    if (rc == SQLITE_OK && log_pages > 0 && (uint64_t)log_pages * page_bytes > wal_bytes_max)
+        rc = sqlite3_wal_checkpoint_v2(connection.db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    if (rc == SQLITE_BUSY) {
+        st = err_set(err, ST_UNAVAILABLE, "checkpoint %s: held up by a reader", path);
+        goto done;
+    }
+    connection_note(&connection, rc);
+    st = connection_status(&connection, err);
+done:
+    connection_done(&connection);
+    return st;
+}

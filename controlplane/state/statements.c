@@ -1,0 +1,104 @@
+/* The SQL of this folder in one place, so that it can be read, and linted, as a whole.
+ *
+ * Plain and deterministic: what a statement writes follows from its parameters and the rows alone.
+ */
+#include "controlplane/state/statements.h"
+
+#include <stddef.h>
+
+#include "base/check.h"
+
+/* functions.c reads and binds these columns by position. */
+#define FUNCTION_COLUMNS                                                                           \
+    "account, region, name, uid, runtime, role, handler, handler_present, description, "           \
+    "timeout_s, memory_mb, ephemeral_mb, architecture, tracing_mode, code_sha256, code_bytes, "    \
+    "revision_id, modified_ms, function_state, update_status, config_epoch, "                      \
+    "environment_present, lists"
+
+/* objects.c does so with these. */
+#define OBJECT_COLUMNS "bucket, key, bytes, etag, blob, content_type, owner, modified_ms, metadata"
+
+// clang-format off
+static const char *const texts[STATEMENT_COUNT] = {
+    [STATEMENT_BEGIN_READ]  = "BEGIN DEFERRED",
+    [STATEMENT_BEGIN]       = "BEGIN IMMEDIATE",
+    [STATEMENT_COMMIT]      = "COMMIT",
+    [STATEMENT_ROLLBACK]    = "ROLLBACK",
+    [STATEMENT_SAVEPOINT]   = "SAVEPOINT command",
+    [STATEMENT_ROLLBACK_TO] = "ROLLBACK TO command",
+    [STATEMENT_RELEASE]     = "RELEASE command",
+
+    [STATEMENT_TABLES] =
+        "SELECT t.name, (SELECT count(*) FROM pragma_table_info(t.name) WHERE pk > 0) "
+        "FROM sqlite_schema AS t WHERE t.type = 'table' ORDER BY t.name",
+    [STATEMENT_META_INSERT] =
+        "INSERT INTO meta (only_row, state_group, schema_version, cluster_version, applied_index, "
+        "applied_term, leader_ms, boot_id) VALUES (1, ?1, ?2, 1, 0, 0, 0, '')",
+    [STATEMENT_META_GET] =
+        "SELECT state_group, schema_version, cluster_version, applied_index, applied_term, "
+        "leader_ms, boot_id FROM meta WHERE only_row = 1",
+    [STATEMENT_META_APPLIED] =
+        "UPDATE meta SET applied_index = ?1, applied_term = ?2, leader_ms = ?3 WHERE only_row = 1",
+    [STATEMENT_META_CLUSTER_VERSION] = "UPDATE meta SET cluster_version = ?1 WHERE only_row = 1",
+    [STATEMENT_META_BOOT_ID] = "UPDATE meta SET boot_id = ?1 WHERE only_row = 1",
+
+    [STATEMENT_CLIENT_GET] = "SELECT acked FROM clients WHERE client = ?1",
+    [STATEMENT_CLIENT_PUT] =
+        "INSERT INTO clients (client, acked, seen_ms) VALUES (?1, ?2, ?3) "
+        "ON CONFLICT (client) DO UPDATE SET acked = excluded.acked, seen_ms = excluded.seen_ms",
+    [STATEMENT_CLIENTS_FORGET] = "DELETE FROM clients WHERE seen_ms < ?1",
+    [STATEMENT_OUTCOME_GET] =
+        "SELECT status, reason, text, body FROM outcomes WHERE client = ?1 AND sequence = ?2",
+    [STATEMENT_OUTCOME_PUT] =
+        "INSERT INTO outcomes (client, sequence, status, reason, text, body) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [STATEMENT_OUTCOMES_DROP] = "DELETE FROM outcomes WHERE client = ?1 AND sequence <= ?2",
+    [STATEMENT_OUTCOMES_FORGET] =
+        "DELETE FROM outcomes WHERE client IN (SELECT client FROM clients WHERE seen_ms < ?1)",
+
+    [STATEMENT_FUNCTION_GET] =
+        "SELECT " FUNCTION_COLUMNS " FROM functions "
+        "WHERE account = ?1 AND region = ?2 AND name = ?3",
+    [STATEMENT_FUNCTION_GET_BY_UID] =
+        "SELECT " FUNCTION_COLUMNS " FROM functions WHERE uid = ?1",
+    [STATEMENT_FUNCTION_LIST] =
+        "SELECT " FUNCTION_COLUMNS " FROM functions "
+        "WHERE account = ?1 AND region = ?2 AND name > ?3 ORDER BY name LIMIT ?4",
+    [STATEMENT_FUNCTION_PUT] =
+        "INSERT OR REPLACE INTO functions (" FUNCTION_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, "
+        "?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)",
+    [STATEMENT_FUNCTION_DELETE] =
+        "DELETE FROM functions WHERE account = ?1 AND region = ?2 AND name = ?3",
+
+    [STATEMENT_WORKER_EPOCH] = "SELECT epoch FROM workers WHERE worker = ?1",
+    [STATEMENT_WORKER_PUT] =
+        "INSERT OR REPLACE INTO workers (worker, zone, address, epoch, registered_ms) "
+        "VALUES (?1, ?2, ?3, ?4, ?5)",
+    [STATEMENT_WORKER_LIST] =
+        "SELECT worker, zone, address, epoch FROM workers ORDER BY worker",
+
+    [STATEMENT_BUCKET_GET] =
+        "SELECT name, account, region, created_ms FROM buckets WHERE name = ?1",
+    [STATEMENT_BUCKET_LIST] =
+        "SELECT name, account, region, created_ms FROM buckets WHERE account = ?1 ORDER BY name",
+    [STATEMENT_BUCKET_INSERT] =
+        "INSERT INTO buckets (name, account, region, created_ms) VALUES (?1, ?2, ?3, ?4)",
+    [STATEMENT_BUCKET_DELETE] = "DELETE FROM buckets WHERE name = ?1",
+    [STATEMENT_BUCKET_HAS_OBJECTS] = "SELECT 1 FROM objects WHERE bucket = ?1 LIMIT 1",
+    [STATEMENT_OBJECT_GET] =
+        "SELECT " OBJECT_COLUMNS " FROM objects WHERE bucket = ?1 AND key = ?2",
+    [STATEMENT_OBJECT_SEEK] =
+        "SELECT " OBJECT_COLUMNS " FROM objects WHERE bucket = ?1 AND key >= ?2 ORDER BY key",
+    [STATEMENT_OBJECT_PUT] =
+        "INSERT OR REPLACE INTO objects (" OBJECT_COLUMNS ") "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    [STATEMENT_OBJECT_DELETE] = "DELETE FROM objects WHERE bucket = ?1 AND key = ?2",
+};
+// clang-format on
+
+const char *statement_text(enum statement statement)
+{
+    CHECK(statement < STATEMENT_COUNT);
+    CHECK(texts[statement] != NULL);
+    return texts[statement];
+}
