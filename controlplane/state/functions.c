@@ -344,10 +344,7 @@ enum status state_get_function_by_uid(struct state_reader *reader,
 }
 
 enum status state_list_functions(struct state_reader *reader,
-                                 const char *account,
-                                 const char *region,
-                                 const char *after,
-                                 size_t max,
+                                 const struct function_page *page,
                                  struct function_list *out,
                                  struct err *err)
 {
@@ -356,14 +353,14 @@ enum status state_list_functions(struct state_reader *reader,
     enum status st;
 
     CHECK(reader->group == STATE_GROUP_CONTROL);
-    CHECK(max > 0 && max <= FUNCTION_LIST_MAX);
-    list.functions = must_calloc(max, sizeof(Lapwing__Function *));
-    bind_text(stmt, 1, account);
-    bind_text(stmt, 2, region);
-    bind_text(stmt, 3, after);
-    bind_number(stmt, 4, max + 1); /* one more tells whether there is a next page */
+    CHECK(page->max > 0 && page->max <= FUNCTION_LIST_MAX);
+    list.functions = must_calloc(page->max, sizeof(Lapwing__Function *));
+    bind_text(stmt, 1, page->account);
+    bind_text(stmt, 2, page->region);
+    bind_text(stmt, 3, page->after);
+    bind_number(stmt, 4, page->max + 1); /* one more tells whether there is a next page */
     while (connection_row(&reader->connection, stmt)) {
-        if (list.count == max) {
+        if (list.count == page->max) {
             list.more = true;
             break;
         }

@@ -38,13 +38,18 @@ struct function_list {
     bool more;                     /* ask again after the last one's name */
 };
 
-/* Functions of one account and region whose name is behind `after` ("" for the first page), at
- * most `max`, 1 to FUNCTION_LIST_MAX.  ST_IO. */
+/* Which functions: of one account and region, at most `max` (1 to FUNCTION_LIST_MAX), whose name is
+ * behind `after` ("" for the first page). */
+struct function_page {
+    const char *account;
+    const char *region;
+    const char *after;
+    size_t max;
+};
+
+/* List one page.  ST_IO. */
 enum status state_list_functions(struct state_reader *reader,
-                                 const char *account,
-                                 const char *region,
-                                 const char *after,
-                                 size_t max,
+                                 const struct function_page *page,
                                  struct function_list *out,
                                  struct err *err);
 void function_list_done(struct function_list *list);

@@ -148,7 +148,8 @@ enum status state_image(struct state *state, struct buf *out, struct err *err)
 
     if (image == NULL)
         return err_set(err, ST_IO, "serialize state database: no memory");
-    buf_append(out, image, (size_t)len);
+    memcpy(buf_reserve(out, (size_t)len), image, (size_t)len);
+    out->len += (size_t)len;
     sqlite3_free(image);
     return ST_OK;
 }

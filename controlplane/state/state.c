@@ -173,8 +173,7 @@ static enum status finish(struct state *state, const struct meta *before, struct
 
 enum status state_apply_entry(struct state *state,
                               const Lapwing__Entry *entry,
-                              uint64_t index,
-                              uint64_t term,
+                              struct state_position at,
                               state_outcome_fn on_outcome,
                               void *context,
                               struct err *err)
@@ -184,14 +183,14 @@ enum status state_apply_entry(struct state *state,
     struct outcome *outcomes;
     enum status st;
 
-    if (index <= before.applied_index)
+    if (at.index <= before.applied_index)
         return ST_OK;
-    CHECK(term >= before.applied_term);
+    CHECK(at.term >= before.applied_term);
     outcomes = must_calloc(count + 1, sizeof *outcomes);
     if (entry != NULL && entry->leader_ms > before.leader_ms)
         state->now.leader_ms = entry->leader_ms;
-    state->now.applied_index = index;
-    state->now.applied_term = term;
+    state->now.applied_index = at.index;
+    state->now.applied_term = at.term;
 
     connection_do(&state->reader.connection, STATEMENT_BEGIN);
     for (size_t i = 0; i < count; i++)

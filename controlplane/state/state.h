@@ -57,22 +57,26 @@ typedef void (*state_outcome_fn)(void *context,
                                  const Lapwing__Command *command,
                                  const Lapwing__Outcome *outcome);
 
+/* A place in the log. */
+struct state_position {
+    uint64_t index;
+    uint64_t term;
+};
+
 /* Apply one committed entry in one transaction: every command in a savepoint of its own, and the
  * entry's index, term and time.
  *
  * entry       decoded by entry_decode(), its commands passed command_check() before they were
  *             proposed; borrowed.  NULL for an entry without commands (barrier, configuration):
  *             only index and term move.  Such entries may also be left out.
- * index       one at or below the applied index is skipped: ST_OK, and no callback
- * term        of the entry; never falls
- * on_outcome  may be NULL (followers)
+ * at          of the entry.  An index at or below the applied one is skipped: ST_OK, and no
+ * callback. The term never falls. on_outcome  may be NULL (followers)
  *
  * ST_IO, ST_CORRUPT: the database failed; no row has changed and the replica cannot go on.
  * A body that cannot be decoded stops the process.  About 15 us a command plus 20 us an entry. */
 enum status state_apply_entry(struct state *state,
                               const Lapwing__Entry *entry,
-                              uint64_t index,
-                              uint64_t term,
+                              struct state_position at,
                               state_outcome_fn on_outcome,
                               void *context,
                               struct err *err);

@@ -3,7 +3,7 @@
 # Fails if one of the files refers to a symbol that neither of them defines and that is not on the
 # short list of harmless ones.  Names, not calls, are what nm sees: a pointer to time() is found too.
 set -eu
-ours='check_failed|err_set|status_name|must_(calloc|realloc|strdup)|bytes_.*|crc32c|free|lapwing__.*|protobuf_c_.*'
+ours='check_failed|err_set|status_name|must_(calloc|realloc|strdup)|(bytes|buf)_.*|free|lapwing__.*|protobuf_c_.*'
 store='sqlite3_.*' # the replicated state's store; only archives of controlplane/state link it
 parsers='json_.*|raft_.*' # functions of their input, too
 libc='mem(cpy|set|cmp|move|chr|mem)|str(n?len|n?cmp|n?casecmp|chr|rchr|str|spn|cspn|toull?|toll?)|qsort|bsearch'

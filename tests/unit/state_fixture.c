@@ -90,8 +90,8 @@ static void apply(struct fixture *fixture, const Lapwing__Entry *entry)
     CHECK(entry_decode(buf_view(&packed), &decoded, &err) == ST_OK);
     fixture->shown = 0;
     fixture->index++;
-    CHECK(state_apply_entry(fixture->state, decoded, fixture->index, 1, keep_last, fixture, &err) ==
-          ST_OK);
+    CHECK(state_apply_entry(fixture->state, decoded, (struct state_position){ fixture->index, 1 },
+                            keep_last, fixture, &err) == ST_OK);
     entry_free(decoded);
     buf_done(&packed);
 }

@@ -99,7 +99,9 @@ TEST(an_entry_without_commands_moves_index_and_term_only)
 
     fixture_open(&fixture, ":memory:", STATE_GROUP_CONTROL);
     digest = fixture_digest(&fixture);
-    EXPECT_EQ(state_apply_entry(fixture.state, NULL, 5, 3, NULL, NULL, NULL), ST_OK);
+    EXPECT_EQ(
+        state_apply_entry(fixture.state, NULL, (struct state_position){ 5, 3 }, NULL, NULL, NULL),
+        ST_OK);
     state_applied(fixture.state, &index, &term);
     EXPECT_EQ(index, 5);
     EXPECT_EQ(term, 3);
