@@ -1,0 +1,39 @@
+#!/bin/bash
+# Real clients against a real cluster, before and after a restart of every program.
+set -u
+# shellcheck source=tests/cluster/lib.sh
+. "$(dirname "$0")/../cluster/lib.sh"
+: "${SAMPLES:?the samples folder}"
+here=$(dirname "$(readlink -f "$0")")
+
+# Only the lines of what failed count: check() prints the rest.
+boto3_walk() { /usr/bin/python3 "$here/walk.py" "$1"; }
+
+logs_have() { "$LAPWING" logs "$1" | grep -qF "$2"; }
+status_shows_three() { [ "$("$LAPWING" status | grep -c ' live ')" = 3 ]; }
+spoken_for_all_programs() { "$LAPWING" status | grep -q 'group storage: leader [abc]'; }
+
+# Both loopback addresses, and any region.
+ipv6_answers() {
+    command aws --endpoint-url "http://[::1]:$TEST_PORT" --region eu-west-3 lambda list-functions
+}
+
+wrong_key() {
+    AWS_SECRET_ACCESS_KEY=wrong command aws --endpoint-url "$AWS_ENDPOINT_URL" lambda list-functions 2>&1 |
+        grep -q InvalidSignatureException
+}
+
+start_cluster --zones 3
+check "status shows three live workers" status_shows_three
+check "status names the leaders" spoken_for_all_programs
+check "aws walks hello-python" "$SAMPLES/hello-python/walkthrough.sh"
+check "aws walks hello-c" "$SAMPLES/hello-c/walkthrough.sh"
+check "boto3, first half" boto3_walk before
+check "logs show what the function printed" logs_have walk-writer "writing one"
+[ -f /proc/net/if_inet6 ] && check "the other loopback address and region answer" ipv6_answers
+check "a wrong key is refused" wrong_key
+stop_cluster >/dev/null
+start_cluster --zones 3
+check "boto3, second half, after a restart" boto3_walk after
+check "aws walks hello-python again" "$SAMPLES/hello-python/walkthrough.sh"
+finish
