@@ -23,6 +23,16 @@ static int complain(const struct err *err)
     return 1;
 }
 
+static void say_stopped(const struct dev_options *options)
+{
+    if (!options->remove_data) {
+        (void)printf("stopped; the data stays in %s\n", options->data);
+        return;
+    }
+    dev_files_remove(options);
+    (void)printf("stopped; the data in %s is deleted\n", options->data);
+}
+
 static int stop_other(const struct dev_options *options)
 {
     pid_t pid = dev_lock_holder(options);
@@ -31,6 +41,8 @@ static int stop_other(const struct dev_options *options)
 
     if (pid == 0) {
         (void)printf("No cluster runs on %s.\n", options->data);
+        if (options->remove_data)
+            dev_files_remove(options);
         return 0;
     }
     wait.fd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -43,7 +55,7 @@ static int stop_other(const struct dev_options *options)
                       STOP_WAIT_MS / 1000);
         return complain(&err);
     }
-    (void)printf("stopped; the data stays in %s\n", options->data);
+    say_stopped(options);
     return 0;
 }
 

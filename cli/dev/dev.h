@@ -26,6 +26,7 @@ struct dev_options {
     bool fresh;
     bool detach;
     bool stop;
+    bool remove_data; /* with stop: delete the data folder's cluster afterwards */
     bool help;
 };
 
@@ -53,6 +54,8 @@ enum status dev_files_prepare(const struct dev_options *options,
                               const struct dev_user *user,
                               const char *program_dir,
                               struct err *err);
+/* Delete what a cluster has in its data folder; other files there stay. */
+void dev_files_remove(const struct dev_options *options);
 /* Bytes under a folder. */
 uint64_t dev_files_size(const char *path);
 

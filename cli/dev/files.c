@@ -171,7 +171,7 @@ static enum status make_zone(const struct dev_options *options,
 }
 
 /* Only what we made goes: the zones' folders, the key and our files. */
-static void remove_data(const struct dev_options *options)
+void dev_files_remove(const struct dev_options *options)
 {
     static const char *const files[] = { "cluster.key", "env.sh", "aws-config", "dev.log" };
     char path[PATH_MAX];
@@ -214,7 +214,7 @@ enum status dev_files_prepare(const struct dev_options *options,
     enum status st;
 
     if (options->fresh)
-        remove_data(options);
+        dev_files_remove(options);
     st = check_zone_count(options, err);
     for (unsigned zone = 0; st == ST_OK && zone < options->zones; zone++)
         st = make_zone(options, zone, user, err);

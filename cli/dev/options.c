@@ -104,6 +104,8 @@ static bool set_flag(const char *name, struct dev_options *options)
         options->detach = true;
     else if (strcmp(name, "--stop") == 0)
         options->stop = true;
+    else if (strcmp(name, "--remove-data") == 0)
+        options->remove_data = true;
     else if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         options->help = true;
     else
@@ -144,6 +146,9 @@ enum status dev_options_parse(
         if (st != ST_OK)
             return st;
     }
+    if (options.remove_data && !options.stop)
+        return err_set(err, ST_BAD_INPUT,
+                       "dev: --remove-data goes with --stop; --fresh starts over");
     *out = options;
     return ST_OK;
 }

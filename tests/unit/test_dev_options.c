@@ -23,6 +23,7 @@ static const struct {
     { "an unknown option", { "--zone", "3" }, 2, ST_BAD_INPUT, 0, 0 },
     { "a folder that a shell would take apart", { "--data", "/x/$HOME" }, 2, ST_BAD_INPUT, 0, 0 },
     { "the root folder", { "--data", "/" }, 2, ST_BAD_INPUT, 0, 0 },
+    { "data removed without a stop", { "--remove-data" }, 1, ST_BAD_INPUT, 0, 0 },
     { "a folder", { "--data", "/x/y", "--port=80" }, 3, ST_OK, 3, 80 },
 };
 

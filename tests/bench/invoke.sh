@@ -1,0 +1,67 @@
+#!/bin/bash
+# Warm and cold invocations of both samples through a three-zone cluster on this machine, and the
+# memory of its programs.  Prints a table; the same as JSON in build/bench-invoke.json.
+set -euo pipefail
+here=$(dirname "$(readlink -f "$0")")
+BUILD=$(readlink -f "${BUILD:-$here/../../build}")
+SAMPLES=$(readlink -f "$here/../../samples")
+export BUILD SAMPLES
+TEST_PORT=${TEST_PORT:-14766}
+# shellcheck source=tests/cluster/lib.sh
+. "$here/../cluster/lib.sh"
+load=$BUILD/tests/bench/bench_invoke
+results=$BUILD/bench-invoke.json
+COLD=${COLD:-60}
+WARM=${WARM:-20000}
+
+api() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@" >/dev/null; }
+
+deploy() { # deploy NAME RUNTIME HANDLER
+    api lambda create-function --function-name "$1" --runtime "$2" --handler "$3" --memory-size 128 \
+        --role arn:aws:iam::000000000000:role/bench --zip-file "fileb://$TEST_DIR/code.zip"
+}
+
+row() { # row NAME JSON
+    python3 - "$1" "$2" "$results" <<'PY'
+import json, sys
+name, result, path = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3]
+print(f"{name:34} {result['per_second']:>8} /s   p50 {result['p50_us']:>7} us   p99 {result['p99_us']:>8} us   failed {result['failed']}")
+with open(path, "a") as f:
+    f.write(json.dumps({"name": name, **result}) + "\n")
+PY
+}
+
+measure() { # measure SAMPLE RUNTIME HANDLER
+    local clients i
+    for i in $(seq 0 $((COLD - 1))); do deploy "cold-$1-$i" "$2" "$3"; done
+    deploy "warm-$1" "$2" "$3"
+    row "$1 cold" "$("$load" --port "$TEST_PORT" --prefix "cold-$1-" --functions "$COLD")"
+    "$load" --port "$TEST_PORT" --function "warm-$1" --requests 200 >/dev/null
+    for clients in 1 8 64; do
+        row "$1 warm, $clients clients" \
+            "$("$load" --port "$TEST_PORT" --function "warm-$1" --clients "$clients" --requests "$WARM")"
+    done
+}
+
+resident() {
+    local pid name total=0 kb
+    echo "resident memory of each program, zone a (RSS, kB; shared pages counted in each):"
+    for pid in $(cluster_pids); do
+        name=$(cat "/proc/$pid/comm")
+        tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q 'zone-a/' || continue
+        kb=$(awk '/^VmRSS/ { print $2 }' "/proc/$pid/status")
+        printf '  %-20s %6s\n' "$name" "$kb"
+        total=$((total + kb))
+    done
+    echo "  sum                  $total"
+    echo "{\"name\": \"resident_kb_zone_a\", \"sum\": $total}" >>"$results"
+}
+
+: >"$results"
+start_cluster --zones 3
+resident
+sample_zip hello-c
+measure hello-c provided.al2023 bootstrap
+sample_zip hello-python
+measure hello-python "$("$LAPWING" runtimes | grep '^python' | tail -n 1)" "$HELLO_PYTHON_HANDLER"
+echo "JSON: $results"
