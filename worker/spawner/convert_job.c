@@ -108,12 +108,14 @@ static void answer(struct convert *convert, enum status st, const char *text)
 {
     Lapwing__SpawnReply reply = LAPWING__SPAWN_REPLY__INIT;
 
+    reply.status = st;
+    reply.text = (char *)(uintptr_t)text; /* protobuf-c does not write to what it packs */
     reply.reason = convert->reason;
     if (st == ST_OK) {
         reply.unzipped_bytes = convert->unzipped_bytes;
         reply.files = convert->files;
     }
-    spawner_reply(convert->spawner, convert->request, st, text, &reply, NULL, 0);
+    spawner_reply(convert->spawner, convert->request, &reply, NULL, 0);
 }
 
 static void start_removal(struct convert *convert)

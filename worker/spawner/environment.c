@@ -51,7 +51,7 @@ static void release(struct environment *env)
     clear(env);
 }
 
-static void answer_start(struct environment *env, enum status st, const char *text)
+static void answer_start(struct environment *env, enum status st, char *text)
 {
     Lapwing__SpawnReply reply = LAPWING__SPAWN_REPLY__INIT;
     int fds[SPAWNER_FDS_MAX] = { 0 };
@@ -61,8 +61,9 @@ static void answer_start(struct environment *env, enum status st, const char *te
     fds[SPAWNER_FD_DNS] = env->netns.sockets[2];
     fds[SPAWNER_FD_OUTPUT] = env->output;
     fds[SPAWNER_FD_DNS_TCP] = env->netns.sockets[3];
-    spawner_reply(env->spawner, env->request, st, text, &reply, fds,
-                  st == ST_OK ? SPAWNER_FDS_MAX : 0);
+    reply.status = st;
+    reply.text = text;
+    spawner_reply(env->spawner, env->request, &reply, fds, st == ST_OK ? SPAWNER_FDS_MAX : 0);
     network_drop(&env->netns); /* the agent has its own copies */
     close_quietly(&env->output);
 }
@@ -85,7 +86,7 @@ static void read_records(struct environment *env)
         }
         if (record.kind == SANDBOX_STARTED && env->state == ENVIRONMENT_STARTING) {
             env->state = ENVIRONMENT_RUNNING;
-            answer_start(env, ST_OK, "");
+            answer_start(env, ST_OK, NULL);
         } else if (env->last.kind != SANDBOX_NO_PROGRAM) {
             env->last = record; /* after NO_PROGRAM comes an exit status that says nothing */
         }

@@ -11,6 +11,7 @@
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -70,8 +71,6 @@ static void say(struct spawner *spawner,
 
 void spawner_reply(struct spawner *spawner,
                    uint64_t id,
-                   enum status st,
-                   const char *text,
                    Lapwing__SpawnReply *reply,
                    const int *fds,
                    size_t fd_count)
@@ -79,8 +78,6 @@ void spawner_reply(struct spawner *spawner,
     Lapwing__SpawnerMessage message = LAPWING__SPAWNER_MESSAGE__INIT;
 
     reply->id = id;
-    reply->status = st;
-    reply->text = (char *)(uintptr_t)text; /* protobuf-c does not write to what it packs */
     message.what_case = LAPWING__SPAWNER_MESSAGE__WHAT_REPLY;
     message.reply = reply;
     say(spawner, &message, fds, fd_count);
@@ -179,7 +176,9 @@ static void serve(struct spawner *spawner,
             break;
         default:
             st = serve_now(spawner, req, &reply, &err);
-            spawner_reply(spawner, req->id, st, err.text, &reply, NULL, 0);
+            reply.status = st;
+            reply.text = err.text;
+            spawner_reply(spawner, req->id, &reply, NULL, 0);
             return;
         }
         if (st == ST_OK)
@@ -187,18 +186,18 @@ static void serve(struct spawner *spawner,
     }
     log_event(LOG_WARN, "request_failed", LU("id", req->id), LS("status", status_name(st)),
               LS("why", err.text), LS("then", "answered"));
-    spawner_reply(spawner, req->id, st, err.text, &reply, NULL, 0);
+    reply.status = st;
+    reply.text = err.text;
+    spawner_reply(spawner, req->id, &reply, NULL, 0);
 }
 
 static void agent_ready(struct source *source, uint32_t events)
 {
     struct spawner *spawner = container_of(source, struct spawner, agent_source);
     static uint8_t body[SPAWNER_MESSAGE_BYTES_MAX];
-    int fds[PACKET_FDS_MAX];
-    size_t fd_count = 0;
-    size_t len = 0;
+    struct packet packet;
     struct err err = { 0 };
-    enum status st = packet_receive(spawner->agent, body, sizeof body, &len, fds, &fd_count, &err);
+    enum status st = packet_receive(spawner->agent, body, sizeof body, &packet, &err);
 
     if (st == ST_NOT_FOUND)
         return;
@@ -211,15 +210,15 @@ static void agent_ready(struct source *source, uint32_t events)
         spawner->stopping = true;
         return;
     }
-    Lapwing__SpawnRequest *req = lapwing__spawn_request__unpack(NULL, len, body);
+    Lapwing__SpawnRequest *req = lapwing__spawn_request__unpack(NULL, packet.len, body);
     if (req == NULL)
         log_event(LOG_WARN, "request_dropped", LS("why", "no request"), LS("then", "not answered"));
     else
-        serve(spawner, req, fds, fd_count);
+        serve(spawner, req, packet.fds, packet.fd_count);
     if (req != NULL)
         lapwing__spawn_request__free_unpacked(req, NULL);
-    for (size_t i = 0; i < fd_count; i++)
-        (void)close(fds[i]);
+    for (size_t i = 0; i < packet.fd_count; i++)
+        (void)close(packet.fds[i]);
 }
 
 static void signal_ready(struct source *source, uint32_t events)

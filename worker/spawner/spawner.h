@@ -52,12 +52,10 @@ void spawner_close(struct spawner *spawner);
  */
 enum status spawner_clean(const char *instance, const char *cgroup_parent, struct err *err);
 
-/* Answer a request; `reply` is completed with id and status.  An agent that does not read for
+/* Answer a request; `reply` is complete but for the id.  An agent that does not read for
  * ANSWER_MS_MAX is taken for dead and the spawner stops. */
 void spawner_reply(struct spawner *spawner,
                    uint64_t id,
-                   enum status st,
-                   const char *text,
                    Lapwing__SpawnReply *reply,
                    const int *fds,
                    size_t fd_count);
