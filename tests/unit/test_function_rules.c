@@ -118,7 +118,7 @@ TEST(create_function_is_refused_in_the_words_of_aws)
         struct function_input input = { 0 };
         struct api_error error = { 0 };
         enum status st =
-            create_function_check(bytes_of_text(rows[i].body), &scope, "x86_64", &input, &error);
+            function_create_check(bytes_of_text(rows[i].body), &scope, "x86_64", &input, &error);
 
         test_case = rows[i].name;
         EXPECT_EQ(st == ST_OK, rows[i].code == NULL);
@@ -134,7 +134,7 @@ TEST(what_the_client_left_out_gets_the_defaults_of_aws)
     struct function_input input = { 0 };
     struct api_error error = { 0 };
 
-    EXPECT_EQ(create_function_check(bytes_of_text("{" BASE "}"), &scope, "x86_64", &input, &error),
+    EXPECT_EQ(function_create_check(bytes_of_text("{" BASE "}"), &scope, "x86_64", &input, &error),
               ST_OK);
     EXPECT_TEXT(input.name, "f");
     EXPECT_EQ(input.function.timeout_s, 3);
@@ -165,7 +165,7 @@ TEST(an_environment_is_measured_as_the_json_that_it_is)
         memset(buf_reserve(&body, sizes[i].value_bytes), 'x', sizes[i].value_bytes);
         body.len += sizes[i].value_bytes;
         buf_append_text(&body, "\"}}}");
-        EXPECT_EQ(create_function_check(buf_view(&body), &scope, "x86_64", &input, &error) == ST_OK,
+        EXPECT_EQ(function_create_check(buf_view(&body), &scope, "x86_64", &input, &error) == ST_OK,
                   sizes[i].fits);
         EXPECT(sizes[i].fits ||
                strstr(error.text, "exceeded the 4KB limit. String measured: {\"A1"));
@@ -198,8 +198,8 @@ TEST(update_function_code_takes_a_zip_and_refuses_the_rest_by_name)
         struct api_error error = { 0 };
 
         test_case = updates[i].body;
-        EXPECT_EQ(update_code_check(bytes_of_text(updates[i].body), "x86_64", &input, &error) ==
-                      ST_OK,
+        EXPECT_EQ(function_update_code_check(bytes_of_text(updates[i].body), "x86_64", &input,
+                                             &error) == ST_OK,
                   updates[i].code == NULL);
         EXPECT_TEXT(error.code, updates[i].code);
         EXPECT_EQ(input.dry_run, updates[i].dry_run);

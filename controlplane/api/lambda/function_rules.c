@@ -696,7 +696,7 @@ static enum status check_service(json_t *root,
     return st;
 }
 
-enum status create_function_check(struct bytes body,
+enum status function_create_check(struct bytes body,
                                   const struct function_scope *scope,
                                   const char *machine,
                                   struct function_input *out_input,
@@ -728,10 +728,10 @@ static const struct member update_members[] = {
     { "RevisionId", JSON_STRING }, { "Architectures", JSON_ARRAY },
 };
 
-enum status update_code_check(struct bytes body,
-                              const char *machine,
-                              struct function_input *out_input,
-                              struct api_error *error)
+enum status function_update_code_check(struct bytes body,
+                                       const char *machine,
+                                       struct function_input *out_input,
+                                       struct api_error *error)
 {
     struct findings findings = { 0 };
     json_t *root = NULL;

@@ -31,17 +31,17 @@ struct function_input {
 };
 
 /* Check the body of CreateFunction.  `machine` is what workers run on, "x86_64". */
-enum status create_function_check(struct bytes body,
+enum status function_create_check(struct bytes body,
                                   const struct function_scope *scope,
                                   const char *machine,
                                   struct function_input *out_input,
                                   struct api_error *error);
 
 /* Check the body of UpdateFunctionCode. */
-enum status update_code_check(struct bytes body,
-                              const char *machine,
-                              struct function_input *out_input,
-                              struct api_error *error);
+enum status function_update_code_check(struct bytes body,
+                                       const char *machine,
+                                       struct function_input *out_input,
+                                       struct api_error *error);
 
 void function_input_done(struct function_input *input);
 

@@ -1,0 +1,245 @@
+/* The workers: who they are, whether they are alive, and the link to each.  See dispatch.h. */
+#include "controlplane/dispatch/dispatch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "controlplane/dispatch/dispatch_internal.h"
+#include "controlplane/dispatch/invocation.h"
+#include "controlplane/dispatch/worker_question.h"
+#include "controlplane/replica/replica.h"
+
+enum { SILENCE_CHECK_MS = 500, REGISTER_MS = 5000 };
+
+static void worker_refresh(struct worker *worker)
+{
+    worker->view.usable = worker->registered && worker->linked;
+}
+
+static void worker_link_change_cb(struct worker_link *link, bool open)
+{
+    struct worker *worker = container_of(link, struct worker, link);
+
+    worker->linked = open;
+    worker_refresh(worker);
+}
+
+static void worker_forget(struct worker *worker, const char *why)
+{
+    if (worker->link.dialer == NULL)
+        return;
+    log_event(LOG_WARN, "worker_gone", LS("worker", worker->view.name),
+              LS("worker_zone", worker->view.zone), LS("why", why),
+              LS("then", "no more offers until it is heard again"));
+    worker_link_close(&worker->link);
+}
+
+/* A host that vanished sends no close: its silence must cut the link, or every offer to it would
+ * wait for its own deadline. */
+static void silence_cb(uv_timer_t *timer)
+{
+    struct dispatch *dispatch = container_of(timer, struct dispatch, silence);
+    uint64_t now_ms = uv_now(timer->loop);
+
+    for (size_t i = 0; i < dispatch->worker_count; i++)
+        if (now_ms - dispatch->workers[i]->seen_ms > WORKER_SILENT_MS)
+            worker_forget(dispatch->workers[i], "silent");
+}
+
+struct dispatch *dispatch_new(const struct dispatch_options *options)
+{
+    struct dispatch *dispatch = must_calloc(1, sizeof *dispatch);
+    int rv;
+
+    dispatch->options = *options;
+    dispatch->invocations = pool_new(invocation_bytes(), INVOCATIONS_MAX);
+    dispatch->questions = pool_new(worker_question_bytes(), WORKER_QUESTIONS_MAX);
+    rv = uv_timer_init(options->loop, &dispatch->silence);
+    CHECK(rv == 0);
+    rv = uv_timer_start(&dispatch->silence, silence_cb, SILENCE_CHECK_MS, SILENCE_CHECK_MS);
+    CHECK(rv == 0);
+    return dispatch;
+}
+
+void dispatch_close(struct dispatch *dispatch)
+{
+    if (dispatch == NULL || dispatch->closing)
+        return;
+    dispatch->closing = true;
+    for (size_t i = 0; i < dispatch->worker_count; i++)
+        worker_link_close(&dispatch->workers[i]->link);
+    uv_close((uv_handle_t *)&dispatch->silence, NULL);
+}
+
+void dispatch_free(struct dispatch *dispatch)
+{
+    if (dispatch == NULL)
+        return;
+    for (size_t i = 0; i < dispatch->worker_count; i++) {
+        worker_view_done(&dispatch->workers[i]->view);
+        free(dispatch->workers[i]);
+    }
+    pool_free(dispatch->invocations);
+    pool_free(dispatch->questions);
+    free(dispatch);
+}
+
+static struct worker *find_worker(struct dispatch *dispatch, const char *name)
+{
+    for (size_t i = 0; i < dispatch->worker_count; i++)
+        if (strcmp(dispatch->workers[i]->view.name, name) == 0)
+            return dispatch->workers[i];
+    return NULL;
+}
+
+/* New workers go behind the others: invocations on their way remember places. */
+static struct worker *add_worker(struct dispatch *dispatch)
+{
+    struct worker *worker;
+
+    if (dispatch->worker_count == WORKERS_MAX)
+        return NULL;
+    worker = must_calloc(1, sizeof *worker);
+    worker->dispatch = dispatch;
+    worker_link_init(&worker->link, dispatch->options.loop, dispatch->options.identity,
+                     worker_link_change_cb);
+    dispatch->views[dispatch->worker_count] = &worker->view;
+    dispatch->workers[dispatch->worker_count++] = worker;
+    return worker;
+}
+
+static void register_cb(enum status st, const Lapwing__Outcome *outcome, void *context)
+{
+    struct worker *worker = context;
+
+    worker->registering = false;
+    if (st == ST_OK && outcome->status == ST_OK) {
+        worker->registered = true;
+        worker_refresh(worker);
+        log_event(LOG_INFO, "worker_registered", LS("worker", worker->view.name),
+                  LS("worker_zone", worker->view.zone), LU("epoch", worker->view.epoch));
+        return;
+    }
+    /* The next heartbeat tries again; the command counts once however often it is committed. */
+    log_event(LOG_WARN, "worker_register_failed", LS("worker", worker->view.name),
+              LS("why", st == ST_OK ? outcome->text : status_name(st)),
+              LS("then", "trying again at its next heartbeat"));
+}
+
+/* Its row must be there before its first offer: who reclaims tokens asks every row. */
+static void worker_register(struct worker *worker)
+{
+    Lapwing__RegisterWorker body = LAPWING__REGISTER_WORKER__INIT;
+    uint8_t packed[512];
+    size_t len;
+    enum status st;
+
+    body.worker = worker->view.name;
+    body.zone = worker->view.zone;
+    body.address = worker->view.address;
+    body.epoch = worker->view.epoch;
+    len = lapwing__register_worker__get_packed_size(&body);
+    CHECK(len <= sizeof packed);
+    (void)lapwing__register_worker__pack(&body, packed);
+    st = replica_propose(worker->dispatch->options.control, LAPWING__COMMAND_TYPE__REGISTER_WORKER,
+                         bytes_of(packed, len), REGISTER_MS, register_cb, worker);
+    worker->registering = st == ST_OK;
+}
+
+/* The first heartbeat of a process: everything known of an earlier one is void. */
+static void worker_restart(struct worker *worker, const Lapwing__Heartbeat *beat)
+{
+    struct err err = { 0 };
+
+    worker->registered = false;
+    worker_link_close(&worker->link);
+    worker_view_update(&worker->view, beat);
+    worker_refresh(worker);
+    if (worker_link_dial(&worker->link, beat->address, &err) != ST_OK)
+        log_event(LOG_ERROR, "worker_dial_failed", LS("worker", beat->worker), LS("why", err.text));
+}
+
+static const char *take_heartbeat(struct dispatch *dispatch, const Lapwing__Heartbeat *beat)
+{
+    static char text[ERR_TEXT_BYTES];
+    struct err err = { 0 };
+    struct worker *worker;
+
+    if (heartbeat_check(beat, &err) != ST_OK) {
+        memcpy(text, err.text, sizeof text);
+        return text;
+    }
+    if (strcmp(beat->cluster, dispatch->options.identity->self.cluster) != 0)
+        return "another cluster";
+    worker = find_worker(dispatch, beat->worker);
+    if (worker == NULL)
+        worker = add_worker(dispatch);
+    if (worker == NULL)
+        return "too many workers";
+    if (beat->epoch < worker->view.epoch)
+        return "an epoch of the past: another process has this worker's name";
+    worker->seen_ms = uv_now(dispatch->options.loop);
+    if (beat->epoch > worker->view.epoch || worker->link.dialer == NULL ||
+        strcmp(worker->view.address, beat->address) != 0)
+        worker_restart(worker, beat);
+    else
+        (void)worker_view_update(&worker->view, beat);
+    if (!worker->registered && !worker->registering)
+        worker_register(worker);
+    return NULL;
+}
+
+void dispatch_heartbeat(struct dispatch *dispatch,
+                        const Lapwing__Heartbeat *beat,
+                        Lapwing__HeartbeatReply *reply)
+{
+    const char *refusal = dispatch->closing ? "stopping" : take_heartbeat(dispatch, beat);
+
+    reply->node = (char *)(uintptr_t)dispatch->options.node;
+    reply->sequence = beat->sequence;
+    reply->accepted = refusal == NULL;
+    reply->text = (char *)(uintptr_t)(refusal == NULL ? "" : refusal);
+    if (refusal != NULL)
+        log_event(LOG_WARN, "heartbeat_refused", LS("worker", beat->worker), LS("why", refusal),
+                  LS("then", "ignoring it"));
+}
+
+const struct worker_view *const *dispatch_workers(const struct dispatch *dispatch,
+                                                  size_t *out_count)
+{
+    *out_count = dispatch->worker_count;
+    return dispatch->views;
+}
+
+bool dispatch_has_runtime(const struct dispatch *dispatch, const char *runtime)
+{
+    bool known = false;
+
+    for (size_t i = 0; i < dispatch->worker_count; i++) {
+        known = known || dispatch->views[i]->usable;
+        if (dispatch->views[i]->usable && worker_view_has_runtime(dispatch->views[i], runtime))
+            return true;
+    }
+    return !known;
+}
+
+size_t dispatch_in_flight(const struct dispatch *dispatch)
+{
+    return pool_out(dispatch->invocations);
+}
+
+struct worker *dispatch_choose(struct dispatch *dispatch,
+                               const struct placement_need *need,
+                               uint64_t *out_bit,
+                               enum status *out_status)
+{
+    size_t index = 0;
+
+    *out_status = placement_choose(dispatch->views, dispatch->worker_count, need, &index);
+    if (*out_status != ST_OK)
+        return NULL;
+    *out_bit = (uint64_t)1 << index;
+    return dispatch->workers[index];
+}

@@ -1,0 +1,34 @@
+/* See invocation_plan.h. */
+#include "controlplane/dispatch/invocation_plan.h"
+
+#include "base/check.h"
+
+// clang-format off
+static const struct invocation_move moves[INVOCATION_STATES][INVOCATION_EVENTS] = {
+    [INVOCATION_PLACING] = {
+        [INVOCATION_OFFER_SENT]   = { INVOCATION_OFFERED,  INVOCATION_DO_NOTHING },
+        [INVOCATION_OFFER_FAILED] = { INVOCATION_PLACING,  INVOCATION_DO_OFFER },
+        [INVOCATION_NOBODY]       = { INVOCATION_FINISHED, INVOCATION_DO_ANSWER_NOT_DONE },
+        [INVOCATION_DEADLINE]     = { INVOCATION_FINISHED, INVOCATION_DO_ANSWER_NOT_DONE },
+    },
+    [INVOCATION_OFFERED] = {
+        [INVOCATION_READY]    = { INVOCATION_RUNNING,  INVOCATION_DO_GO },
+        [INVOCATION_REFUSED]  = { INVOCATION_PLACING,  INVOCATION_DO_OFFER },
+        [INVOCATION_LOST]     = { INVOCATION_PLACING,  INVOCATION_DO_OFFER },
+        [INVOCATION_SLOW]     = { INVOCATION_PLACING,  INVOCATION_DO_WITHDRAW_OFFER },
+        [INVOCATION_DEADLINE] = { INVOCATION_FINISHED, INVOCATION_DO_WITHDRAW_ANSWER },
+    },
+    [INVOCATION_RUNNING] = {
+        [INVOCATION_RESULT]   = { INVOCATION_FINISHED, INVOCATION_DO_ANSWER_RESULT },
+        [INVOCATION_LOST]     = { INVOCATION_FINISHED, INVOCATION_DO_ANSWER_UNKNOWN },
+        [INVOCATION_DEADLINE] = { INVOCATION_FINISHED, INVOCATION_DO_ANSWER_UNKNOWN },
+    },
+};
+// clang-format on
+
+struct invocation_move invocation_next(enum invocation_state state, enum invocation_event event)
+{
+    CHECK(state < INVOCATION_STATES);
+    CHECK(event < INVOCATION_EVENTS);
+    return moves[state][event];
+}

@@ -1,0 +1,79 @@
+/* See placement_plan.h. */
+#include "controlplane/dispatch/placement_plan.h"
+
+#include <string.h>
+
+#include "base/check.h"
+
+/* Of a worker's whole load: the advantage of being in the same zone.  Below a tenth, two zones of
+ * equal load trade places with every heartbeat; at one half, a zone fills before others start. */
+enum { OWN_ZONE_PERMILLE = 250 };
+
+/* What is compared, best first. */
+struct rank {
+    bool idle;
+    bool room;
+    bool package;
+    int load_permille;
+};
+
+static struct rank rank_of(const struct worker_view *worker, const struct placement_need *need)
+{
+    const Lapwing__Function *function = need->function;
+    struct rank rank = { .room = true, .load_permille = 1000 };
+
+    if (worker->memory_mb > 0)
+        rank.load_permille =
+            (int)(1000 * (worker->memory_mb - worker->memory_free_mb) / worker->memory_mb);
+    if (strcmp(worker->zone, need->zone) == 0)
+        rank.load_permille -= OWN_ZONE_PERMILLE;
+    if (function == NULL)
+        return rank;
+    rank.idle = worker_view_idle(worker, function) > 0;
+    rank.room = worker->memory_free_mb >= function->memory_mb &&
+                worker->environments < worker->environments_max;
+    rank.package = worker_view_has_package(
+        worker, (struct bytes){ function->code_sha256.data, function->code_sha256.len });
+    return rank;
+}
+
+static bool rank_better(const struct rank *a, const struct rank *b)
+{
+    if (a->idle != b->idle)
+        return a->idle;
+    if (a->room != b->room)
+        return a->room;
+    if (a->package != b->package)
+        return a->package;
+    return a->load_permille < b->load_permille;
+}
+
+enum status placement_choose(const struct worker_view *const *workers,
+                             size_t count,
+                             const struct placement_need *need,
+                             size_t *out_index)
+{
+    struct rank best = { 0 };
+    bool usable = false;
+    bool found = false;
+
+    CHECK(count <= WORKERS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        struct rank rank;
+
+        if (!workers[i]->usable || (need->excluded >> i & 1) != 0)
+            continue;
+        usable = true;
+        if (need->function != NULL && !worker_view_has_runtime(workers[i], need->function->runtime))
+            continue;
+        rank = rank_of(workers[i], need);
+        if (found && !rank_better(&rank, &best))
+            continue;
+        found = true;
+        best = rank;
+        *out_index = i;
+    }
+    if (found)
+        return ST_OK;
+    return usable ? ST_UNSUPPORTED : ST_UNAVAILABLE;
+}

@@ -1,0 +1,34 @@
+/* Where workers register and say how they stand: request and reply over nng.
+ *
+ * Every message is protobuf followed by 32 bytes of HMAC-SHA256 under the cluster key; one that
+ * does not match is dropped and counted.  nng has threads of its own; heartbeats reach the loop
+ * through a mailbox. */
+#ifndef CONTROLPLANE_DISPATCH_REGISTRATION_H
+#define CONTROLPLANE_DISPATCH_REGISTRATION_H
+
+#include <uv.h>
+
+#include "base/status.h"
+#include "proto/worker.pb-c.h"
+
+struct registration;
+
+/* Runs on the loop's thread for each heartbeat; fills the reply, whose texts need to live until it
+ * returns to the loop. */
+typedef void (*registration_beat_fn)(const Lapwing__Heartbeat *beat,
+                                     Lapwing__HeartbeatReply *reply,
+                                     void *context);
+
+/* Listen on "127.0.0.1:4579".  `key` is the cluster key, 32 bytes, borrowed.  ST_IO: the address
+ * cannot be used. */
+enum status registration_start(uv_loop_t *loop,
+                               const char *address,
+                               const uint8_t *key,
+                               registration_beat_fn on_beat,
+                               void *context,
+                               struct registration **out,
+                               struct err *err);
+/* On the loop's thread; no beat runs after it.  NULL is harmless. */
+void registration_stop(struct registration *registration);
+
+#endif

@@ -1,0 +1,171 @@
+/* See worker_view.h. */
+#include "controlplane/dispatch/worker_view.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+
+static enum status check_text(const char *field, const char *text, size_t max, struct err *err)
+{
+    size_t len = strlen(text);
+
+    if (len == 0 || len > max)
+        return err_set(err, ST_BAD_INPUT, "heartbeat: %s: %zu bytes, want 1 to %zu", field, len,
+                       max);
+    return ST_OK;
+}
+
+static enum status check_lists(const Lapwing__Heartbeat *beat, struct err *err)
+{
+    if (beat->n_runtimes > WORKER_RUNTIMES_MAX || beat->n_warm > WORKER_WARM_MAX ||
+        beat->n_packages > WORKER_PACKAGES_MAX)
+        return err_set(err, ST_BAD_INPUT,
+                       "heartbeat of %s: %zu runtimes, %zu warm, %zu packages are too many",
+                       beat->worker, beat->n_runtimes, beat->n_warm, beat->n_packages);
+    for (size_t i = 0; i < beat->n_runtimes; i++) {
+        enum status st = check_text("runtime", beat->runtimes[i], RUNTIME_BYTES_MAX, err);
+
+        if (st != ST_OK)
+            return st;
+    }
+    for (size_t i = 0; i < beat->n_warm; i++)
+        if (strlen(beat->warm[i]->uid) != FUNCTION_UID_BYTES)
+            return err_set(err, ST_BAD_INPUT, "heartbeat of %s: a bad function uid", beat->worker);
+    for (size_t i = 0; i < beat->n_packages; i++)
+        if (beat->packages[i].len != 32)
+            return err_set(err, ST_BAD_INPUT, "heartbeat of %s: a bad package hash", beat->worker);
+    return ST_OK;
+}
+
+enum status heartbeat_check(const Lapwing__Heartbeat *beat, struct err *err)
+{
+    enum status st = check_text("worker", beat->worker, NODE_BYTES_MAX, err);
+
+    if (st == ST_OK)
+        st = check_text("zone", beat->zone, ZONE_BYTES_MAX, err);
+    if (st == ST_OK)
+        st = check_text("address", beat->address, ADDRESS_BYTES_MAX, err);
+    if (st == ST_OK && beat->memory_free_mb > beat->memory_mb)
+        st = err_set(err, ST_BAD_INPUT, "heartbeat of %s: %llu MB free of %llu", beat->worker,
+                     (unsigned long long)beat->memory_free_mb, (unsigned long long)beat->memory_mb);
+    return st == ST_OK ? check_lists(beat, err) : st;
+}
+
+static void take_lists(struct worker_view *worker, const Lapwing__Heartbeat *beat)
+{
+    worker->runtime_count = beat->n_runtimes;
+    for (size_t i = 0; i < beat->n_runtimes; i++)
+        (void)snprintf(worker->runtimes[i], sizeof worker->runtimes[i], "%s", beat->runtimes[i]);
+    worker->warm = must_realloc(worker->warm, (beat->n_warm + 1) * sizeof *worker->warm);
+    worker->warm_count = beat->n_warm;
+    for (size_t i = 0; i < beat->n_warm; i++) {
+        struct warm_view *warm = &worker->warm[i];
+
+        (void)snprintf(warm->uid, sizeof warm->uid, "%s", beat->warm[i]->uid);
+        warm->config_epoch = beat->warm[i]->config_epoch;
+        warm->idle = beat->warm[i]->idle;
+        warm->busy = beat->warm[i]->busy;
+    }
+    worker->packages =
+        must_realloc(worker->packages, (beat->n_packages + 1) * sizeof *worker->packages);
+    worker->package_count = beat->n_packages;
+    for (size_t i = 0; i < beat->n_packages; i++)
+        memcpy(worker->packages[i], beat->packages[i].data, 32);
+}
+
+bool worker_view_update(struct worker_view *worker, const Lapwing__Heartbeat *beat)
+{
+    if (beat->epoch < worker->epoch ||
+        (beat->epoch == worker->epoch && beat->sequence <= worker->sequence))
+        return false;
+    (void)snprintf(worker->name, sizeof worker->name, "%s", beat->worker);
+    (void)snprintf(worker->zone, sizeof worker->zone, "%s", beat->zone);
+    (void)snprintf(worker->address, sizeof worker->address, "%s", beat->address);
+    worker->epoch = beat->epoch;
+    worker->sequence = beat->sequence;
+    worker->memory_mb = beat->memory_mb;
+    worker->memory_free_mb = beat->memory_free_mb;
+    worker->environments = beat->environments;
+    worker->environments_max = beat->environments_max;
+    take_lists(worker, beat);
+    return true;
+}
+
+void worker_view_done(struct worker_view *worker)
+{
+    free(worker->warm);
+    free(worker->packages);
+    worker->warm = NULL;
+    worker->packages = NULL;
+    worker->warm_count = 0;
+    worker->package_count = 0;
+}
+
+bool worker_view_has_runtime(const struct worker_view *worker, const char *runtime)
+{
+    for (size_t i = 0; i < worker->runtime_count; i++)
+        if (strcmp(worker->runtimes[i], runtime) == 0)
+            return true;
+    return false;
+}
+
+bool worker_view_has_package(const struct worker_view *worker, struct bytes sha256)
+{
+    if (sha256.len != 32)
+        return false;
+    for (size_t i = 0; i < worker->package_count; i++)
+        if (memcmp(worker->packages[i], sha256.data, 32) == 0)
+            return true;
+    return false;
+}
+
+static struct warm_view *find_warm(const struct worker_view *worker,
+                                   const Lapwing__Function *function)
+{
+    for (size_t i = 0; i < worker->warm_count; i++)
+        if (worker->warm[i].config_epoch == function->config_epoch &&
+            strcmp(worker->warm[i].uid, function->uid) == 0)
+            return &worker->warm[i];
+    return NULL;
+}
+
+uint32_t worker_view_idle(const struct worker_view *worker, const Lapwing__Function *function)
+{
+    const struct warm_view *warm = find_warm(worker, function);
+
+    return warm == NULL ? 0 : warm->idle;
+}
+
+void worker_view_offered(struct worker_view *worker, const Lapwing__Function *function)
+{
+    struct warm_view *warm = find_warm(worker, function);
+
+    if (warm != NULL && warm->idle > 0) {
+        warm->idle--;
+        warm->busy++;
+        return;
+    }
+    worker->environments++;
+    worker->memory_free_mb -=
+        worker->memory_free_mb < function->memory_mb ? worker->memory_free_mb : function->memory_mb;
+}
+
+void worker_view_returned(struct worker_view *worker, const Lapwing__Function *function)
+{
+    struct warm_view *warm = find_warm(worker, function);
+
+    if (warm == NULL && worker->warm_count < WORKER_WARM_MAX) {
+        worker->warm = must_realloc(worker->warm, (worker->warm_count + 1) * sizeof *worker->warm);
+        warm = &worker->warm[worker->warm_count++];
+        memset(warm, 0, sizeof *warm);
+        (void)snprintf(warm->uid, sizeof warm->uid, "%s", function->uid);
+        warm->config_epoch = function->config_epoch;
+    }
+    if (warm == NULL)
+        return;
+    warm->idle++;
+    if (warm->busy > 0)
+        warm->busy--;
+}

@@ -1,0 +1,69 @@
+/* What this front door knows of the workers: their heartbeats, and its own dealings since the last.
+ *
+ * Pure.  Workers are the authority; this is only good enough to ask the right one first. */
+#ifndef CONTROLPLANE_DISPATCH_WORKER_VIEW_H
+#define CONTROLPLANE_DISPATCH_WORKER_VIEW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/limits.h"
+#include "base/status.h"
+#include "proto/command.pb-c.h"
+#include "proto/worker.pb-c.h"
+
+enum {
+    WORKERS_MAX = 64,
+    WORKER_RUNTIMES_MAX = 64,
+    WORKER_WARM_MAX = 4096,
+    WORKER_PACKAGES_MAX = 4096,
+    FUNCTION_UID_BYTES = 32,
+};
+
+struct warm_view {
+    char uid[FUNCTION_UID_BYTES + 1];
+    uint64_t config_epoch;
+    uint32_t idle;
+    uint32_t busy;
+};
+
+/* One worker.  Owned by its struct worker; worker_view_done() frees the lists. */
+struct worker_view {
+    char name[NODE_BYTES_MAX + 1];
+    char zone[ZONE_BYTES_MAX + 1];
+    char address[ADDRESS_BYTES_MAX + 1];
+    uint64_t epoch;    /* of its process */
+    uint64_t sequence; /* of the newest heartbeat */
+    uint64_t memory_mb;
+    uint64_t memory_free_mb;
+    uint32_t environments;
+    uint32_t environments_max;
+    char runtimes[WORKER_RUNTIMES_MAX][RUNTIME_BYTES_MAX + 1];
+    size_t runtime_count;
+    struct warm_view *warm;
+    size_t warm_count;
+    uint8_t (*packages)[32];
+    size_t package_count;
+    bool usable; /* its row is committed and its link is open */
+};
+
+/* Is this a heartbeat that a worker of any release may send?  ST_BAD_INPUT names the field. */
+enum status heartbeat_check(const Lapwing__Heartbeat *beat, struct err *err);
+
+/* Take over what a checked heartbeat says.  False, and nothing changes, when it is older than what
+ * is known: an overtaken one must not bring back an old picture. */
+bool worker_view_update(struct worker_view *worker, const Lapwing__Heartbeat *beat);
+void worker_view_done(struct worker_view *worker);
+
+bool worker_view_has_runtime(const struct worker_view *worker, const char *runtime);
+bool worker_view_has_package(const struct worker_view *worker, struct bytes sha256);
+uint32_t worker_view_idle(const struct worker_view *worker, const Lapwing__Function *function);
+
+/* An offer went out: one idle environment less, or less memory if there was none. */
+void worker_view_offered(struct worker_view *worker, const Lapwing__Function *function);
+/* A result came back: one idle environment more, until a heartbeat says otherwise. */
+void worker_view_returned(struct worker_view *worker, const Lapwing__Function *function);
+
+#endif

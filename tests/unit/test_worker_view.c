@@ -1,0 +1,115 @@
+#include "controlplane/dispatch/worker_view.h"
+
+#include "tests/unit/check.h"
+
+#define UID "0123456789abcdef0123456789abcdef"
+
+static Lapwing__WarmFunction warm_sample = LAPWING__WARM_FUNCTION__INIT;
+static Lapwing__WarmFunction *warm_list[] = { &warm_sample };
+static char *runtimes[] = { (char *)"python3.11" };
+
+static Lapwing__Heartbeat sample(void)
+{
+    Lapwing__Heartbeat beat = LAPWING__HEARTBEAT__INIT;
+
+    warm_sample.uid = (char *)UID;
+    warm_sample.config_epoch = 1;
+    warm_sample.idle = 2;
+    beat.worker = (char *)"worker-a";
+    beat.zone = (char *)"a";
+    beat.address = (char *)"127.0.0.1:4582";
+    beat.epoch = 5;
+    beat.sequence = 1;
+    beat.memory_mb = 1000;
+    beat.memory_free_mb = 600;
+    beat.environments_max = 8;
+    beat.runtimes = runtimes;
+    beat.n_runtimes = 1;
+    beat.warm = warm_list;
+    beat.n_warm = 1;
+    return beat;
+}
+
+TEST(a_heartbeat_that_was_overtaken_changes_nothing)
+{
+    static const struct {
+        uint64_t epoch, sequence;
+        bool taken;
+    } rows[] = { { 5, 1, true }, { 5, 1, false }, { 5, 2, true }, { 4, 9, false }, { 6, 1, true } };
+    struct worker_view view = { 0 };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        Lapwing__Heartbeat beat = sample();
+
+        beat.epoch = rows[i].epoch;
+        beat.sequence = rows[i].sequence;
+        EXPECT_EQ(worker_view_update(&view, &beat), rows[i].taken);
+    }
+    EXPECT_EQ(view.epoch, 6);
+    worker_view_done(&view);
+}
+
+TEST(offers_and_results_are_counted_until_the_next_heartbeat)
+{
+    Lapwing__Function function = LAPWING__FUNCTION__INIT;
+    Lapwing__Heartbeat beat = sample();
+    struct worker_view view = { 0 };
+
+    function.uid = (char *)UID;
+    function.config_epoch = 1;
+    function.memory_mb = 512;
+    EXPECT(worker_view_update(&view, &beat));
+    EXPECT_EQ(worker_view_idle(&view, &function), 2);
+    worker_view_offered(&view, &function);
+    worker_view_offered(&view, &function);
+    EXPECT_EQ(worker_view_idle(&view, &function), 0);
+    EXPECT_EQ(view.memory_free_mb, 600);
+    worker_view_offered(&view, &function);
+    EXPECT_EQ(view.memory_free_mb, 88);
+    worker_view_offered(&view, &function);
+    EXPECT_EQ(view.memory_free_mb, 0);
+    worker_view_returned(&view, &function);
+    EXPECT_EQ(worker_view_idle(&view, &function), 1);
+    function.config_epoch = 2;
+    EXPECT_EQ(worker_view_idle(&view, &function), 0);
+    worker_view_returned(&view, &function);
+    EXPECT_EQ(worker_view_idle(&view, &function), 1);
+    worker_view_done(&view);
+}
+
+enum wrong { NOTHING, NAME, LONG_NAME, ZONE, ADDRESS, MEMORY, UID_SHORT, RUNTIME };
+
+TEST(a_heartbeat_is_checked_before_it_is_believed)
+{
+    static const struct {
+        enum wrong wrong;
+        enum status want;
+    } rows[] = {
+        { NOTHING, ST_OK },          { NAME, ST_BAD_INPUT },    { LONG_NAME, ST_BAD_INPUT },
+        { ZONE, ST_BAD_INPUT },      { ADDRESS, ST_BAD_INPUT }, { MEMORY, ST_BAD_INPUT },
+        { UID_SHORT, ST_BAD_INPUT }, { RUNTIME, ST_BAD_INPUT },
+    };
+    static char *no_runtimes[] = { (char *)"" };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        Lapwing__Heartbeat beat = sample();
+        struct err err = { 0 };
+
+        if (rows[i].wrong == NAME)
+            beat.worker = (char *)"";
+        if (rows[i].wrong == LONG_NAME)
+            beat.worker = (char *)"a-name-of-thirty-two-characters-";
+        if (rows[i].wrong == ZONE)
+            beat.zone = (char *)"";
+        if (rows[i].wrong == ADDRESS)
+            beat.address = (char *)"";
+        if (rows[i].wrong == MEMORY)
+            beat.memory_free_mb = beat.memory_mb + 1;
+        if (rows[i].wrong == UID_SHORT)
+            warm_sample.uid = (char *)"0123";
+        if (rows[i].wrong == RUNTIME)
+            beat.runtimes = no_runtimes;
+        EXPECT_EQ(heartbeat_check(&beat, &err), rows[i].want);
+        EXPECT_EQ(err.text[0] == '\0', rows[i].want == ST_OK);
+    }
+}
