@@ -50,7 +50,6 @@ enum {
     OBJECT_CONTENT_TYPE_BYTES_MAX = 1024,
     OBJECT_METADATA_MAX = 128,
     OBJECT_METADATA_BYTES_MAX = 8192, /* names and values; the store's front holds users to 2 KiB */
-    LIST_DELIMITER_BYTES_MAX = 16,
 
     /* HTTP, our servers and our parser. */
     HTTP_HEAD_BYTES_MAX = 32768, /* request line and header fields */

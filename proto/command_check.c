@@ -12,9 +12,10 @@
 #include "proto/canonical.h"
 #include "proto/fields.h"
 
-enum { CLIENT_BYTES = 16, OUTCOME_REASON_BYTES = 47, MS_MAX_BITS = 62 };
+enum { CLIENT_BYTES = 16, OUTCOME_REASON_BYTES = 47 };
 
-static const uint64_t ms_max = (uint64_t)1 << MS_MAX_BITS;
+/* Far beyond any clock, and still a number that SQLite can hold. */
+static const uint64_t ms_max = (uint64_t)1 << 62;
 
 static const struct field_text account_rule = { "account", FIELD_DIGITS, ACCOUNT_DIGITS,
                                                 ACCOUNT_DIGITS };
@@ -160,14 +161,15 @@ enum status function_check(const Lapwing__Function *f, struct err *err)
     return st;
 }
 
-enum status create_function_check(const Lapwing__CreateFunction *create, struct err *err)
+static enum status create_function_check(const Lapwing__CreateFunction *create, struct err *err)
 {
     enum status st = field_present_check("function", create->function, err);
 
     return st == ST_OK ? function_check(create->function, err) : st;
 }
 
-enum status update_function_code_check(const Lapwing__UpdateFunctionCode *update, struct err *err)
+static enum status update_function_code_check(const Lapwing__UpdateFunctionCode *update,
+                                              struct err *err)
 {
     enum status st = function_key_check(update->account, update->region, update->name, err);
 
@@ -184,12 +186,13 @@ enum status update_function_code_check(const Lapwing__UpdateFunctionCode *update
     return st;
 }
 
-enum status delete_function_check(const Lapwing__DeleteFunction *del, struct err *err)
+static enum status delete_function_check(const Lapwing__DeleteFunction *del, struct err *err)
 {
     return function_key_check(del->account, del->region, del->name, err);
 }
 
-enum status activate_function_check(const Lapwing__ActivateFunction *activate, struct err *err)
+static enum status activate_function_check(const Lapwing__ActivateFunction *activate,
+                                           struct err *err)
 {
     const struct field_text rules[] = { account_rule, region_rule,   function_name_rule,
                                         uid_rule,     revision_rule, revision_rule };
@@ -201,7 +204,7 @@ enum status activate_function_check(const Lapwing__ActivateFunction *activate, s
     return field_texts_check(rules, values, ARRAY_LEN(rules), err);
 }
 
-enum status register_worker_check(const Lapwing__RegisterWorker *worker, struct err *err)
+static enum status register_worker_check(const Lapwing__RegisterWorker *worker, struct err *err)
 {
     static const struct field_text rules[] = {
         { "worker", FIELD_DOTTED, 1, NODE_BYTES_MAX },
@@ -214,7 +217,7 @@ enum status register_worker_check(const Lapwing__RegisterWorker *worker, struct 
     return st == ST_OK ? field_number_check("epoch", worker->epoch, 1, INT64_MAX, err) : st;
 }
 
-enum status create_bucket_check(const Lapwing__CreateBucket *create, struct err *err)
+static enum status create_bucket_check(const Lapwing__CreateBucket *create, struct err *err)
 {
     const struct field_text rules[] = { account_rule, region_rule, bucket_rule };
     const char *const values[] = { create->account, create->region, create->name };
@@ -222,7 +225,7 @@ enum status create_bucket_check(const Lapwing__CreateBucket *create, struct err 
     return field_texts_check(rules, values, ARRAY_LEN(rules), err);
 }
 
-enum status delete_bucket_check(const Lapwing__DeleteBucket *del, struct err *err)
+static enum status delete_bucket_check(const Lapwing__DeleteBucket *del, struct err *err)
 {
     return field_text_check(&bucket_rule, del->name, err);
 }
@@ -279,7 +282,7 @@ enum status object_check(const Lapwing__Object *object, struct err *err)
     return st == ST_OK ? metadata_check(object, err) : st;
 }
 
-enum status put_object_check(const Lapwing__PutObject *put, struct err *err)
+static enum status put_object_check(const Lapwing__PutObject *put, struct err *err)
 {
     enum status st = field_present_check("object", put->object, err);
 
@@ -292,7 +295,7 @@ enum status put_object_check(const Lapwing__PutObject *put, struct err *err)
         put->only_if_etag, err);
 }
 
-enum status delete_object_check(const Lapwing__DeleteObject *del, struct err *err)
+static enum status delete_object_check(const Lapwing__DeleteObject *del, struct err *err)
 {
     const struct field_text rules[] = { bucket_rule, key_rule };
     const char *const values[] = { del->bucket, del->key };
@@ -300,12 +303,13 @@ enum status delete_object_check(const Lapwing__DeleteObject *del, struct err *er
     return field_texts_check(rules, values, ARRAY_LEN(rules), err);
 }
 
-enum status forget_clients_check(const Lapwing__ForgetClients *forget, struct err *err)
+static enum status forget_clients_check(const Lapwing__ForgetClients *forget, struct err *err)
 {
     return field_number_check("idle_before_ms", forget->idle_before_ms, 0, ms_max, err);
 }
 
-enum status raise_cluster_version_check(const Lapwing__RaiseClusterVersion *raise, struct err *err)
+static enum status raise_cluster_version_check(const Lapwing__RaiseClusterVersion *raise,
+                                               struct err *err)
 {
     return field_number_check("cluster_version", raise->cluster_version, 1, CLUSTER_VERSION_MAX,
                               err);

@@ -62,6 +62,7 @@ static bool is_hex_either(char c)
 static bool allowed(enum field_kind kind, char c)
 {
     switch (kind) {
+    case FIELD_ANY:
     case FIELD_TEXT:
         return true;
     case FIELD_LINE:
@@ -89,6 +90,7 @@ static bool allowed(enum field_kind kind, char c)
 static const char *allowed_text(enum field_kind kind)
 {
     static const char *const texts[] = {
+        [FIELD_ANY] = "anything",
         [FIELD_TEXT] = "UTF-8",
         [FIELD_LINE] = "UTF-8 without control characters",
         [FIELD_NAME] = "letters, digits, - and _",
@@ -112,8 +114,7 @@ enum status field_text_check(const struct field_text *rule, const char *value, s
     if (len < rule->bytes_min || len > rule->bytes_max)
         return err_set(err, ST_BAD_INPUT, "%s: %zu bytes, want %zu to %zu", rule->name, len,
                        rule->bytes_min, rule->bytes_max);
-    /* First, so that what the sentence below shows is text. */
-    if (!utf8_valid(value, len))
+    if (rule->kind != FIELD_ANY && !utf8_valid(value, len))
         return err_set(err, ST_BAD_INPUT, "%s: not UTF-8", rule->name);
     for (size_t i = 0; i < len; i++)
         if (!allowed(rule->kind, value[i]))

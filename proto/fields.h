@@ -11,6 +11,7 @@
 
 /* Which characters a text may have. */
 enum field_kind {
+    FIELD_ANY,       /* anything: a sentence for a person, which may quote bytes of a stranger */
     FIELD_TEXT,      /* UTF-8, no NUL */
     FIELD_LINE,      /* UTF-8, no control character */
     FIELD_NAME,      /* letters, digits, - and _ */

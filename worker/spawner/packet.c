@@ -60,13 +60,8 @@ static size_t packet_take_fds(struct msghdr *msg, int fds[PACKET_FDS_MAX])
     return count;
 }
 
-enum status packet_receive(int fd,
-                           uint8_t *body,
-                           size_t capacity,
-                           size_t *out_len,
-                           int fds[PACKET_FDS_MAX],
-                           size_t *out_fd_count,
-                           struct err *err)
+enum status packet_receive(
+    int fd, uint8_t *body, size_t capacity, struct packet *out, struct err *err)
 {
     struct iovec iov = { .iov_base = body, .iov_len = capacity };
     union control control;
@@ -74,8 +69,8 @@ enum status packet_receive(int fd,
                           .msg_iovlen = 1,
                           .msg_control = control.bytes,
                           .msg_controllen = sizeof control.bytes };
+    struct packet packet = { 0 };
     ssize_t got;
-    size_t count;
 
     do {
         got = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
@@ -86,14 +81,14 @@ enum status packet_receive(int fd,
         return err_set(err, ST_UNAVAILABLE, "receive packet: the other end is closed");
     if (got < 0)
         return err_set_errno(err, ST_IO, errno, "receive packet");
-    count = packet_take_fds(&msg, fds);
+    packet.fd_count = packet_take_fds(&msg, packet.fds);
     if (got > 0 && (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0) {
-        *out_len = (size_t)got;
-        *out_fd_count = count;
+        packet.len = (size_t)got;
+        *out = packet;
         return ST_OK;
     }
-    for (size_t i = 0; i < count; i++)
-        (void)close(fds[i]);
+    for (size_t i = 0; i < packet.fd_count; i++)
+        (void)close(packet.fds[i]);
     if (got == 0)
         return err_set(err, ST_UNAVAILABLE, "receive packet: the other end is closed");
     return err_set(err, ST_CORRUPT, "receive packet: larger than %zu bytes", capacity);

@@ -16,15 +16,17 @@ enum { PACKET_FDS_MAX = 8 };
 enum status packet_send(
     int fd, struct bytes body, const int *fds, size_t fd_count, struct err *err);
 
-/* Receive one packet of at most `capacity` bytes and up to PACKET_FDS_MAX descriptors
- * (close-on-exec, owned by the caller).  ST_NOT_FOUND: nothing is waiting.  ST_UNAVAILABLE: closed.
- * ST_CORRUPT: the packet did not fit and is gone, its descriptors closed. */
-enum status packet_receive(int fd,
-                           uint8_t *body,
-                           size_t capacity,
-                           size_t *out_len,
-                           int fds[PACKET_FDS_MAX],
-                           size_t *out_fd_count,
-                           struct err *err);
+/* A received packet; the descriptors (close-on-exec) belong to whoever received it. */
+struct packet {
+    size_t len;
+    size_t fd_count;
+    int fds[PACKET_FDS_MAX];
+};
+
+/* Receive one packet of at most `capacity` bytes into `body`.  ST_NOT_FOUND: nothing is waiting.
+ * ST_UNAVAILABLE: closed.  ST_CORRUPT: the packet did not fit and is gone, its descriptors closed.
+ */
+enum status packet_receive(
+    int fd, uint8_t *body, size_t capacity, struct packet *out, struct err *err);
 
 #endif

@@ -58,32 +58,29 @@ enum status spawner_client_receive(struct spawner_client *client,
                                    struct spawner_message *out,
                                    struct err *err)
 {
-    int fds[PACKET_FDS_MAX];
-    size_t fd_count = 0;
-    size_t len = 0;
+    struct packet packet = { 0 };
     uint8_t *body = must_calloc(1, SPAWNER_MESSAGE_BYTES_MAX);
-    enum status st =
-        packet_receive(client->fd, body, SPAWNER_MESSAGE_BYTES_MAX, &len, fds, &fd_count, err);
+    enum status st = packet_receive(client->fd, body, SPAWNER_MESSAGE_BYTES_MAX, &packet, err);
 
     if (st != ST_OK) {
         free(body);
         return st;
     }
-    Lapwing__SpawnerMessage *message = lapwing__spawner_message__unpack(NULL, len, body);
+    Lapwing__SpawnerMessage *message = lapwing__spawner_message__unpack(NULL, packet.len, body);
     free(body);
     if (message == NULL || message->what_case == LAPWING__SPAWNER_MESSAGE__WHAT__NOT_SET ||
-        fd_count > SPAWNER_FDS_MAX) {
-        for (size_t i = 0; i < fd_count; i++)
-            (void)close(fds[i]);
+        packet.fd_count > SPAWNER_FDS_MAX) {
+        for (size_t i = 0; i < packet.fd_count; i++)
+            (void)close(packet.fds[i]);
         if (message != NULL)
             lapwing__spawner_message__free_unpacked(message, NULL);
         return err_set(err, ST_CORRUPT, "receive from the spawner: %zu bytes that are no message",
-                       len);
+                       packet.len);
     }
     out->message = message;
-    out->fd_count = fd_count;
+    out->fd_count = packet.fd_count;
     for (size_t i = 0; i < SPAWNER_FDS_MAX; i++)
-        out->fds[i] = i < fd_count ? fds[i] : -1;
+        out->fds[i] = i < packet.fd_count ? packet.fds[i] : -1;
     return ST_OK;
 }
 

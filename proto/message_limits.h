@@ -1,0 +1,28 @@
+/* Bounds of the messages between programs, beyond those of base/limits.h. */
+#ifndef PROTO_MESSAGE_LIMITS_H
+#define PROTO_MESSAGE_LIMITS_H
+
+enum {
+    PERSON_TEXT_BYTES_MAX = 4096, /* a sentence that goes with a status */
+    REASON_BYTES_MAX = 47,        /* a symbol that goes with a status */
+    REQUEST_ID_BYTES_MAX = 63,
+    VERSION_BYTES_MAX = 20, /* $LATEST, or a number */
+    INVOKED_ARN_BYTES_MAX = 320,
+    CLIENT_CONTEXT_BYTES_MAX = 4096,
+    TRACE_ID_BYTES_MAX = 256,
+    ERROR_TYPE_BYTES_MAX = 128,
+    LOG_LINES_MAX = 16384, /* of one answer */
+    LOG_LINE_BYTES_MAX = 262144,
+    HEARTBEAT_RUNTIMES_MAX = 64,
+    HEARTBEAT_WARM_MAX = 4096,
+    HEARTBEAT_PACKAGES_MAX = 4096,
+    RAFT_ENTRIES_MAX = 65536, /* of one AppendEntries; the frame bounds their bytes */
+    SPAWN_ARGUMENTS_MAX = 64,
+    SPAWN_ARGUMENT_BYTES_MAX = 4096,
+    SPAWN_VARIABLES_MAX = 2048,
+    SPAWN_VARIABLE_BYTES_MAX = 8192, /* NAME=value */
+    SPAWN_PROCESSES_MAX = 1024,
+    SPAWN_SLOTS_MAX = 4096,
+};
+
+#endif

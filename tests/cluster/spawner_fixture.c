@@ -1,0 +1,285 @@
+/* A real spawner under test, see spawner_fixture.h. */
+#include "tests/cluster/spawner_fixture.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "worker/spawner/spawner.h"
+
+enum { WAIT_MS = 10000, TEST_UID_BASE = 1900000000 };
+
+const char *fixture_missing(void)
+{
+    if (geteuid() != 0)
+        return "needs root";
+    if (access("/sys/fs/cgroup", W_OK) < 0)
+        return "needs writable control groups";
+    return NULL;
+}
+
+static void copy_program(const char *from, const char *to)
+{
+    char command[512];
+
+    (void)snprintf(command, sizeof command, "cp %s %s && chmod 755 %s", from, to, to);
+    CHECK(system(command) == 0);
+}
+
+static void run_spawner(struct fixture *fixture, int fd)
+{
+    static struct spawner spawner;
+    struct err err = { 0 };
+
+    spawner.config = fixture->config;
+    spawner.config.fd = fd;
+    if (spawner_open(&spawner, &err) != ST_OK) {
+        (void)fprintf(stderr, "# spawner: %s\n", err.text);
+        spawner_close(&spawner);
+        _exit(1);
+    }
+    spawner_run(&spawner);
+    spawner_close(&spawner);
+    _exit(0);
+}
+
+static void fill_config(struct fixture *fixture, bool outbound)
+{
+    struct spawner_config *config = &fixture->config;
+
+    *config = (struct spawner_config){ .root_dir = "/",
+                                       .uid_base = TEST_UID_BASE,
+                                       .environments_max = 16,
+                                       .netns_pool = 4,
+                                       .outbound = outbound,
+                                       .subnet = { 0x0afef000, 20 } };
+    (void)snprintf(config->instance, sizeof config->instance, "test-%d", (int)getpid());
+    (void)snprintf(config->packages_dir, PATH_MAX, "%s/packages", fixture->folder);
+    (void)snprintf(config->init_path, PATH_MAX, "%s", getenv("LAPWING_INIT"));
+    (void)snprintf(config->convert_path, PATH_MAX, "%s", getenv("LAPWING_CONVERT"));
+}
+
+void fixture_start(struct fixture *fixture, bool outbound)
+{
+    char path[512];
+    int pair[2];
+    struct err err = { 0 };
+
+    *fixture = (struct fixture){ .folder = "/tmp/lapwing-test-XXXXXX" };
+    CHECK(mkdtemp(fixture->folder) != NULL);
+    fill_config(fixture, outbound);
+    CHECK(mkdir(fixture->config.packages_dir, 0755) == 0);
+    memset(fixture->package, 'a', 64);
+    (void)snprintf(path, sizeof path, "%s/packages/%s", fixture->folder, fixture->package);
+    CHECK(mkdir(path, 0755) == 0);
+    strcat(path, "/probe");
+    copy_program(getenv("LAPWING_PROBE"), path);
+    CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
+    (void)fflush(NULL);
+    fixture->spawner = fork();
+    CHECK(fixture->spawner >= 0);
+    if (fixture->spawner == 0) {
+        (void)close(pair[0]);
+        run_spawner(fixture, pair[1]);
+    }
+    (void)close(pair[1]);
+    CHECK(spawner_client_init(&fixture->client, pair[0], &err) == ST_OK);
+}
+
+static void remove_folder(const struct fixture *fixture)
+{
+    char command[128];
+
+    (void)snprintf(command, sizeof command, "rm -rf %s", fixture->folder);
+    CHECK(system(command) == 0);
+}
+
+static int wait_for(pid_t pid)
+{
+    int state = 0;
+
+    while (waitpid(pid, &state, 0) < 0)
+        CHECK(errno == EINTR);
+    return WIFEXITED(state) ? WEXITSTATUS(state) : 128 + WTERMSIG(state);
+}
+
+int fixture_stop(struct fixture *fixture)
+{
+    int code;
+
+    spawner_client_done(&fixture->client);
+    code = wait_for(fixture->spawner);
+    remove_folder(fixture);
+    return code;
+}
+
+void fixture_kill(struct fixture *fixture)
+{
+    (void)kill(fixture->spawner, SIGKILL);
+    (void)wait_for(fixture->spawner);
+    spawner_client_done(&fixture->client);
+    remove_folder(fixture);
+}
+
+int fixture_clean(const struct fixture *fixture)
+{
+    struct err err = { 0 };
+    enum status st = spawner_clean(fixture->config.instance, "", &err);
+
+    if (st != ST_OK)
+        (void)fprintf(stderr, "# clean: %s\n", err.text);
+    return (int)st;
+}
+
+bool fixture_receive(struct fixture *fixture, struct spawner_message *out)
+{
+    struct err err = { 0 };
+
+    for (;;) {
+        enum status st = spawner_client_receive(&fixture->client, out, &err);
+
+        if (st == ST_OK)
+            return true;
+        if (st != ST_NOT_FOUND)
+            return false;
+        struct pollfd wait = { .fd = fixture->client.fd, .events = POLLIN };
+        if (poll(&wait, 1, WAIT_MS) <= 0)
+            return false;
+    }
+}
+
+void fixture_ask(struct fixture *fixture, unsigned slot, const char *const *arguments)
+{
+    static char program[] = "/var/task/probe";
+    static char variable[] = "PATH=/usr/bin";
+    char *environment[] = { variable };
+    char *argv[8] = { program };
+    Lapwing__SpawnEnvironment spawn = LAPWING__SPAWN_ENVIRONMENT__INIT;
+    Lapwing__SpawnRequest req = LAPWING__SPAWN_REQUEST__INIT;
+    struct err err = { 0 };
+
+    spawn.n_argv = 1;
+    for (; arguments != NULL && *arguments != NULL; arguments++)
+        argv[spawn.n_argv++] = (char *)(uintptr_t)*arguments;
+    spawn.argv = argv;
+    spawn.environment = environment;
+    spawn.n_environment = 1;
+    spawn.slot = slot;
+    spawn.package = fixture->package;
+    spawn.memory_mb = 128;
+    spawn.ephemeral_mb = 512;
+    spawn.processes_max = 50;
+    req.id = spawner_client_id(&fixture->client);
+    req.what_case = LAPWING__SPAWN_REQUEST__WHAT_SPAWN;
+    req.spawn = &spawn;
+    CHECK(spawner_client_send(&fixture->client, &req, -1, &err) == ST_OK);
+}
+
+/* Up to the end of file: all processes are gone by then. */
+static void read_output(int fd, struct run *run)
+{
+    size_t len = 0;
+
+    for (;;) {
+        ssize_t got = read(fd, run->output + len, FIXTURE_OUTPUT_BYTES - 1 - len);
+
+        if (got > 0)
+            len += (size_t)got;
+        if (got == 0 || len == FIXTURE_OUTPUT_BYTES - 1)
+            break;
+        if (got < 0 && errno != EAGAIN && errno != EINTR)
+            break;
+        if (got < 0 && poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, WAIT_MS) <= 0)
+            break;
+    }
+    run->output[len] = '\0';
+}
+
+void fixture_run(struct fixture *fixture, const char *const *arguments, struct run *out)
+{
+    struct spawner_message message;
+
+    memset(out, 0, sizeof *out);
+    out->status = ST_UNKNOWN;
+    fixture_ask(fixture, 0, arguments);
+    if (!fixture_receive(fixture, &message))
+        return;
+    out->status = message.message->reply->status;
+    (void)snprintf(out->text, sizeof out->text, "%s", message.message->reply->text);
+    if (out->status != ST_OK) {
+        (void)fprintf(stderr, "# spawn: %s\n", out->text);
+        spawner_message_done(&message);
+        return;
+    }
+    read_output(message.fds[SPAWNER_FD_OUTPUT], out);
+    spawner_message_done(&message);
+    if (!fixture_receive(fixture, &message))
+        return;
+    const Lapwing__EnvironmentExited *exited = message.message->exited;
+    out->signaled = exited->signaled;
+    out->out_of_memory = exited->out_of_memory;
+    out->killed = exited->killed;
+    out->code = exited->code;
+    out->memory_peak_bytes = exited->memory_peak_bytes;
+    (void)snprintf(out->start_error, sizeof out->start_error, "%s", exited->start_error);
+    spawner_message_done(&message);
+}
+
+bool run_says(const struct run *run, const char *line)
+{
+    size_t len = strlen(line);
+
+    for (const char *at = run->output; at != NULL; at = strchr(at, '\n')) {
+        at += *at == '\n';
+        if (strncmp(at, line, len) == 0 && (at[len] == '\n' || at[len] == '\0'))
+            return true;
+    }
+    (void)fprintf(stderr, "# the probe did not say '%s'\n", line);
+    return false;
+}
+
+unsigned leftover_groups(const char *instance)
+{
+    char pattern[128];
+    glob_t found = { 0 };
+    unsigned count = 0;
+
+    (void)snprintf(pattern, sizeof pattern, "/sys/fs/cgroup/*/lapwing-%s", instance);
+    if (glob(pattern, 0, NULL, &found) == 0)
+        count = (unsigned)found.gl_pathc;
+    globfree(&found);
+    return count;
+}
+
+unsigned leftover_processes(uid_t first, uid_t last)
+{
+    DIR *list = opendir("/proc");
+    unsigned count = 0;
+
+    for (struct dirent *entry; list != NULL && (entry = readdir(list)) != NULL;) {
+        char path[300];
+        struct stat info;
+
+        if (!isdigit((unsigned char)entry->d_name[0]))
+            continue;
+        /* The task folder's owner is the process's uid whatever else is hidden. */
+        (void)snprintf(path, sizeof path, "/proc/%s", entry->d_name);
+        if (stat(path, &info) == 0 && info.st_uid >= first && info.st_uid <= last)
+            count++;
+    }
+    if (list != NULL)
+        (void)closedir(list);
+    return count;
+}

@@ -1,0 +1,58 @@
+/* A real lapwing-spawner in a child process, with the test as its agent.  For tests run as root. */
+#ifndef TESTS_CLUSTER_SPAWNER_FIXTURE_H
+#define TESTS_CLUSTER_SPAWNER_FIXTURE_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "worker/spawner/spawner_client.h"
+#include "worker/spawner/spawner_config.h"
+
+enum { FIXTURE_OUTPUT_BYTES = 65536 };
+
+struct fixture {
+    struct spawner_config config;
+    struct spawner_client client;
+    pid_t spawner;
+    char folder[64];  /* removed by fixture_stop() */
+    char package[65]; /* holds `probe` */
+};
+
+/* Why the tests of this file cannot run here, or NULL. */
+const char *fixture_missing(void);
+
+/* Start; `outbound` as [network] outbound. */
+void fixture_start(struct fixture *fixture, bool outbound);
+/* Close the agent's end and wait for the spawner; returns its exit status. */
+int fixture_stop(struct fixture *fixture);
+/* SIGKILL to the spawner, and nothing else. */
+void fixture_kill(struct fixture *fixture);
+/* Run the real program with --clean; its exit status. */
+int fixture_clean(const struct fixture *fixture);
+
+/* The next message, waiting up to ten seconds.  False when there is none. */
+bool fixture_receive(struct fixture *fixture, struct spawner_message *out);
+
+/* Ask for an environment in `slot` that runs the probe with `arguments` (NULL-terminated). */
+void fixture_ask(struct fixture *fixture, unsigned slot, const char *const *arguments);
+
+/* All of one run: what the probe printed, and how it ended. */
+struct run {
+    unsigned status; /* of the reply */
+    char text[256];  /* of the reply */
+    char output[FIXTURE_OUTPUT_BYTES];
+    bool signaled, out_of_memory, killed;
+    int code;
+    char start_error[64];
+    uint64_t memory_peak_bytes;
+};
+void fixture_run(struct fixture *fixture, const char *const *arguments, struct run *out);
+
+/* Does `output` have the line "name value"? */
+bool run_says(const struct run *run, const char *line);
+
+/* How many processes, cgroup folders, interfaces are there of an instance. */
+unsigned leftover_groups(const char *instance);
+unsigned leftover_processes(uid_t first, uid_t last);
+
+#endif

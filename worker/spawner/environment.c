@@ -1,0 +1,339 @@
+/* Execution environments, see environment.h. */
+#include "worker/spawner/environment.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "worker/spawner/files.h"
+#include "worker/spawner/rootfs.h"
+#include "worker/spawner/sandbox.h"
+#include "worker/spawner/spawner.h"
+#include "worker/spawner/spawner_client.h"
+
+enum { SHM_MB = 64 };
+
+static void clear(struct environment *env)
+{
+    env->state = ENVIRONMENT_FREE;
+    env->request = 0;
+    env->package[0] = '\0';
+    env->group = (struct cgroup){ .core = -1, .oom_event = -1 };
+    env->netns.fd = env->output = env->status = env->pidfd = -1;
+    for (int i = 0; i < NETWORK_SOCKETS; i++)
+        env->netns.sockets[i] = -1;
+    env->killed = env->out_of_memory = false;
+    env->last = (struct sandbox_record){ 0 };
+}
+
+/* Give back all that `env` holds, at whatever point its start got to. */
+static void release(struct environment *env)
+{
+    struct err err = { 0 };
+
+    network_drop(&env->netns);
+    close_quietly(&env->output);
+    close_quietly(&env->status);
+    close_quietly(&env->pidfd);
+    if (env->group.core >= 0) {
+        if (env->group.oom_event >= 0)
+            spawner_unwatch(env->spawner, env->group.oom_event);
+        if (cgroup_remove(&env->spawner->groups, &env->group, &err) != ST_OK)
+            log_event(LOG_WARN, "control_group_left", LU("slot", env->slot), LS("why", err.text),
+                      LS("then", "removed at the end"));
+    }
+    clear(env);
+}
+
+static void answer_start(struct environment *env, enum status st, char *text)
+{
+    Lapwing__SpawnReply reply = LAPWING__SPAWN_REPLY__INIT;
+    int fds[SPAWNER_FDS_MAX] = { 0 };
+
+    fds[SPAWNER_FD_RUNTIME] = env->netns.sockets[0];
+    fds[SPAWNER_FD_RELAY] = env->netns.sockets[1];
+    fds[SPAWNER_FD_DNS] = env->netns.sockets[2];
+    fds[SPAWNER_FD_OUTPUT] = env->output;
+    fds[SPAWNER_FD_DNS_TCP] = env->netns.sockets[3];
+    reply.status = st;
+    reply.text = text;
+    spawner_reply(env->spawner, env->request, &reply, fds, st == ST_OK ? SPAWNER_FDS_MAX : 0);
+    network_drop(&env->netns); /* the agent has its own copies */
+    close_quietly(&env->output);
+}
+
+/* Take in what the child has reported so far. */
+static void read_records(struct environment *env)
+{
+    struct sandbox_record record;
+
+    while (env->status >= 0) {
+        ssize_t got = read(env->status, &record, sizeof record);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0 && errno == EAGAIN)
+            return;
+        if (got != sizeof record) {
+            close_quietly(&env->status);
+            return;
+        }
+        if (record.kind == SANDBOX_STARTED && env->state == ENVIRONMENT_STARTING) {
+            env->state = ENVIRONMENT_RUNNING;
+            answer_start(env, ST_OK, NULL);
+        } else if (env->last.kind != SANDBOX_NO_PROGRAM) {
+            env->last = record; /* after NO_PROGRAM comes an exit status that says nothing */
+        }
+    }
+}
+
+static void status_ready(struct source *source, uint32_t events)
+{
+    struct environment *env = container_of(source, struct environment, status_source);
+
+    read_records(env);
+}
+
+static void oom_ready(struct source *source, uint32_t events)
+{
+    struct environment *env = container_of(source, struct environment, oom_source);
+    uint64_t count;
+
+    /* Told once when armed by the removal of the group, too; a kill is then without effect. */
+    (void)!read(env->group.oom_event, &count, sizeof count);
+    env->out_of_memory = true;
+    (void)cgroup_kill(&env->group, NULL);
+}
+
+static void say_exited(struct environment *env, const struct cgroup_usage *usage)
+{
+    Lapwing__EnvironmentExited exited = LAPWING__ENVIRONMENT_EXITED__INIT;
+
+    exited.slot = env->slot;
+    exited.signaled = env->last.kind == SANDBOX_SIGNALED;
+    exited.code = env->last.value;
+    if (env->last.kind == 0 || env->last.kind == SANDBOX_FAILED) { /* killed as a whole */
+        exited.signaled = true;
+        exited.code = SIGKILL;
+    }
+    if (env->last.kind == SANDBOX_NO_PROGRAM) {
+        exited.start_error = strerror(env->last.value);
+        exited.code = 127;
+    }
+    exited.out_of_memory = env->out_of_memory || usage->oom_kills > 0;
+    exited.memory_peak_bytes = usage->memory_peak_bytes;
+    exited.cpu_us = usage->cpu_us;
+    exited.killed = env->killed;
+    spawner_say_exited(env->spawner, &exited);
+}
+
+static void say_start_failed(struct environment *env)
+{
+    char text[ERR_TEXT_BYTES] = "start an environment: killed before it was ready";
+    int errnum;
+
+    if (env->last.kind == SANDBOX_FAILED) {
+        const char *step = sandbox_step(env->last.value, &errnum);
+
+        (void)snprintf(text, sizeof text, "start an environment: %s: %s", step, strerror(errnum));
+    }
+    answer_start(env, ST_IO, text);
+}
+
+/* Its first process is gone; the kernel has ended all others of the pid namespace before. */
+static void pid_ready(struct source *source, uint32_t events)
+{
+    struct environment *env = container_of(source, struct environment, pid_source);
+    struct cgroup_usage usage;
+    siginfo_t info;
+
+    if (waitid(P_PIDFD, (id_t)env->pidfd, &info, WEXITED | WNOHANG) < 0)
+        CHECK(errno == EINTR);
+    read_records(env);
+    cgroup_usage(&env->spawner->groups, &env->group, &usage);
+    bool ran = env->state == ENVIRONMENT_RUNNING;
+    if (!ran)
+        say_start_failed(env);
+    struct environment ended = *env;
+    release(env);
+    if (ran) /* after the release: the agent may use the slot again at once */
+        say_exited(&ended, &usage);
+}
+
+void environment_init(struct environment *env, struct spawner *spawner, uint32_t slot)
+{
+    *env = (struct environment){ .spawner = spawner, .slot = slot };
+    env->status_source.ready = status_ready;
+    env->pid_source.ready = pid_ready;
+    env->oom_source.ready = oom_ready;
+    clear(env);
+}
+
+static enum status make_group(struct environment *env,
+                              const Lapwing__SpawnEnvironment *req,
+                              struct err *err)
+{
+    struct cgroup_limits limits = {
+        .memory_bytes = (uint64_t)req->memory_mb << 20,
+        .processes_max = req->processes_max > 0 ? req->processes_max : SPAWN_PROCESSES_MAX,
+        .cpu_weight = req->memory_mb,
+    };
+    char name[CGROUP_NAME_BYTES];
+    enum status st;
+
+    limits.processes_max++; /* lapwing-init is not the function's */
+    (void)snprintf(name, sizeof name, "e%u.%llu", env->slot,
+                   (unsigned long long)++env->spawner->serial);
+    st = cgroup_create(&env->spawner->groups, name, &limits, &env->group, err);
+    if (st != ST_OK || env->group.oom_event < 0)
+        return st;
+    return spawner_watch(env->spawner, env->group.oom_event, EPOLLIN, &env->oom_source, err);
+}
+
+/* NULL-terminated copies of the lists of pointers; the texts are borrowed. */
+struct texts {
+    char *argv[SPAWN_ARGUMENTS_MAX + 2];
+    char *environment[SPAWN_VARIABLES_MAX + 1];
+};
+
+static void gather_texts(struct texts *texts, const Lapwing__SpawnEnvironment *req)
+{
+    static char init_name[] = "lapwing-init";
+
+    texts->argv[0] = init_name;
+    memcpy(texts->argv + 1, req->argv, req->n_argv * sizeof(char *));
+    texts->argv[req->n_argv + 1] = NULL;
+    memcpy(texts->environment, req->environment, req->n_environment * sizeof(char *));
+    texts->environment[req->n_environment] = NULL;
+}
+
+/* Make the pipes and clone; the writing ends live on in the child only. */
+static enum status clone_child(struct environment *env,
+                               const Lapwing__SpawnEnvironment *req,
+                               struct err *err)
+{
+    AUTO_CLOSE int output = -1;
+    AUTO_CLOSE int status = -1;
+    char package[128];
+    struct texts texts;
+    int pipe_fds[2];
+
+    if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+        return err_set_errno(err, ST_IO, errno, "make a pipe");
+    env->output = pipe_fds[0];
+    output = pipe_fds[1];
+    if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+        return err_set_errno(err, ST_IO, errno, "make a pipe");
+    env->status = pipe_fds[0];
+    status = pipe_fds[1];
+    if (fcntl(env->output, F_SETFL, O_NONBLOCK) < 0 || fcntl(env->status, F_SETFL, O_NONBLOCK) < 0)
+        return err_set_errno(err, ST_IO, errno, "make pipes non-blocking");
+    (void)snprintf(package, sizeof package, ROOTFS_PACKAGES "/%s", req->package);
+    gather_texts(&texts, req);
+    return sandbox_start(
+        &(struct sandbox){
+            .root = ROOTFS_ENVIRONMENT,
+            .bind_from = package,
+            .bind_to = ROOTFS_ENVIRONMENT "/var/task",
+            .tmp_mb = req->ephemeral_mb,
+            .shm_mb = SHM_MB,
+            .directory = "/var/task",
+            .host_name = "lapwing",
+            .network = env->netns.fd,
+            .uid = env->spawner->config.uid_base + env->slot,
+            .group = &env->group,
+            .filter = &env->spawner->filter,
+            .input = -1,
+            .output = output,
+            .status = status,
+            .program = env->spawner->init,
+            .argv = texts.argv,
+            .environment = texts.environment,
+        },
+        &env->pidfd, err);
+}
+
+static enum status check_package(const struct environment *env,
+                                 const char *package,
+                                 struct err *err)
+{
+    char path[128];
+
+    if (env->state != ENVIRONMENT_FREE)
+        return err_set(err, ST_CONFLICT, "start an environment: slot %u is taken", env->slot);
+    (void)snprintf(path, sizeof path, ROOTFS_PACKAGES "/%s", package);
+    if (access(path, F_OK) < 0)
+        return err_set(err, ST_NOT_FOUND, "start an environment: package %.16s... is not here",
+                       package);
+    return ST_OK;
+}
+
+enum status environment_start(struct environment *env,
+                              uint64_t request,
+                              const Lapwing__SpawnEnvironment *req,
+                              struct err *err)
+{
+    struct spawner *spawner = env->spawner;
+    enum status st = check_package(env, req->package, err);
+
+    if (st != ST_OK)
+        return st;
+    st = network_take(&spawner->network, &env->netns, err);
+    if (st == ST_OK)
+        st = make_group(env, req, err);
+    if (st == ST_OK)
+        st = clone_child(env, req, err);
+    if (st != ST_OK) {
+        release(env);
+        return st;
+    }
+    env->state = ENVIRONMENT_STARTING;
+    env->request = request;
+    memcpy(env->package, req->package, PACKAGE_NAME_BYTES + 1);
+    st = spawner_watch(spawner, env->status, EPOLLIN, &env->status_source, err);
+    CHECK(st == ST_OK); /* only lack of kernel memory: a running child may not go unwatched */
+    st = spawner_watch(spawner, env->pidfd, EPOLLIN, &env->pid_source, err);
+    CHECK(st == ST_OK);
+    return ST_OK;
+}
+
+static enum status check_taken(const struct environment *env, struct err *err)
+{
+    if (env->state == ENVIRONMENT_FREE)
+        return err_set(err, ST_NOT_FOUND, "slot %u is free", env->slot);
+    return ST_OK;
+}
+
+enum status environment_kill(struct environment *env, struct err *err)
+{
+    enum status st = check_taken(env, err);
+
+    if (st != ST_OK)
+        return st;
+    env->killed = true;
+    return cgroup_kill(&env->group, err);
+}
+
+enum status environment_freeze(struct environment *env, bool frozen, struct err *err)
+{
+    enum status st = check_taken(env, err);
+
+    return st != ST_OK ? st : cgroup_freeze(&env->group, frozen, err);
+}
+
+enum status environment_usage(const struct environment *env,
+                              struct cgroup_usage *out,
+                              struct err *err)
+{
+    enum status st = check_taken(env, err);
+
+    if (st == ST_OK)
+        cgroup_usage(&env->spawner->groups, &env->group, out);
+    return st;
+}

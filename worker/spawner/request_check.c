@@ -1,0 +1,135 @@
+/* Checks of what the agent asks, see request_check.h.  Pure. */
+#include "worker/spawner/request_check.h"
+
+#include <string.h>
+
+#include "base/limits.h"
+
+bool package_name_valid(const char *text)
+{
+    return strlen(text) == PACKAGE_NAME_BYTES &&
+           strspn(text, "0123456789abcdef") == PACKAGE_NAME_BYTES;
+}
+
+static enum status check_slot(const char *field,
+                              uint32_t slot,
+                              uint32_t environments_max,
+                              struct err *err)
+{
+    if (slot >= environments_max)
+        return err_set(err, ST_BAD_INPUT, "%s: %u, want below %u", field, slot, environments_max);
+    return ST_OK;
+}
+
+static enum status check_range(
+    const char *field, uint32_t value, uint32_t min, uint32_t max, struct err *err)
+{
+    if (value < min || value > max)
+        return err_set(err, ST_BAD_INPUT, "%s: %u, want %u to %u", field, value, min, max);
+    return ST_OK;
+}
+
+static enum status check_texts(const Lapwing__SpawnEnvironment *spawn, struct err *err)
+{
+    size_t bytes = 0;
+
+    if (spawn->n_argv == 0 || spawn->n_argv > SPAWN_ARGUMENTS_MAX)
+        return err_set(err, ST_BAD_INPUT, "argv: %zu of them, want 1 to %d", spawn->n_argv,
+                       SPAWN_ARGUMENTS_MAX);
+    if (spawn->argv[0][0] != '/')
+        return err_set(err, ST_BAD_INPUT, "argv[0]: '%.100s', want an absolute path",
+                       spawn->argv[0]);
+    if (spawn->n_environment > SPAWN_VARIABLES_MAX)
+        return err_set(err, ST_BAD_INPUT, "environment: %zu variables, at most %d are allowed",
+                       spawn->n_environment, SPAWN_VARIABLES_MAX);
+    for (size_t i = 0; i < spawn->n_argv; i++)
+        bytes += strlen(spawn->argv[i]) + 1;
+    for (size_t i = 0; i < spawn->n_environment; i++) {
+        const char *equals = strchr(spawn->environment[i], '=');
+
+        if (equals == NULL || equals == spawn->environment[i])
+            return err_set(err, ST_BAD_INPUT, "environment[%zu]: not NAME=value", i);
+        bytes += strlen(spawn->environment[i]) + 1;
+    }
+    if (bytes > SPAWN_TEXT_BYTES_MAX)
+        return err_set(err, ST_BAD_INPUT, "argv and environment: %zu bytes, at most %d are allowed",
+                       bytes, SPAWN_TEXT_BYTES_MAX);
+    return ST_OK;
+}
+
+static enum status check_spawn(const Lapwing__SpawnEnvironment *spawn,
+                               uint32_t environments_max,
+                               struct err *err)
+{
+    enum status st = check_slot("slot", spawn->slot, environments_max, err);
+
+    if (st != ST_OK)
+        return st;
+    if (!package_name_valid(spawn->package))
+        return err_set(err, ST_BAD_INPUT, "package: want 64 lower-case hexadecimal digits");
+    st = check_range("memory_mb", spawn->memory_mb, FUNCTION_MEMORY_MB_MIN, FUNCTION_MEMORY_MB_MAX,
+                     err);
+    if (st != ST_OK)
+        return st;
+    st = check_range("ephemeral_mb", spawn->ephemeral_mb, FUNCTION_EPHEMERAL_MB_MIN,
+                     FUNCTION_EPHEMERAL_MB_MAX, err);
+    if (st != ST_OK)
+        return st;
+    st = check_range("processes_max", spawn->processes_max, 0, SPAWN_PROCESSES_MAX, err);
+    if (st != ST_OK)
+        return st;
+    return check_texts(spawn, err);
+}
+
+static enum status check_convert(const Lapwing__Convert *convert, struct err *err)
+{
+    if (!package_name_valid(convert->package))
+        return err_set(err, ST_BAD_INPUT, "package: want 64 lower-case hexadecimal digits");
+    if (convert->zip_bytes == 0 || convert->zip_bytes > PACKAGE_ZIP_BYTES_MAX)
+        return err_set(err, ST_BAD_INPUT, "zip_bytes: %llu, want 1 to %d",
+                       (unsigned long long)convert->zip_bytes, PACKAGE_ZIP_BYTES_MAX);
+    return ST_OK;
+}
+
+static enum status check_what(const Lapwing__SpawnRequest *req,
+                              uint32_t environments_max,
+                              struct err *err)
+{
+    switch (req->what_case) {
+    case LAPWING__SPAWN_REQUEST__WHAT_SPAWN:
+        return check_spawn(req->spawn, environments_max, err);
+    case LAPWING__SPAWN_REQUEST__WHAT_KILL_SLOT:
+        return check_slot("kill_slot", req->kill_slot, environments_max, err);
+    case LAPWING__SPAWN_REQUEST__WHAT_FREEZE_SLOT:
+        return check_slot("freeze_slot", req->freeze_slot, environments_max, err);
+    case LAPWING__SPAWN_REQUEST__WHAT_THAW_SLOT:
+        return check_slot("thaw_slot", req->thaw_slot, environments_max, err);
+    case LAPWING__SPAWN_REQUEST__WHAT_USAGE_SLOT:
+        return check_slot("usage_slot", req->usage_slot, environments_max, err);
+    case LAPWING__SPAWN_REQUEST__WHAT_CONVERT:
+        return check_convert(req->convert, err);
+    case LAPWING__SPAWN_REQUEST__WHAT_REMOVE_PACKAGE:
+        if (!package_name_valid(req->remove_package))
+            return err_set(err, ST_BAD_INPUT,
+                           "remove_package: want 64 lower-case hexadecimal digits");
+        return ST_OK;
+    case LAPWING__SPAWN_REQUEST__WHAT__NOT_SET:
+    case _LAPWING__SPAWN_REQUEST__WHAT__CASE_IS_INT_SIZE:
+        break;
+    }
+    return err_set(err, ST_BAD_INPUT, "request: no operation that this release knows");
+}
+
+enum status spawn_request_check(const Lapwing__SpawnRequest *req,
+                                uint32_t environments_max,
+                                size_t fd_count,
+                                struct err *err)
+{
+    size_t want_fds = req->what_case == LAPWING__SPAWN_REQUEST__WHAT_CONVERT ? 1 : 0;
+
+    if (req->id == 0)
+        return err_set(err, ST_BAD_INPUT, "id: 0 is not allowed");
+    if (fd_count != want_fds)
+        return err_set(err, ST_BAD_INPUT, "descriptors: %zu, want %zu", fd_count, want_fds);
+    return check_what(req, environments_max, err);
+}

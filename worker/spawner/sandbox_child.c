@@ -1,0 +1,317 @@
+/* What a sandbox's first process does between clone and exec, see sandbox.h.
+ *
+ * It is a copy of the spawner with all its rights, and gives them up one by one.  The order
+ * matters:
+ *
+ *   control groups   first, so that all that follows counts there
+ *   network, mounts  while still root of the host
+ *   uid, then user namespace with that one uid mapped: needs CAP_SYS_ADMIN on some hosts, so the
+ *                    capabilities are kept over the change of uid
+ *   capabilities     bounding set first: dropping from it needs one of them
+ *   death signal     after the last change of credentials, which would clear it
+ *   filter           last, as it forbids the rest
+ *
+ * A step that fails is reported by number and errno on the status pipe. */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "worker/spawner/files.h"
+#include "worker/spawner/sandbox.h"
+
+enum step {
+    STEP_DESCRIPTORS,
+    STEP_GROUPS,
+    STEP_NETWORK,
+    STEP_BIND,
+    STEP_TMP,
+    STEP_PROC,
+    STEP_ROOT,
+    STEP_DIRECTORY,
+    STEP_LIMITS,
+    STEP_USER,
+    STEP_MAP,
+    STEP_CAPABILITIES,
+    STEP_DEATH,
+    STEP_FILTER,
+    STEP_EXECUTE,
+    STEPS,
+};
+
+static const char *const step_names[STEPS] = {
+    [STEP_DESCRIPTORS] = "arrange descriptors",
+    [STEP_GROUPS] = "join control groups",
+    [STEP_NETWORK] = "join the network namespace",
+    [STEP_BIND] = "bind the package",
+    [STEP_TMP] = "mount /tmp",
+    [STEP_PROC] = "mount /proc",
+    [STEP_ROOT] = "change the root",
+    [STEP_DIRECTORY] = "enter the working directory",
+    [STEP_LIMITS] = "set resource limits",
+    [STEP_USER] = "make a user namespace",
+    [STEP_MAP] = "map the user",
+    [STEP_CAPABILITIES] = "drop capabilities",
+    [STEP_DEATH] = "ask for the death signal",
+    [STEP_FILTER] = "load the system call filter",
+    [STEP_EXECUTE] = "execute the program",
+};
+
+enum { CHILD_STATUS = 3, CHILD_PROGRAM = 4, CHILD_FDS = 5 };
+
+const char *sandbox_step(int32_t value, int *out_errnum)
+{
+    uint32_t step = (uint32_t)value >> 16;
+
+    *out_errnum = value & 0xffff;
+    return step < STEPS ? step_names[step] : "start";
+}
+
+static void report(int fd, int32_t kind, int32_t value)
+{
+    struct sandbox_record record = { kind, value };
+
+    /* With the spawner gone this raises SIGPIPE, which ends us: wanted. */
+    (void)!write(fd, &record, sizeof record);
+}
+
+static int join_groups(const struct cgroup *group)
+{
+    for (int part = 0; part < CGROUP_PARTS; part++)
+        if (group->tasks[part] >= 0 && write(group->tasks[part], "0", 1) != 1)
+            return -1;
+    /* Hides our place in the host's hierarchy; not all kernels can. */
+    (void)unshare(CLONE_NEWCGROUP);
+    return 0;
+}
+
+static int bind_tree(const struct sandbox *sandbox)
+{
+    struct mount_attr attr = { .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV };
+
+    if (!sandbox->bind_writable)
+        attr.attr_set |= MOUNT_ATTR_RDONLY;
+    if (mount(sandbox->bind_from, sandbox->bind_to, NULL, MS_BIND, NULL) < 0)
+        return -1;
+    return mount_setattr(AT_FDCWD, sandbox->bind_to, 0, &attr, sizeof attr);
+}
+
+static int mount_tmpfs(const char *root, const char *where, uint32_t mb, unsigned long flags)
+{
+    char path[128];
+    char options[64];
+
+    if (mb == 0)
+        return 0;
+    (void)snprintf(path, sizeof path, "%s/%s", root, where);
+    (void)snprintf(options, sizeof options, "mode=1777,size=%um", mb);
+    return mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV | flags, options);
+}
+
+/* /proc of our own pid namespace.  Most of what is sensitive in it asks for a uid that nobody has
+ * here; what does not is covered by an empty device. */
+static int mount_proc(const char *root)
+{
+    static const char *const covered[] = { "kcore",      "keys",          "key-users", "kallsyms",
+                                           "timer_list", "sysrq-trigger", "kmsg",      "modules" };
+    char null[64];
+    char path[128];
+
+    (void)snprintf(path, sizeof path, "%s/proc", root);
+    if (mount("proc", path, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+        return -1;
+    (void)snprintf(null, sizeof null, "%s/dev/null", root);
+    for (size_t i = 0; i < ARRAY_LEN(covered); i++) {
+        (void)snprintf(path, sizeof path, "%s/proc/%s", root, covered[i]);
+        if (mount(null, path, NULL, MS_BIND, NULL) < 0 && errno != ENOENT)
+            return -1;
+    }
+    return 0;
+}
+
+/* pivot_root(".", ".") stacks the old root on the new one; detaching "." then drops the old. */
+static int change_root(const char *root)
+{
+    if (chdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
+        return -1;
+    return umount2(".", MNT_DETACH);
+}
+
+static int set_limit(int resource, rlim_t value)
+{
+    return setrlimit((__rlimit_resource_t)resource, &(struct rlimit){ value, value });
+}
+
+static int set_limits(const struct sandbox *sandbox)
+{
+    if (set_limit(RLIMIT_NOFILE, 1024) < 0 || set_limit(RLIMIT_CORE, 0) < 0)
+        return -1;
+    if (sandbox->file_bytes_max > 0 && set_limit(RLIMIT_FSIZE, sandbox->file_bytes_max) < 0)
+        return -1;
+    if (sandbox->cpu_seconds_max > 0 && set_limit(RLIMIT_CPU, sandbox->cpu_seconds_max) < 0)
+        return -1;
+    return 0;
+}
+
+static int set_capabilities(bool keep)
+{
+    struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+    struct __user_cap_data_struct data[2] = { { 0 }, { 0 } };
+
+    if (keep) {
+        if (syscall(SYS_capget, &head, data) < 0)
+            return -1;
+        for (int i = 0; i < 2; i++)
+            data[i].effective = data[i].permitted;
+    }
+    return (int)syscall(SYS_capset, &head, data);
+}
+
+static int change_user(uid_t uid)
+{
+    gid_t gid = uid;
+
+    if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0)
+        return -1;
+    if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || setresuid(uid, uid, uid) < 0)
+        return -1;
+    if (set_capabilities(true) < 0)
+        return -1;
+    if (unshare(CLONE_NEWUSER) < 0)
+        return -1;
+    /* Our files in /proc belong to root until we say that we may be looked at. */
+    return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+}
+
+static int write_map(const char *name, unsigned inside, unsigned outside)
+{
+    char text[64];
+
+    (void)snprintf(text, sizeof text, "%u %u 1", inside, outside);
+    return file_write(AT_FDCWD, name, text, NULL) == ST_OK ? 0 : -1;
+}
+
+static int map_user(uid_t uid)
+{
+    if (file_write(AT_FDCWD, "/proc/self/setgroups", "deny", NULL) != ST_OK)
+        return -1;
+    if (write_map("/proc/self/gid_map", SANDBOX_GID, uid) < 0)
+        return -1;
+    return write_map("/proc/self/uid_map", SANDBOX_UID, uid);
+}
+
+static int drop_capabilities(void)
+{
+    for (unsigned long cap = 0; cap <= 63; cap++)
+        if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 && errno != EINVAL)
+            return -1;
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
+        return -1;
+    if (set_capabilities(false) < 0)
+        return -1;
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+/* Put descriptors at their places.  All sources are first moved above the targets, so that none is
+ * overwritten before its turn. */
+static int arrange_descriptors(const struct sandbox *sandbox)
+{
+    int sources[CHILD_FDS] = { sandbox->input, sandbox->output, sandbox->output, sandbox->status,
+                               sandbox->program };
+
+    if (sources[0] < 0)
+        sources[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    for (int i = 0; i < CHILD_FDS; i++) {
+        sources[i] = fcntl(sources[i], F_DUPFD_CLOEXEC, 64);
+        if (sources[i] < 0)
+            return -1;
+    }
+    for (int i = 0; i < CHILD_FDS; i++)
+        if (dup3(sources[i], i, i == CHILD_PROGRAM ? O_CLOEXEC : 0) < 0)
+            return -1;
+    return 0;
+}
+
+static void reset_signals(void)
+{
+    sigset_t none;
+
+    (void)sigemptyset(&none);
+    (void)signal(SIGPIPE, SIG_DFL);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Do all steps up to the execution in order; the first that fails is returned, or STEPS. */
+static enum step set_up(const struct sandbox *sandbox)
+{
+    if (join_groups(sandbox->group) < 0)
+        return STEP_GROUPS;
+    if (sandbox->network >= 0 && setns(sandbox->network, CLONE_NEWNET) < 0)
+        return STEP_NETWORK;
+    if (bind_tree(sandbox) < 0)
+        return STEP_BIND;
+    if (mount_tmpfs(sandbox->root, "tmp", sandbox->tmp_mb, 0) < 0 ||
+        mount_tmpfs(sandbox->root, "dev/shm", sandbox->shm_mb, MS_NOEXEC) < 0)
+        return STEP_TMP;
+    if (mount_proc(sandbox->root) < 0)
+        return STEP_PROC;
+    if (change_root(sandbox->root) < 0)
+        return STEP_ROOT;
+    (void)sethostname(sandbox->host_name, strlen(sandbox->host_name));
+    if (chdir(sandbox->directory) < 0)
+        return STEP_DIRECTORY;
+    if (set_limits(sandbox) < 0)
+        return STEP_LIMITS;
+    if (change_user(sandbox->uid) < 0)
+        return STEP_USER;
+    if (map_user(sandbox->uid) < 0)
+        return STEP_MAP;
+    if (drop_capabilities() < 0)
+        return STEP_CAPABILITIES;
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+        return STEP_DEATH;
+    return STEPS;
+}
+
+static _Noreturn void give_up(int status, enum step step)
+{
+    report(status, SANDBOX_FAILED, (int32_t)step << 16 | (errno & 0xffff));
+    _exit(127);
+}
+
+_Noreturn void sandbox_child(const struct sandbox *sandbox)
+{
+    enum step step;
+
+    reset_signals();
+    (void)setsid();
+    (void)umask(022);
+    step = set_up(sandbox);
+    if (step != STEPS)
+        give_up(sandbox->status, step);
+    if (arrange_descriptors(sandbox) < 0)
+        give_up(sandbox->status, STEP_DESCRIPTORS);
+    if (close_range(CHILD_FDS, ~0U, 0) < 0)
+        give_up(CHILD_STATUS, STEP_DESCRIPTORS);
+    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, sandbox->filter) < 0)
+        give_up(CHILD_STATUS, STEP_FILTER);
+    /* If the spawner died before the death signal was asked for, this write ends us: the reading
+     * end was its alone. */
+    report(CHILD_STATUS, SANDBOX_STARTED, 0);
+    (void)syscall(SYS_execveat, CHILD_PROGRAM, "", sandbox->argv, sandbox->environment,
+                  AT_EMPTY_PATH);
+    give_up(CHILD_STATUS, STEP_EXECUTE);
+}

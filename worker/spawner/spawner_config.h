@@ -1,0 +1,71 @@
+/* What lapwing-spawner is told at its start.  Filled once by main(), read by everybody after. */
+#ifndef WORKER_SPAWNER_SPAWNER_CONFIG_H
+#define WORKER_SPAWNER_SPAWNER_CONFIG_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/config.h"
+#include "base/status.h"
+
+enum {
+    INSTANCE_BYTES_MAX = 31,
+    ENVIRONMENTS_MAX = 1000, /* slots of one spawner */
+    CONVERTS_MAX = 4,        /* packages being unpacked at once */
+    NETNS_POOL_MAX = 64,
+    REFUSED_NETWORKS_MAX = 64, /* of [network] refuse */
+    UID_BASE_MIN = 65536,      /* below are the host's own users */
+};
+
+/* An IPv4 network, host byte order. */
+struct ipv4_network {
+    uint32_t address;
+    uint32_t prefix; /* 0..32 */
+};
+
+struct spawner_config {
+    char instance[INSTANCE_BYTES_MAX + 1]; /* [a-z0-9-]: names cgroups, nft table, uplink */
+    char packages_dir[PATH_MAX];           /* unpacked trees by hash; ours to write */
+    char runtime_dir[PATH_MAX];            /* /var/runtime inside; empty: an empty folder */
+    char root_dir[PATH_MAX];               /* whose /usr and /lib* environments see */
+    char init_path[PATH_MAX];
+    char convert_path[PATH_MAX];
+    char cgroup_parent[PATH_MAX]; /* below each cgroup mount; empty: its root */
+    uint32_t uid_base;            /* environment: base + slot; converter: base + max + n */
+    uint32_t environments_max;
+    uint32_t netns_pool; /* prepared network namespaces */
+    int fd;              /* our end of the pair with the agent */
+    bool outbound;
+    struct ipv4_network subnet; /* at least /22: 16 of ours, then one an environment */
+    struct ipv4_network refused[REFUSED_NETWORKS_MAX]; /* cluster nodes */
+    uint32_t refused_count;
+};
+
+/* What the program understands, for config_start(). */
+extern const struct config_option spawner_options[];
+
+/* Take the options over and check that they fit together.
+ *
+ * read          loaded with spawner_options
+ * program_dir   where lapwing-init and lapwing-convert are when nothing else is said
+ *
+ * ST_BAD_INPUT names the option, what it was and what is allowed. */
+enum status spawner_config_read(const struct config *read,
+                                const char *program_dir,
+                                struct spawner_config *out,
+                                struct err *err);
+
+/* May `text` be an instance's name?  1 to 31 of [a-z0-9-], not starting with '-'. */
+bool instance_name_valid(const char *text);
+
+/* "10.0.0.0/8" or "10.1.2.3"; bits below the prefix must be zero. */
+enum status ipv4_network_parse(const char *text, struct ipv4_network *out, struct err *err);
+
+/* A comma separated list of networks; empty is none. */
+enum status ipv4_networks_parse(const char *text,
+                                struct ipv4_network out[REFUSED_NETWORKS_MAX],
+                                uint32_t *out_count,
+                                struct err *err);
+
+#endif

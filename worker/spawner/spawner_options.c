@@ -1,0 +1,91 @@
+/* The options of lapwing-spawner, see spawner_config.h. */
+#include <stdio.h>
+#include <string.h>
+
+#include "worker/spawner/spawner_config.h"
+
+// clang-format off
+const struct config_option spawner_options[] = {
+    { "spawner", "instance", NULL, "name of this spawner on its host: cgroups, nft table, uplink", CONFIG_TEXT, false, 1, INSTANCE_BYTES_MAX },
+    { "spawner", "packages_dir", NULL, "folder of unpacked packages", CONFIG_TEXT, false, 1, PATH_MAX - 1 },
+    { "spawner", "runtime_dir", "", "folder seen as /var/runtime inside", CONFIG_TEXT, false, 0, PATH_MAX - 1 },
+    { "spawner", "root_dir", "/", "folder whose /usr and /lib environments see", CONFIG_TEXT, false, 1, PATH_MAX - 1 },
+    { "spawner", "init_path", "", "lapwing-init; beside this program when empty", CONFIG_TEXT, false, 0, PATH_MAX - 1 },
+    { "spawner", "convert_path", "", "lapwing-convert; beside this program when empty", CONFIG_TEXT, false, 0, PATH_MAX - 1 },
+    { "spawner", "cgroup_parent", "", "our place below each cgroup mount (a delegated group)", CONFIG_TEXT, false, 0, PATH_MAX - 1 },
+    { "spawner", "uid_base", "2000000", "first host uid of environments", CONFIG_UNSIGNED, false, UID_BASE_MIN, INT32_MAX - 65536 },
+    { "spawner", "environments_max", "64", "environments at once", CONFIG_UNSIGNED, false, 1, ENVIRONMENTS_MAX },
+    { "spawner", "netns_pool", "4", "prepared network namespaces", CONFIG_UNSIGNED, false, 1, NETNS_POOL_MAX },
+    { "spawner", "fd", "3", "inherited SOCK_SEQPACKET descriptor to the agent", CONFIG_UNSIGNED, false, 0, 1023 },
+    { "network", "outbound", "yes", "may functions reach the outside network", CONFIG_BOOLEAN, false, 0, 0 },
+    { "network", "subnet", "10.213.0.0/20", "addresses of environments, one subnet a spawner", CONFIG_TEXT, false, 1, 31 },
+    { "network", "refuse", "", "networks that functions must not reach, comma separated: the cluster's nodes", CONFIG_TEXT, false, 0, 2048 },
+    { 0 },
+};
+// clang-format on
+
+/* Paths fit: the table bounds them below PATH_MAX. */
+static void read_path(const struct config *read, const char *key, char out[PATH_MAX])
+{
+    (void)snprintf(out, PATH_MAX, "%s", config_text(read, "spawner", key));
+}
+
+static void read_program(const struct config *read,
+                         const char *key,
+                         const char *program_dir,
+                         const char *program,
+                         char out[PATH_MAX])
+{
+    read_path(read, key, out);
+    if (out[0] == '\0')
+        (void)snprintf(out, PATH_MAX, "%.3000s/%s", program_dir, program);
+}
+
+static enum status check_together(const struct spawner_config *config, struct err *err)
+{
+    if (!instance_name_valid(config->instance))
+        return err_set(err, ST_BAD_INPUT,
+                       "spawner.instance: '%s', want 1 to %d of a-z, 0-9 and '-'", config->instance,
+                       INSTANCE_BYTES_MAX);
+    if (config->packages_dir[0] != '/')
+        return err_set(err, ST_BAD_INPUT, "spawner.packages_dir: '%.100s', want an absolute path",
+                       config->packages_dir);
+    if (strstr(config->cgroup_parent, "..") != NULL)
+        return err_set(err, ST_BAD_INPUT, "spawner.cgroup_parent: '%.100s' must not hold '..'",
+                       config->cgroup_parent);
+    if (config->subnet.prefix < 8 || config->subnet.prefix > 22)
+        return err_set(err, ST_BAD_INPUT, "network.subnet: prefix %u, want 8 to 22",
+                       config->subnet.prefix);
+    return ST_OK;
+}
+
+enum status spawner_config_read(const struct config *read,
+                                const char *program_dir,
+                                struct spawner_config *out,
+                                struct err *err)
+{
+    enum status st;
+
+    *out = (struct spawner_config){ 0 };
+    (void)snprintf(out->instance, sizeof out->instance, "%s",
+                   config_text(read, "spawner", "instance"));
+    read_path(read, "packages_dir", out->packages_dir);
+    read_path(read, "runtime_dir", out->runtime_dir);
+    read_path(read, "root_dir", out->root_dir);
+    read_path(read, "cgroup_parent", out->cgroup_parent);
+    read_program(read, "init_path", program_dir, "lapwing-init", out->init_path);
+    read_program(read, "convert_path", program_dir, "lapwing-convert", out->convert_path);
+    out->uid_base = (uint32_t)config_unsigned(read, "spawner", "uid_base");
+    out->environments_max = (uint32_t)config_unsigned(read, "spawner", "environments_max");
+    out->netns_pool = (uint32_t)config_unsigned(read, "spawner", "netns_pool");
+    out->fd = (int)config_unsigned(read, "spawner", "fd");
+    out->outbound = config_boolean(read, "network", "outbound");
+    st = ipv4_network_parse(config_text(read, "network", "subnet"), &out->subnet, err);
+    if (st != ST_OK)
+        return st;
+    st = ipv4_networks_parse(config_text(read, "network", "refuse"), out->refused,
+                             &out->refused_count, err);
+    if (st != ST_OK)
+        return st;
+    return check_together(out, err);
+}
