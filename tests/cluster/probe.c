@@ -108,6 +108,18 @@ static int connect_to(const char *host, const char *port)
     return 0;
 }
 
+/* listen PORT on all addresses, for ever. */
+static int listen_on(const char *port)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port)) };
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 8) < 0)
+        return 4;
+    for (;;)
+        (void)pause();
+}
+
 static int eat_memory(void)
 {
     for (;;) {
@@ -147,6 +159,8 @@ int main(int argc, char **argv)
         return facts();
     if (strcmp(what, "connect") == 0 && argc > 3)
         return connect_to(argv[2], argv[3]);
+    if (strcmp(what, "listen") == 0 && argc > 2)
+        return listen_on(argv[2]);
     if (strcmp(what, "memory") == 0)
         return eat_memory();
     if (strcmp(what, "fork") == 0)

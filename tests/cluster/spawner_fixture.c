@@ -71,11 +71,9 @@ static void fill_config(struct fixture *fixture, bool outbound)
     (void)snprintf(config->convert_path, PATH_MAX, "%s", getenv("LAPWING_CONVERT"));
 }
 
-void fixture_start(struct fixture *fixture, bool outbound)
+void fixture_prepare(struct fixture *fixture, bool outbound)
 {
     char path[512];
-    int pair[2];
-    struct err err = { 0 };
 
     *fixture = (struct fixture){ .folder = "/tmp/lapwing-test-XXXXXX" };
     CHECK(mkdtemp(fixture->folder) != NULL);
@@ -86,6 +84,13 @@ void fixture_start(struct fixture *fixture, bool outbound)
     CHECK(mkdir(path, 0755) == 0);
     strcat(path, "/probe");
     copy_program(getenv("LAPWING_PROBE"), path);
+}
+
+void fixture_launch(struct fixture *fixture)
+{
+    int pair[2];
+    struct err err = { 0 };
+
     CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
     (void)fflush(NULL);
     fixture->spawner = fork();
@@ -96,6 +101,12 @@ void fixture_start(struct fixture *fixture, bool outbound)
     }
     (void)close(pair[1]);
     CHECK(spawner_client_init(&fixture->client, pair[0], &err) == ST_OK);
+}
+
+void fixture_start(struct fixture *fixture, bool outbound)
+{
+    fixture_prepare(fixture, outbound);
+    fixture_launch(fixture);
 }
 
 static void remove_folder(const struct fixture *fixture)
@@ -263,6 +274,23 @@ unsigned leftover_groups(const char *instance)
     return count;
 }
 
+/* Ended, and only waiting for the machine's first process to take note. */
+static bool process_is_zombie(const char *folder)
+{
+    char path[320];
+    char state = '?';
+    FILE *file;
+
+    (void)snprintf(path, sizeof path, "%s/stat", folder);
+    file = fopen(path, "re");
+    if (file == NULL)
+        return true;
+    if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+        state = '?';
+    (void)fclose(file);
+    return state == 'Z' || state == 'X';
+}
+
 unsigned leftover_processes(uid_t first, uid_t last)
 {
     DIR *list = opendir("/proc");
@@ -276,7 +304,8 @@ unsigned leftover_processes(uid_t first, uid_t last)
             continue;
         /* The task folder's owner is the process's uid whatever else is hidden. */
         (void)snprintf(path, sizeof path, "/proc/%s", entry->d_name);
-        if (stat(path, &info) == 0 && info.st_uid >= first && info.st_uid <= last)
+        if (stat(path, &info) == 0 && info.st_uid >= first && info.st_uid <= last &&
+            !process_is_zombie(path))
             count++;
     }
     if (list != NULL)

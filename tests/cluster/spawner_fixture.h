@@ -21,7 +21,11 @@ struct fixture {
 /* Why the tests of this file cannot run here, or NULL. */
 const char *fixture_missing(void);
 
-/* Start; `outbound` as [network] outbound. */
+/* Make folders and configuration, which the test may change, then start; `outbound` as [network]
+ * outbound. */
+void fixture_prepare(struct fixture *fixture, bool outbound);
+void fixture_launch(struct fixture *fixture);
+/* Both. */
 void fixture_start(struct fixture *fixture, bool outbound);
 /* Close the agent's end and wait for the spawner; returns its exit status. */
 int fixture_stop(struct fixture *fixture);

@@ -133,7 +133,7 @@ enum status netlink_veth(
     struct rtattr *data = attribute(&req, IFLA_INFO_DATA, NULL, 0);
     struct rtattr *other = attribute(&req, VETH_INFO_PEER, NULL, 0);
     struct ifinfomsg *peer_link = append(&req, sizeof *peer_link);
-    *peer_link = (struct ifinfomsg){ .ifi_flags = IFF_UP, .ifi_change = IFF_UP };
+    *peer_link = (struct ifinfomsg){ 0 }; /* up is refused before the pair is joined */
     attribute_text(&req, IFLA_IFNAME, peer);
     attribute_u32(&req, IFLA_NET_NS_FD, (uint32_t)peer_netns);
     attribute_end(&req, other);

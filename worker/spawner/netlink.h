@@ -13,7 +13,7 @@
  */
 enum status netlink_open(int family, int *out_fd, struct err *err);
 
-/* Make a pair of virtual Ethernet interfaces, both up: `name` here, `peer` in `peer_netns`. */
+/* Make a pair of virtual Ethernet interfaces: `name` here, up, and `peer` in `peer_netns`, down. */
 enum status netlink_veth(
     int fd, const char *name, const char *peer, int peer_netns, struct err *err);
 

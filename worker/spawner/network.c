@@ -163,7 +163,3 @@ void network_close(struct network *network)
     router_close(network);
     close_quietly(&network->host);
 }
-
-void network_clean(const char *instance)
-{
-}
