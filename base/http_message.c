@@ -1,8 +1,10 @@
 /* Views and text rules of HTTP messages.  Pure. */
 #include "base/http_message.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "base/check.h"
 
@@ -170,6 +172,68 @@ enum status http_query_find(struct bytes query, const char *name, struct buf *ou
         st = http_percent_decode(at.value, true, out);
     buf_done(&decoded);
     return st;
+}
+
+static const char days[7][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
+static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                    "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+
+/* Exactly `count` digits. */
+static bool digits_parse(const char *text, int count, int *out)
+{
+    *out = 0;
+    for (int i = 0; i < count; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return false;
+        *out = *out * 10 + (text[i] - '0');
+    }
+    return true;
+}
+
+bool http_date_parse(struct bytes text, uint64_t *out_s)
+{
+    static const char form[] = "Www, DD Mmm YYYY HH:MM:SS ";
+    const char *at = (const char *)text.data;
+    struct tm parts = { 0 };
+    int month = 0;
+    time_t s;
+
+    if (text.len < sizeof form - 1 + 3)
+        return false;
+    for (size_t i = 0; i < sizeof form - 1; i++)
+        if ((form[i] == ' ' || form[i] == ',' || form[i] == ':') && at[i] != form[i])
+            return false;
+    if (!bytes_equal(bytes_of(at + 26, text.len - 26), bytes_of_text("GMT")) &&
+        !bytes_equal(bytes_of(at + 26, text.len - 26), bytes_of_text("+0000")))
+        return false;
+    while (month < 12 && memcmp(at + 8, months[month], 3) != 0)
+        month++;
+    if (month == 12 || !digits_parse(at + 5, 2, &parts.tm_mday) ||
+        !digits_parse(at + 12, 4, &parts.tm_year) || !digits_parse(at + 17, 2, &parts.tm_hour) ||
+        !digits_parse(at + 20, 2, &parts.tm_min) || !digits_parse(at + 23, 2, &parts.tm_sec))
+        return false;
+    if (parts.tm_mday < 1 || parts.tm_mday > 31 || parts.tm_hour > 23 || parts.tm_min > 59 ||
+        parts.tm_sec > 60 || parts.tm_year < 1970)
+        return false;
+    parts.tm_mon = month;
+    parts.tm_year -= 1900;
+    s = timegm(&parts);
+    *out_s = (uint64_t)s;
+    return true;
+}
+
+void http_date_format(uint64_t s, char out[HTTP_DATE_BYTES])
+{
+    time_t time = (time_t)s;
+    struct tm parts;
+    char text[64];
+
+    /* Not strftime(): its names of days and months follow the locale. */
+    CHECK(gmtime_r(&time, &parts) != NULL);
+    (void)snprintf(text, sizeof text, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[parts.tm_wday],
+                   parts.tm_mday, months[parts.tm_mon], parts.tm_year + 1900, parts.tm_hour,
+                   parts.tm_min, parts.tm_sec);
+    (void)snprintf(out, HTTP_DATE_BYTES, "%.29s", text);
 }
 
 const char *http_reason(unsigned status)

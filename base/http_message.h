@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/bytes.h"
 #include "base/status.h"
@@ -56,6 +57,12 @@ bool http_query_next(struct http_query *query);
 /* Find a parameter by its decoded name and append its decoded value to `out` ('+' is a space).
  * ST_NOT_FOUND without such a parameter, ST_BAD_INPUT when it cannot be decoded. */
 enum status http_query_find(struct bytes query, const char *name, struct buf *out);
+
+/* A date of a header field, "Sun, 06 Nov 1994 08:49:37 GMT" ("+0000" is taken for GMT).  False for
+ * anything else, also the two obsolete forms. */
+bool http_date_parse(struct bytes text, uint64_t *out_s);
+enum { HTTP_DATE_BYTES = 30 }; /* with the NUL */
+void http_date_format(uint64_t s, char out[HTTP_DATE_BYTES]);
 
 /* The usual words for a status code, "Not Found"; "Unknown" for others, never NULL. */
 const char *http_reason(unsigned status);

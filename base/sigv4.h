@@ -75,6 +75,14 @@ enum status sigv4_verify(const struct http_head *head,
                          uint64_t now_s,
                          struct err *err);
 
+/* The same with a key of sigv4_signing_key(), for callers that keep them for the day. */
+enum status sigv4_verify_with_key(const struct http_head *head,
+                                  const struct sigv4 *sig,
+                                  const uint8_t key[SHA256_BYTES],
+                                  const uint8_t *body_sha256,
+                                  uint64_t now_s,
+                                  struct err *err);
+
 /* The parts, for answers that show them as AWS does (SignatureDoesNotMatch), and for tests.  Each
  * appends to `out`. */
 void sigv4_canonical_request(const struct http_head *head,

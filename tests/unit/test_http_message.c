@@ -104,3 +104,36 @@ TEST(fields_are_found_in_any_case_and_the_first_wins)
     EXPECT_TEXT(http_reason(404), "Not Found");
     EXPECT_TEXT(http_reason(299), "Unknown");
 }
+
+static const struct {
+    const char *text;
+    long long want; /* -1: refused */
+} date_rows[] = {
+    { "Sun, 06 Nov 1994 08:49:37 GMT", 784111777 },
+    { "Thu, 01 Jan 1970 00:00:00 GMT", 0 },
+    { "Tue, 29 Feb 2028 23:59:59 +0000", 1835481599 },
+    { "Sun, 06 Nov 1994 08:49:37", -1 },
+    { "Sun, 06 Nov 1994 08:49:37 CET", -1 },
+    { "Sunday, 06-Nov-94 08:49:37 GMT", -1 },
+    { "Sun Nov  6 08:49:37 1994", -1 },
+    { "Sun, 06 Nuv 1994 08:49:37 GMT", -1 },
+    { "Sun, 06 Nov 1994 24:49:37 GMT", -1 },
+    { "Sun, x6 Nov 1994 08:49:37 GMT", -1 },
+    { "", -1 },
+};
+
+TEST(dates_of_header_fields_are_read_and_written)
+{
+    char text[HTTP_DATE_BYTES];
+
+    for (size_t i = 0; i < ARRAY_LEN(date_rows); i++) {
+        uint64_t s = 0;
+
+        test_case = date_rows[i].text;
+        EXPECT_EQ(http_date_parse(bytes_of_text(date_rows[i].text), &s), date_rows[i].want >= 0);
+        if (date_rows[i].want >= 0)
+            EXPECT_EQ(s, date_rows[i].want);
+    }
+    http_date_format(784111777, text);
+    EXPECT_TEXT(text, date_rows[0].text);
+}
