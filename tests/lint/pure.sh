@@ -3,11 +3,12 @@
 # Fails if one of the files refers to a symbol that neither of them defines and that is not on the
 # short list of harmless ones.  Names, not calls, are what nm sees: a pointer to time() is found too.
 set -eu
-ours='check_failed|err_set|status_name|must_(calloc|realloc|strdup)|(bytes|buf)_.*|free|lapwing__.*|protobuf_c_.*'
+ours='check_failed|err_set|status_name|must_(calloc|realloc|strdup)|free|lapwing__.*|protobuf_c_.*'
+ours="$ours|(bytes|buf|hash|hex|base64)_.*|crc32c.*|http_(head|field|query|target|percent|text)_.*|http_reason" # base/
 store='sqlite3_.*' # the replicated state's store; only archives of controlplane/state link it
 parsers='json_.*|raft_.*' # functions of their input, too
-libc='mem(cpy|set|cmp|move|chr|mem)|str(n?len|n?cmp|n?casecmp|chr|rchr|str|spn|cspn|toull?|toll?)|qsort|bsearch'
-libc="$libc|__isoc23_strtou?ll?|v?snprintf|__v?snprintf_chk|__mem(cpy|set|move)_chk|__ctype_.*_loc|__stack_chk_fail"
+libc='mem(cpy|set|cmp|move|chr|mem)|str(pbrk|n?len|n?cmp|n?casecmp|chr|rchr|str|spn|cspn|toull?|toll?)|qsort|bsearch'
+libc="$libc|__isoc(23|99)_(strtou?ll?|sscanf)|gmtime_r|timegm|strftime|v?snprintf|__v?snprintf_chk|__mem(cpy|set|move)_chk|__ctype_.*_loc|__stack_chk_fail"
 tools='__(asan|ubsan|tsan|gcov|stack_chk|sanitizer)_.*|_GLOBAL_OFFSET_TABLE_' # added by build options
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
