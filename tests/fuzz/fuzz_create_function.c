@@ -11,10 +11,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     struct function_input input = { 0 };
     struct api_error error = { 0 };
 
-    (void)create_function_check(body, &scope, "x86_64", &input, &error);
+    (void)function_create_check(body, &scope, "x86_64", &input, &error);
     function_input_done(&input);
     input = (struct function_input){ 0 };
-    (void)update_code_check(body, "x86_64", &input, &error);
+    (void)function_update_code_check(body, "x86_64", &input, &error);
     function_input_done(&input);
     return 0;
 }
