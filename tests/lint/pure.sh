@@ -5,6 +5,7 @@
 set -eu
 ours='check_failed|err_set|status_name|must_(calloc|realloc|strdup)|free|lapwing__.*|protobuf_c_.*'
 ours="$ours|(bytes|buf|hash|hex|base64)_.*|crc32c.*|http_(head|field|query|target|percent|text)_.*|http_reason" # base/
+ours="$ours|(log_data|memory_log)_.*" # controlplane/replica: what raft_rules.c decides over
 store='sqlite3_.*' # the replicated state's store; only archives of controlplane/state link it
 parsers='json_.*|raft_.*' # functions of their input, too
 libc='mem(cpy|set|cmp|move|chr|mem)|str(pbrk|n?len|n?cmp|n?casecmp|chr|rchr|str|spn|cspn|toull?|toll?)|qsort|bsearch'

@@ -1,0 +1,135 @@
+/* One member of a group, deciding half: consensus, group commit, forwarding to the leader,
+ * repeating what has no known outcome, barriers, snapshots in chunks.
+ *
+ * Deterministic: no clock, socket, file or thread; all that comes in by calls and goes out by
+ * core_io.  replica.c runs it on a loop with real links and disks, tests/sim on virtual ones.
+ * The rows are written here, through controlplane/state.  One thread. */
+#ifndef CONTROLPLANE_REPLICA_CORE_H
+#define CONTROLPLANE_REPLICA_CORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/limits.h"
+#include "base/status.h"
+#include "controlplane/replica/log_entry.h"
+#include "proto/command.pb-c.h"
+
+struct core;
+struct state;
+
+enum {
+    CORE_PROPOSALS_MAX = 16384, /* local ones waiting for an outcome */
+    CORE_QUEUE_MAX = 16384,     /* commands at the leader, not in an entry yet */
+    CORE_BARRIERS_MAX = 16384,
+    CORE_ENTRIES_IN_FLIGHT_MAX = 2,
+    CORE_CHUNK_BYTES = 262144,
+    CORE_CHUNKS_IN_FLIGHT_MAX = 8,
+    CORE_MESSAGE_BYTES_MAX = 4 << 20, /* entries in one AppendEntries frame */
+};
+
+/* None of these may call back into the core. */
+struct core_io {
+    /* As in rules_host: term and vote synced on return; disk work in order, then core_disk_done().
+     * DISK_TAKE stores the file that snapshot_write() made.  DISK_INSTALL stores the received part
+     * and makes the state of it (state_install); the core does not touch the state meanwhile. */
+    void (*set_vote)(void *context, uint64_t term, uint64_t voted_for);
+    void (*disk)(void *context, struct disk_op *op);
+    /* A frame (enum RaftFrame) for `peer`: best effort, in order while the link holds. */
+    void (*send)(void *context, uint64_t peer, uint16_t type, struct bytes body);
+    /* The machine's clock, for stamping entries: may jump, the core does not. */
+    uint64_t (*stamp_ms)(void *context);
+    /* Freeze the state's rows now and write them to a file, then core_snapshot_written(). */
+    void (*snapshot_write)(void *context, const struct snapshot_meta *meta);
+    /* Bytes of the stored snapshot.  ST_NOT_FOUND: it is not that of `index` any more. */
+    enum status (*snapshot_read)(
+        void *context, uint64_t index, uint64_t offset, uint8_t *out, size_t len);
+    /* The snapshot being received: empty it, append to it, hash what is there. */
+    void (*part_reset)(void *context);
+    enum status (*part_append)(void *context, struct bytes data);
+    void (*part_hash)(void *context, uint8_t out[SNAPSHOT_HASH_BYTES]);
+    /* Answers, each exactly once.  `outcome` is borrowed, NULL unless st is ST_OK. */
+    void (*proposed)(void *context, void *token, enum status st, const Lapwing__Outcome *outcome);
+    void (*barrier_done)(void *context, void *token, enum status st);
+    void *context;
+};
+
+struct core_config {
+    uint64_t self_id;
+    uint64_t member_ids[NODES_MAX];
+    unsigned member_count;
+    uint32_t election_ms;
+    uint32_t heartbeat_ms;
+    uint64_t snapshot_log_bytes;
+    uint32_t chunk_bytes; /* of a snapshot in transfer; 0: CORE_CHUNK_BYTES */
+    unsigned random_seed;
+    uint64_t now_ms; /* monotonic; every later now_ms is at least this */
+
+    /* As recovered from disk; borrowed for core_new(). */
+    uint64_t term;
+    uint64_t voted_for;
+    const struct snapshot_meta *snapshot;
+    uint64_t first;
+    const struct log_entry *entries;
+    unsigned entry_count;
+};
+
+/* `state` is borrowed: at or past the snapshot's index, and of this log. */
+struct core *core_new(const struct core_config *config,
+                      const struct core_io *io,
+                      struct state *state);
+/* What waits is answered ST_UNKNOWN or ST_UNAVAILABLE. */
+void core_free(struct core *core);
+
+/* Time: call at core_timeout_ms() or soon after. */
+void core_tick(struct core *core, uint64_t now_ms);
+uint64_t core_timeout_ms(const struct core *core);
+/* After a run of other calls, and before waiting: batches are formed and sent here. */
+void core_flush(struct core *core, uint64_t now_ms);
+
+/* A frame of `peer`.  ST_BAD_INPUT: close the link; nothing was done. */
+enum status core_frame(struct core *core,
+                       uint64_t now_ms,
+                       uint64_t peer,
+                       uint16_t type,
+                       struct bytes body,
+                       struct err *err);
+/* Our link towards `peer` opened, or broke: then frames sent on it may be lost. */
+void core_link(struct core *core, uint64_t now_ms, uint64_t peer, bool up);
+/* Takes `op` back, the oldest one asked for. */
+void core_disk_done(struct core *core, uint64_t now_ms, struct disk_op *op);
+/* What snapshot_write() asked for is written and synced, or failed. */
+void core_snapshot_written(struct core *core,
+                           uint64_t now_ms,
+                           enum status st,
+                           const struct snapshot_meta *meta);
+
+/* Commit `command` (checked by command_check(); copied) wherever the leader is, repeating it under
+ * its (client, sequence) until `deadline_ms` on the clock of now_ms.  io->proposed() follows unless
+ * ST_LIMIT is returned. */
+enum status core_propose(struct core *core,
+                         uint64_t now_ms,
+                         const Lapwing__Command *command,
+                         uint64_t deadline_ms,
+                         void *token);
+/* io->barrier_done() follows unless ST_LIMIT is returned. */
+enum status core_barrier(struct core *core, uint64_t now_ms, uint64_t deadline_ms, void *token);
+
+struct core_view {
+    int raft_state; /* enum raft_state */
+    uint64_t term;
+    uint64_t leader_id;
+    uint64_t commit;
+    uint64_t applied;
+    uint64_t snapshot_index;
+    uint64_t last;
+    uint64_t log_bytes;
+    uint64_t leader_ms;        /* newest stamped time applied */
+    uint64_t match[NODES_MAX]; /* as member_ids; leader only */
+};
+void core_view(const struct core *core, struct core_view *out);
+/* The entry at `index` if it is held, else NULL: for the simulator's eyes. */
+const struct log_entry *core_entry_at(const struct core *core, uint64_t index);
+
+#endif

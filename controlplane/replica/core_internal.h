@@ -1,0 +1,157 @@
+/* What the files of the core share; nobody else includes this.
+ *
+ *   core.c            life, turns, applying, status
+ *   core_commit.c     proposals: queue, group commit, forwarding, repeating
+ *   core_barrier.c    linearizable read points
+ *   core_snapshot.c   taking, sending in chunks, receiving */
+#ifndef CONTROLPLANE_REPLICA_CORE_INTERNAL_H
+#define CONTROLPLANE_REPLICA_CORE_INTERNAL_H
+
+#include "controlplane/replica/core.h"
+#include "controlplane/replica/raft_rules.h"
+#include "controlplane/replica/wire.h"
+
+enum {
+    PROPOSAL_BUCKETS = 4096, /* a power of two */
+    CORE_SCAN_MS = 20,       /* deadlines and repeats are looked at this often while any wait */
+    CORE_ATTEMPT_MS = 1000,  /* an attempt without a sign is repeated */
+    CORE_TRANSFER_MS = 10000 /* a snapshot transfer without an acknowledgement is given up */
+};
+
+/* A command on its way.  Local ones (token set by a caller here) live in the table from propose to
+ * answer; those of other nodes only in the queue.  One in both is freed when it left both. */
+struct proposal {
+    struct proposal *bucket_next;
+    struct proposal *queue_next;
+    Lapwing__Command *command; /* owned */
+    uint64_t deadline_ms;
+    void *token;
+    uint64_t sent_to; /* leader that has it; 0: nobody, try again */
+    uint64_t sent_term;
+    uint64_t sent_ms;
+    uint64_t peer; /* whose it is; 0: local */
+    uint64_t peer_request;
+    bool queued;
+    bool ever_sent; /* its outcome may be unknown */
+    bool answered;
+};
+
+enum barrier_state {
+    BARRIER_WAITING, /* for a leader, an entry or an answer slot */
+    BARRIER_ASKED,   /* of the leader, in request `asked` */
+    BARRIER_INDEXED, /* done once `index` is applied here; if `term` is set, only by that entry */
+};
+
+struct barrier {
+    struct barrier *next;
+    enum barrier_state state;
+    uint64_t deadline_ms;
+    void *token;
+    uint64_t peer; /* 0: local */
+    uint64_t peer_request;
+    uint64_t asked;
+    uint64_t index;
+    uint64_t term;
+};
+
+/* One snapshot on its way to a peer. */
+struct transfer {
+    bool active;
+    bool probed; /* the peer has said how much it holds */
+    struct snapshot_meta meta;
+    struct raft_message message; /* the InstallSnapshot that ends it */
+    uint64_t next;               /* offset to be sent */
+    uint64_t acked;
+    uint64_t progress_ms;
+};
+
+struct peer {
+    uint64_t id;
+    bool up;
+    struct transfer transfer;
+};
+
+struct core {
+    struct core_config config; /* its borrowed pointers cleared */
+    struct core_io io;
+    struct state *state;
+    struct rules *rules;
+    uint64_t now;
+    uint64_t next_scan; /* 0: nothing waits */
+
+    uint64_t seen_term; /* what the last turn knew */
+    uint64_t seen_leader;
+    bool seen_installing;
+    uint64_t leader_ms; /* stamped last by us as leader */
+    bool leading;       /* leader, and everything of older terms is applied */
+    uint64_t in_flight[CORE_ENTRIES_IN_FLIGHT_MAX];
+    unsigned in_flight_count;
+
+    struct proposal *buckets[PROPOSAL_BUCKETS];
+    unsigned proposal_count;
+    struct proposal *queue;
+    struct proposal **queue_end;
+    unsigned queue_count;
+
+    struct barrier *barriers;
+    struct barrier **barriers_end;
+    unsigned barrier_count;
+    uint64_t barrier_asked; /* request in flight to barrier_asked_of; 0: none */
+    uint64_t barrier_asked_of;
+    uint64_t barrier_asked_term;
+    uint64_t barrier_asked_ms;
+    uint64_t next_request;
+
+    uint64_t bytes_since_snapshot;
+    bool snapshot_writing;
+    struct {
+        uint64_t index; /* 0: nothing */
+        uint64_t term;
+        uint64_t total;
+        uint64_t offset;
+    } part;
+
+    unsigned peer_count;
+    struct peer peers[NODES_MAX];
+};
+
+struct peer *core_peer(struct core *core, uint64_t id); /* NULL: not a member */
+void core_wait_scan(struct core *core);
+
+/* core_commit.c */
+void commit_flush(struct core *core);
+void commit_scan(struct core *core, bool leader_changed);
+void commit_link_down(struct core *core, uint64_t peer);
+void commit_after_install(struct core *core);
+void commit_outcome(struct core *core,
+                    const Lapwing__Command *command,
+                    const Lapwing__Outcome *outcome);
+void commit_drop_queue(struct core *core);
+void commit_done(struct core *core);
+enum status commit_forward(struct core *core, uint64_t peer, struct bytes body, struct err *err);
+enum status commit_forwarded(struct core *core, uint64_t peer, struct bytes body, struct err *err);
+
+/* core_barrier.c */
+bool barrier_wants_entry(const struct core *core);
+void barrier_attach(struct core *core, uint64_t index);
+void barrier_applied(struct core *core);
+void barrier_scan(struct core *core, bool leader_changed);
+void barrier_link_down(struct core *core, uint64_t peer);
+void barrier_done(struct core *core);
+enum status barrier_frame(struct core *core, uint64_t peer, struct bytes body, struct err *err);
+enum status barrier_done_frame(struct core *core,
+                               uint64_t peer,
+                               struct bytes body,
+                               struct err *err);
+
+/* core_snapshot.c */
+void snapshot_maybe_take(struct core *core);
+void snapshot_offer(struct core *core, const struct raft_message *message);
+void snapshot_link(struct core *core, struct peer *peer, bool up);
+void snapshot_scan(struct core *core);
+bool snapshot_sending(const struct core *core);
+const struct snapshot_meta *snapshot_received(struct core *core, const struct snapshot_meta *meta);
+enum status snapshot_chunk(struct core *core, uint64_t peer, struct bytes body, struct err *err);
+enum status snapshot_ack(struct core *core, uint64_t peer, struct bytes body, struct err *err);
+
+#endif

@@ -1,0 +1,114 @@
+/* Consensus for one group: libraft's raft_step() driven by the twelve rules that go round its bugs.
+ *
+ * Deterministic and without I/O: time is an argument, disk and links are the host's, the random
+ * seed is given.  The simulator runs this very code.  One thread.  The rules stand at the top of
+ * raft_rules.c, each beside a mark that is repeated where it is kept. */
+#ifndef CONTROLPLANE_REPLICA_RAFT_RULES_H
+#define CONTROLPLANE_REPLICA_RAFT_RULES_H
+
+#include <raft.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/limits.h"
+#include "base/status.h"
+#include "controlplane/replica/log_entry.h"
+
+struct rules;
+
+/* What rules ask of their host.  None of these may call back into the same struct rules. */
+struct rules_host {
+    /* Term and vote are durable, synced, when it returns. */
+    void (*set_vote)(void *context, uint64_t term, uint64_t voted_for);
+    /* Queue disk work; all of it is done in the order of asking, then rules_disk_done(). */
+    void (*disk)(void *context, struct disk_op *op);
+    /* Best effort, in order per peer.  `message` (its addressee in server_id) and `entries` (those
+     * of an AppendEntries) are borrowed for the call.  For InstallSnapshot the host brings the
+     * stored snapshot over first and then the message. */
+    void (*send)(void *context,
+                 const struct raft_message *message,
+                 const struct log_entry *entries);
+    /* Entry `index` is committed: apply it, now.  In order, without a gap but for an install. */
+    void (*apply)(void *context, uint64_t index, const struct log_entry *entry);
+    void *context;
+};
+
+/* What was recovered from disk, and how to run. */
+struct rules_config {
+    uint64_t id;
+    const char *address; /* unique in the group; only a name here */
+    uint32_t election_ms;
+    uint32_t heartbeat_ms;
+    uint32_t install_ms; /* a snapshot not acknowledged for so long is offered again */
+    unsigned random_seed;
+    uint64_t now_ms;
+    uint64_t term;
+    uint64_t voted_for;
+    const struct snapshot_meta *snapshot; /* index 0: none; copied */
+    uint64_t first;                       /* index of entries[0] */
+    const struct log_entry *entries;      /* borrowed; their data is shared */
+    unsigned count;
+};
+
+/* The bytes of entry 1 of a new group: its voters.  Identical on every member.
+ * Addresses are names for libraft, so the ids are used.  Owned by the caller. */
+struct log_data *rules_bootstrap(const uint64_t *voter_ids, unsigned count);
+
+/* Start from what was recovered; calls the host.  Never fails: a contradiction is a CHECK. */
+struct rules *rules_new(const struct rules_config *config, const struct rules_host *host);
+/* Disk work still queued is dropped unanswered. */
+void rules_free(struct rules *rules);
+
+/* Time passes: call at rules_timeout_ms() or later. */
+void rules_tick(struct rules *rules, uint64_t now_ms);
+uint64_t rules_timeout_ms(const struct rules *rules);
+
+/* A message from `peer`, checked in form.  `entries` as for send(); their data is shared.
+ * received  the snapshot an InstallSnapshot speaks of, when all its bytes are here; else NULL */
+void rules_receive(struct rules *rules,
+                   uint64_t now_ms,
+                   uint64_t peer,
+                   const struct raft_message *message,
+                   const struct log_entry *entries,
+                   const struct snapshot_meta *received);
+
+/* Append one entry of the current term as leader.  Shares data.
+ * ST_NOT_LEADER; ST_LIMIT: too many are in flight or no space is left. */
+enum status rules_submit(struct rules *rules,
+                         uint64_t now_ms,
+                         enum log_entry_type type,
+                         struct log_data *data,
+                         uint64_t *out_index);
+
+/* The oldest queued disk work is durable.  Takes `op` back. */
+void rules_disk_done(struct rules *rules, uint64_t now_ms, struct disk_op *op);
+
+/* May a snapshot be taken of what is applied now?  Fills all of out_meta but bytes and sha256. */
+bool rules_snapshot_ready(const struct rules *rules, struct snapshot_meta *out_meta);
+/* The file for `meta` is written and synced: make it the stored one, keeping about
+ * trailing_bytes of log before it for peers that lag. */
+void rules_snapshot_written(struct rules *rules,
+                            const struct snapshot_meta *meta,
+                            uint64_t trailing_bytes);
+/* Leader: tell followers the commit index now where no message in flight does, so that they do not
+ * wait for a heartbeat with applying. */
+void rules_tell_commit(struct rules *rules);
+
+bool rules_is_leader(const struct rules *rules);
+int rules_state(const struct rules *rules); /* enum raft_state */
+uint64_t rules_term(const struct rules *rules);
+uint64_t rules_leader(const struct rules *rules); /* 0 when unknown */
+uint64_t rules_commit(const struct rules *rules);
+uint64_t rules_applied(const struct rules *rules);
+uint64_t rules_last(const struct rules *rules);
+uint64_t rules_persisted(const struct rules *rules);
+uint64_t rules_match(const struct rules *rules, uint64_t peer); /* leader; else 0 */
+bool rules_installing(const struct rules *rules);
+uint64_t rules_log_bytes(const struct rules *rules);
+const struct snapshot_meta *rules_snapshot(const struct rules *rules);
+/* The term of an index: of the log or of the stored snapshot; 0 when unknown. */
+uint64_t rules_term_at(const struct rules *rules, uint64_t index);
+/* NULL when it is not held; valid until the next call. */
+const struct log_entry *rules_entry_at(const struct rules *rules, uint64_t index);
+
+#endif

@@ -1,0 +1,47 @@
+/* What raft_rules.c and raft_view.c share; nobody else includes this. */
+#ifndef CONTROLPLANE_REPLICA_RAFT_RULES_INTERNAL_H
+#define CONTROLPLANE_REPLICA_RAFT_RULES_INTERNAL_H
+
+#include "controlplane/replica/memory_log.h"
+#include "controlplane/replica/raft_rules.h"
+
+struct rules {
+    struct raft raft;
+    struct rules_host host;
+    char address[24];
+    uint64_t now;
+    uint64_t last_tick;
+
+    struct memory_log log;
+    struct snapshot_meta snapshot; /* stored; index 0 when there is none */
+    uint64_t term;                 /* as last made durable */
+    uint64_t voted_for;
+
+    uint64_t commit; /* [1] the maximum ever seen */
+    uint64_t applied;
+    uint64_t persisted;
+    uint64_t change_index;        /* of the last applied CHANGE */
+    struct log_data *change_data; /* its configuration */
+
+    struct disk_op *ops; /* [2] queued, oldest first */
+    struct disk_op **ops_end;
+    bool installing;
+    bool taking;
+
+    bool stale; /* [4] the message being fed is of an older term */
+    bool was_leader;
+    const struct log_entry *fed; /* entries of the event being fed, `fed_first` is the first's */
+    uint64_t fed_first;
+    unsigned fed_count;
+    struct snapshot_meta received; /* of the InstallSnapshot being fed */
+
+    struct {
+        uint64_t id;
+        uint64_t commit;
+    } told[NODES_MAX]; /* leader: highest commit index sent to each peer */
+};
+
+/* An AppendEntries with this commit index, as far as the peer can use it, was sent to `peer`. */
+void rules_told(struct rules *rules, uint64_t peer, uint64_t commit);
+
+#endif

@@ -1,0 +1,131 @@
+/* What is known of a group's consensus, and telling it to followers.  Nothing here changes state
+ * but the note of what was told. */
+#include "base/check.h"
+#include "controlplane/replica/raft_rules_internal.h"
+
+void rules_told(struct rules *rules, uint64_t peer, uint64_t commit)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(rules->told); i++) {
+        if (rules->told[i].id != peer && rules->told[i].id != 0)
+            continue;
+        rules->told[i].id = peer;
+        if (rules->told[i].commit < commit)
+            rules->told[i].commit = commit;
+        return;
+    }
+    CHECK(!"more peers than NODES_MAX");
+}
+
+/* libraft sends a new commit index with the next entries or heartbeat only.  An AppendEntries
+ * without entries, anchored at what the peer has acknowledged to this leader, is one that libraft
+ * might send itself at any time, and the peer checks it as any other. */
+void rules_tell_commit(struct rules *rules)
+{
+    const struct raft_configuration *members = &rules->raft.configuration;
+
+    if (!rules_is_leader(rules))
+        return;
+    for (unsigned i = 0; i < members->n; i++) {
+        uint64_t peer = members->servers[i].id;
+        uint64_t match = rules_match(rules, peer);
+        uint64_t reach = match < rules->commit ? match : rules->commit;
+        struct raft_message message = { .type = RAFT_APPEND_ENTRIES, .server_id = peer };
+        bool told = false;
+
+        if (peer == rules->raft.id || rules_term_at(rules, match) == 0)
+            continue;
+        for (unsigned k = 0; k < ARRAY_LEN(rules->told); k++)
+            told = told || (rules->told[k].id == peer && rules->told[k].commit >= reach);
+        if (told)
+            continue;
+        message.server_address = members->servers[i].address;
+        message.append_entries.term = rules->term;
+        message.append_entries.prev_log_index = match;
+        message.append_entries.prev_log_term = rules_term_at(rules, match);
+        message.append_entries.leader_commit = rules->commit;
+        rules_told(rules, peer, reach);
+        rules->host.send(rules->host.context, &message, NULL);
+    }
+}
+
+bool rules_is_leader(const struct rules *rules)
+{
+    return rules->raft.state == RAFT_LEADER;
+}
+
+int rules_state(const struct rules *rules)
+{
+    return rules->raft.state;
+}
+
+uint64_t rules_term(const struct rules *rules)
+{
+    return rules->term;
+}
+
+uint64_t rules_leader(const struct rules *rules)
+{
+    raft_id id = 0;
+    const char *address = NULL;
+
+    raft_leader((struct raft *)&rules->raft, &id, &address);
+    return id;
+}
+
+uint64_t rules_commit(const struct rules *rules)
+{
+    return rules->commit;
+}
+
+uint64_t rules_applied(const struct rules *rules)
+{
+    return rules->applied;
+}
+
+uint64_t rules_last(const struct rules *rules)
+{
+    return memory_log_last(&rules->log);
+}
+
+uint64_t rules_persisted(const struct rules *rules)
+{
+    return rules->persisted;
+}
+
+uint64_t rules_match(const struct rules *rules, uint64_t peer)
+{
+    raft_index match = 0;
+
+    if (!rules_is_leader(rules) || raft_match_index(&rules->raft, peer, &match) != 0)
+        return 0;
+    return match;
+}
+
+bool rules_installing(const struct rules *rules)
+{
+    return rules->installing;
+}
+
+uint64_t rules_log_bytes(const struct rules *rules)
+{
+    return rules->log.bytes;
+}
+
+const struct snapshot_meta *rules_snapshot(const struct rules *rules)
+{
+    return &rules->snapshot;
+}
+
+uint64_t rules_term_at(const struct rules *rules, uint64_t index)
+{
+    if (index == 0)
+        return 0;
+    if (index == rules->snapshot.index)
+        return rules->snapshot.term;
+    return memory_log_term(&rules->log, index);
+}
+
+const struct log_entry *rules_entry_at(const struct rules *rules, uint64_t index)
+{
+    return memory_log_at(&rules->log, index);
+}

@@ -1,0 +1,283 @@
+#include "tests/sim/sim.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+
+enum {
+    START_MS = 1000,
+    FAULTS_FOR_MS_MIN = 6000,
+    SETTLE_MS = 30000,
+    EVENTS_MAX = 2000000,
+};
+
+void sim_fail(const struct sim *sim, const char *format, ...)
+{
+    va_list args;
+
+    printf("seed %llu: at %llu ms: ", (unsigned long long)sim->seed,
+           (unsigned long long)sim->now_ms);
+    va_start(args, format);
+    vprintf(format, args);
+    va_end(args);
+    printf("\n");
+    fflush(stdout);
+    _Exit(1);
+}
+
+void sim_say(const struct sim *sim, const char *format, ...)
+{
+    va_list args;
+
+    if (!sim->verbose)
+        return;
+    printf("[%llu] ", (unsigned long long)sim->now_ms);
+    va_start(args, format);
+    vprintf(format, args);
+    va_end(args);
+    printf("\n");
+}
+
+/* xorshift64*: the one source of chance of a run. */
+uint64_t sim_random(struct sim *sim)
+{
+    sim->random ^= sim->random << 13;
+    sim->random ^= sim->random >> 7;
+    sim->random ^= sim->random << 17;
+    return sim->random * 2685821657736338717u >> 16;
+}
+
+unsigned sim_below(struct sim *sim, unsigned bound)
+{
+    return bound == 0 ? 0 : (unsigned)(sim_random(sim) % bound);
+}
+
+/* ---- events: a binary heap by time, then order ---- */
+
+static bool earlier(const struct sim_event *a, const struct sim_event *b)
+{
+    return a->at_ms < b->at_ms || (a->at_ms == b->at_ms && a->order < b->order);
+}
+
+static void heap_swap(struct sim *sim, uint64_t a, uint64_t b)
+{
+    struct sim_event event = sim->heap[a];
+
+    sim->heap[a] = sim->heap[b];
+    sim->heap[b] = event;
+}
+
+void sim_at(struct sim *sim, struct sim_event event)
+{
+    uint64_t at = sim->heap_count++;
+
+    if (sim->heap_count > sim->heap_capacity) {
+        sim->heap_capacity = sim->heap_capacity * 2 + 64;
+        sim->heap = must_realloc(sim->heap, sim->heap_capacity * sizeof *sim->heap);
+    }
+    event.order = sim->next_order++;
+    if (event.at_ms < sim->now_ms)
+        event.at_ms = sim->now_ms;
+    sim->heap[at] = event;
+    while (at > 0 && earlier(&sim->heap[at], &sim->heap[(at - 1) / 2])) {
+        heap_swap(sim, at, (at - 1) / 2);
+        at = (at - 1) / 2;
+    }
+}
+
+static struct sim_event heap_take(struct sim *sim)
+{
+    struct sim_event event = sim->heap[0];
+    uint64_t at = 0;
+
+    sim->heap[0] = sim->heap[--sim->heap_count];
+    for (;;) {
+        uint64_t least = at;
+
+        for (uint64_t child = 2 * at + 1; child <= 2 * at + 2; child++)
+            if (child < sim->heap_count && earlier(&sim->heap[child], &sim->heap[least]))
+                least = child;
+        if (least == at)
+            return event;
+        heap_swap(sim, at, least);
+        at = least;
+    }
+}
+
+/* ---- faults ---- */
+
+static void partition(struct sim *sim)
+{
+    unsigned alone = sim_below(sim, SIM_NODES);
+
+    sim_say(sim, "node %u is cut off", alone + 1);
+    for (unsigned i = 0; i < SIM_NODES; i++) {
+        if (i == alone)
+            continue;
+        if (sim_below(sim, 4) != 0)
+            network_break(sim, i, alone, true);
+        if (sim_below(sim, 4) != 0)
+            network_break(sim, alone, i, true);
+    }
+}
+
+static void fault(struct sim *sim)
+{
+    struct sim_node *node = &sim->nodes[sim_below(sim, SIM_NODES)];
+    unsigned from = sim_below(sim, SIM_NODES);
+    unsigned to = sim_below(sim, SIM_NODES);
+
+    switch (sim_below(sim, 10)) {
+    case 0:
+    case 1:
+        node_crash(node, true);
+        break;
+    case 2:
+    case 3:
+        node_crash(node, false);
+        break;
+    case 4:
+        for (unsigned i = 0; i < SIM_NODES; i++)
+            if (sim_below(sim, 2) == 0)
+                node_crash(&sim->nodes[i], true);
+        break;
+    case 5:
+    case 6:
+        if (from != to)
+            network_break(sim, from, to, false);
+        break;
+    case 7:
+        partition(sim);
+        break;
+    case 8:
+        node->slow = !node->slow;
+        break;
+    case 9:
+        node->clock_skew_ms = (int64_t)sim_below(sim, 4000) - 2000;
+        break;
+    }
+    if (sim_below(sim, 3) == 0)
+        network_heal(sim);
+    sim_at(sim, (struct sim_event){ .at_ms = sim->now_ms + 20 + sim_below(sim, 700),
+                                    .kind = EVENT_FAULT });
+}
+
+static void heal(struct sim *sim)
+{
+    sim_say(sim, "faults end");
+    sim->faults_on = false;
+    network_heal(sim);
+    for (unsigned i = 0; i < SIM_NODES; i++)
+        sim->nodes[i].slow = false;
+}
+
+/* ---- the run ---- */
+
+static void dispatch(struct sim *sim, const struct sim_event *event)
+{
+    struct sim_node *node = &sim->nodes[event->node];
+    bool alive = node->up && node->life == event->life;
+
+    switch (event->kind) {
+    case EVENT_TICK:
+        if (alive && node->tick_at == event->at_ms)
+            node_tick(node);
+        return;
+    case EVENT_DISK:
+        if (alive)
+            node_disk(node);
+        return;
+    case EVENT_SNAPSHOT_WRITTEN:
+        if (alive)
+            node_snapshot_written(node, event->data);
+        free(event->data);
+        return;
+    case EVENT_FRAME:
+        network_deliver(sim, event);
+        return;
+    case EVENT_LINK_UP:
+        network_up(sim, event);
+        return;
+    case EVENT_RESTART:
+        if (!node->up)
+            node_start(node);
+        return;
+    case EVENT_CLIENT:
+        clients_step(sim);
+        return;
+    case EVENT_FAULT:
+        if (sim->faults_on)
+            fault(sim);
+        return;
+    case EVENT_HEAL:
+        heal(sim);
+        return;
+    }
+}
+
+static void drop(struct sim *sim)
+{
+    while (sim->heap_count > 0) {
+        struct sim_event event = heap_take(sim);
+
+        if (event.kind == EVENT_FRAME)
+            sim_frame_free(event.data);
+        else
+            free(event.data);
+    }
+    for (unsigned i = 0; i < SIM_NODES; i++)
+        node_free(&sim->nodes[i]);
+    for (unsigned i = 0; i < sim->op_count; i++) {
+        buf_done(&sim->ops[i]->body);
+        free(sim->ops[i]);
+    }
+    free(sim->heap);
+    free(sim);
+}
+
+void sim_run(uint64_t seed, enum sim_break broken, bool verbose, struct sim_counts *out)
+{
+    struct sim *sim = must_calloc(1, sizeof *sim);
+    uint64_t healed;
+
+    sim->seed = seed;
+    sim->random = seed * 0x9e3779b97f4a7c15u + 12345;
+    for (unsigned i = 0; i < 20; i++)
+        (void)sim_random(sim);
+    sim->now_ms = START_MS;
+    sim->broken = broken;
+    sim->verbose = verbose;
+    sim->faults_on = true;
+    for (unsigned i = 0; i < SIM_NODES; i++)
+        node_init(&sim->nodes[i], sim, i);
+    clients_init(sim);
+    for (unsigned i = 0; i < SIM_NODES; i++)
+        node_start(&sim->nodes[i]);
+    healed = START_MS + FAULTS_FOR_MS_MIN + sim_below(sim, 6000);
+    sim_at(sim, (struct sim_event){ .at_ms = sim->now_ms, .kind = EVENT_CLIENT });
+    sim_at(sim, (struct sim_event){ .at_ms = sim->now_ms + 500, .kind = EVENT_FAULT });
+    sim_at(sim, (struct sim_event){ .at_ms = healed, .kind = EVENT_HEAL });
+    while (sim->heap_count > 0) {
+        struct sim_event event = heap_take(sim);
+
+        sim->now_ms = event.at_ms;
+        if (++sim->counts.events > EVENTS_MAX)
+            sim_fail(sim, "no end after %d events", EVENTS_MAX);
+        dispatch(sim, &event);
+        checks_after_event(sim); /* safety: after every single event */
+        if (sim->faults_on)
+            continue;
+        if (checks_settled(sim))
+            break;
+        if (sim->now_ms > healed + SETTLE_MS) /* liveness: owed once the faults stop */
+            sim_fail(sim, "not settled %d ms after the last fault: %u operations, %u reads open",
+                     SETTLE_MS, sim->op_open, sim->reads_open);
+    }
+    checks_final(sim);
+    sim->counts.committed = sim->committed;
+    *out = sim->counts;
+    drop(sim);
+}

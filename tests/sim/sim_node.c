@@ -1,0 +1,445 @@
+/* One replica's surroundings: what replica.c, log.db and the snapshot files are in a process. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "controlplane/replica/raft_rules.h"
+#include "tests/sim/sim.h"
+
+enum { STAMP_BASE_MS = 1700000000 };
+
+static unsigned at_of(const struct sim_node *node)
+{
+    return (unsigned)(node - node->sim->nodes);
+}
+
+/* ---- the virtual disk ---- */
+
+static void disk_truncate(struct sim_disk *disk, uint64_t from)
+{
+    while (disk->count > 0 && disk->first + disk->count - 1 >= from)
+        log_data_drop(disk->entries[--disk->count].data);
+}
+
+static void disk_shift(struct sim_disk *disk, uint64_t first)
+{
+    uint64_t gone = first > disk->first ? first - disk->first : 0;
+
+    if (gone > disk->count)
+        gone = disk->count;
+    for (uint64_t i = 0; i < gone; i++)
+        log_data_drop(disk->entries[i].data);
+    memmove(disk->entries, disk->entries + gone, (disk->count - gone) * sizeof disk->entries[0]);
+    disk->count -= gone;
+    disk->first = first;
+}
+
+/* `count` less than all of the operation's: torn. */
+static void disk_append(struct sim_node *node, const struct disk_op *op, unsigned count)
+{
+    struct sim_disk *disk = &node->disk;
+
+    if (op->first < disk->first || op->first > disk->first + disk->count)
+        sim_fail(node->sim, "node %llu: a hole in its log at %llu", (unsigned long long)node->id,
+                 (unsigned long long)op->first);
+    if (op->first < disk->first + disk->count)
+        node->sim->counts.truncations++;
+    disk_truncate(disk, op->first);
+    for (unsigned i = 0; i < count; i++) {
+        if (disk->count >= SIM_LOG_MAX)
+            sim_fail(node->sim, "log too long for the simulation");
+        disk->entries[disk->count] = op->entries[i];
+        log_data_share(op->entries[i].data);
+        disk->count++;
+    }
+}
+
+static void disk_take(struct sim_node *node, const struct disk_op *op, bool torn)
+{
+    struct sim_disk *disk = &node->disk;
+
+    node->sim->counts.takes++;
+    disk->snapshot = op->snapshot;
+    buf_done(&disk->image);
+    disk->image = node->written;
+    node->written = (struct buf){ 0 };
+    if (!torn)
+        disk_shift(disk, op->first);
+}
+
+static void install_rows(struct sim_node *node)
+{
+    struct err err = { 0 };
+    enum status st;
+
+    if (node->sim->broken == BREAK_INSTALL)
+        return;
+    st = state_install_image(node->state, buf_view(&node->disk.image), &err);
+    if (st != ST_OK)
+        sim_fail(node->sim, "node %llu: install: %s", (unsigned long long)node->id, err.text);
+}
+
+static void disk_install(struct sim_node *node, const struct disk_op *op, bool torn)
+{
+    struct sim_disk *disk = &node->disk;
+
+    node->sim->counts.installs++;
+    disk->snapshot = op->snapshot;
+    buf_done(&disk->image);
+    disk->image = node->part;
+    node->part = (struct buf){ 0 };
+    if (torn)
+        return;
+    disk_truncate(disk, 0);
+    disk->first = op->snapshot.index + 1;
+    install_rows(node);
+}
+
+static void disk_perform(struct sim_node *node, const struct disk_op *op)
+{
+    switch (op->kind) {
+    case DISK_APPEND:
+        disk_append(node, op, op->count);
+        return;
+    case DISK_TAKE:
+        disk_take(node, op, false);
+        return;
+    case DISK_INSTALL:
+        disk_install(node, op, false);
+        return;
+    }
+}
+
+static void disk_perform_torn(struct sim_node *node, const struct disk_op *op)
+{
+    switch (op->kind) {
+    case DISK_APPEND:
+        disk_append(node, op, sim_below(node->sim, op->count + 1));
+        return;
+    case DISK_TAKE:
+        disk_take(node, op, true);
+        return;
+    case DISK_INSTALL:
+        disk_install(node, op, true);
+        return;
+    }
+}
+
+void node_disk(struct sim_node *node)
+{
+    struct disk_op *op = node->ops;
+
+    CHECK(op != NULL);
+    node->ops = op->host_next;
+    if (node->ops == NULL)
+        node->ops_end = &node->ops;
+    disk_perform(node, op);
+    core_disk_done(node->core, node->sim->now_ms, op);
+    node_after(node);
+}
+
+/* ---- what the core asks for ---- */
+
+static void io_set_vote(void *context, uint64_t term, uint64_t voted_for)
+{
+    struct sim_node *node = context;
+
+    if (node->sim->broken == BREAK_VOTES)
+        voted_for = 0;
+    node->disk.term = term;
+    node->disk.voted_for = voted_for;
+}
+
+static void io_disk(void *context, struct disk_op *op)
+{
+    struct sim_node *node = context;
+    struct sim *sim = node->sim;
+    uint64_t at = node->disk_busy_until > sim->now_ms ? node->disk_busy_until : sim->now_ms;
+
+    at += sim_below(sim, node->slow ? 60 : 6);
+    if (sim_below(sim, 50) == 0)
+        at += sim_below(sim, 200);
+    node->disk_busy_until = at;
+    op->host_next = NULL;
+    *node->ops_end = op;
+    node->ops_end = &op->host_next;
+    sim_at(sim, (struct sim_event){
+                    .at_ms = at, .kind = EVENT_DISK, .node = at_of(node), .life = node->life });
+}
+
+static void io_send(void *context, uint64_t peer, uint16_t type, struct bytes body)
+{
+    struct sim_node *node = context;
+
+    network_send(node->sim, at_of(node), (unsigned)(peer - 1), type, body);
+}
+
+static uint64_t io_stamp_ms(void *context)
+{
+    struct sim_node *node = context;
+
+    return (uint64_t)((int64_t)(STAMP_BASE_MS + node->sim->now_ms) + node->clock_skew_ms);
+}
+
+static void io_snapshot_write(void *context, const struct snapshot_meta *meta)
+{
+    struct sim_node *node = context;
+    struct sim *sim = node->sim;
+    struct snapshot_meta *copy = must_calloc(1, sizeof *copy);
+    struct err err = { 0 };
+
+    buf_done(&node->written);
+    if (state_image(node->state, &node->written, &err) != ST_OK)
+        sim_fail(sim, "node %llu: image: %s", (unsigned long long)node->id, err.text);
+    *copy = *meta;
+    copy->bytes = node->written.len;
+    hash_sha256(buf_view(&node->written), copy->sha256);
+    sim_at(sim, (struct sim_event){ .at_ms = sim->now_ms + 1 + sim_below(sim, 300),
+                                    .kind = EVENT_SNAPSHOT_WRITTEN,
+                                    .node = at_of(node),
+                                    .life = node->life,
+                                    .data = copy });
+}
+
+void node_snapshot_written(struct sim_node *node, void *data)
+{
+    enum status st = sim_below(node->sim, 20) == 0 ? ST_IO : ST_OK;
+
+    core_snapshot_written(node->core, node->sim->now_ms, st, data);
+    node_after(node);
+}
+
+static enum status io_snapshot_read(
+    void *context, uint64_t index, uint64_t offset, uint8_t *out, size_t len)
+{
+    struct sim_node *node = context;
+
+    if (node->disk.snapshot.index != index)
+        return ST_NOT_FOUND;
+    CHECK(offset + len <= node->disk.image.len);
+    memcpy(out, node->disk.image.data + offset, len);
+    return ST_OK;
+}
+
+static void io_part_reset(void *context)
+{
+    struct sim_node *node = context;
+
+    node->part.len = 0;
+}
+
+static enum status io_part_append(void *context, struct bytes data)
+{
+    struct sim_node *node = context;
+
+    if (sim_below(node->sim, 200) == 0 && node->sim->faults_on)
+        return ST_IO;
+    buf_append(&node->part, data.data, data.len);
+    return ST_OK;
+}
+
+static void io_part_hash(void *context, uint8_t out[SNAPSHOT_HASH_BYTES])
+{
+    struct sim_node *node = context;
+
+    hash_sha256(buf_view(&node->part), out);
+}
+
+static void io_proposed(void *context, void *token, enum status st, const Lapwing__Outcome *outcome)
+{
+    struct sim_node *node = context;
+
+    clients_answered(node->sim, token, st, outcome);
+}
+
+static void io_barrier_done(void *context, void *token, enum status st)
+{
+    struct sim_node *node = context;
+
+    clients_read_done(node->sim, token, st);
+}
+
+static const struct core_io core_io = {
+    .set_vote = io_set_vote,
+    .disk = io_disk,
+    .send = io_send,
+    .stamp_ms = io_stamp_ms,
+    .snapshot_write = io_snapshot_write,
+    .snapshot_read = io_snapshot_read,
+    .part_reset = io_part_reset,
+    .part_append = io_part_append,
+    .part_hash = io_part_hash,
+    .proposed = io_proposed,
+    .barrier_done = io_barrier_done,
+};
+
+/* ---- life ---- */
+
+void node_init(struct sim_node *node, struct sim *sim, unsigned at)
+{
+    uint64_t ids[SIM_NODES];
+
+    node->sim = sim;
+    node->id = at + 1;
+    node->ops_end = &node->ops;
+    for (unsigned i = 0; i < SIM_NODES; i++)
+        ids[i] = i + 1;
+    node->disk.term = 1;
+    node->disk.first = 1;
+    node->disk.count = 1;
+    node->disk.entries[0] = (struct log_entry){
+        .term = 1,
+        .type = LOG_CHANGE,
+        .data = rules_bootstrap(ids, SIM_NODES),
+    };
+}
+
+/* The rows, as replica.c gets them: kept over a kill, made anew after a power cut. */
+static void open_state(struct sim_node *node)
+{
+    struct err err = { 0 };
+    uint64_t index;
+    uint64_t term;
+
+    if (node->state == NULL &&
+        state_open(":memory:", STATE_GROUP_CONTROL, &node->state, &err) != ST_OK)
+        sim_fail(node->sim, "open state: %s", err.text);
+    state_applied(node->state, &index, &term);
+    if (index < node->disk.snapshot.index)
+        install_rows(node);
+}
+
+void node_start(struct sim_node *node)
+{
+    struct sim *sim = node->sim;
+    struct core_config config = {
+        .self_id = node->id,
+        .member_count = SIM_NODES,
+        .election_ms = SIM_ELECTION_MS,
+        .heartbeat_ms = SIM_HEARTBEAT_MS,
+        .snapshot_log_bytes = 4096 + (sim->seed % 5) * 4096,
+        .chunk_bytes = 16384,
+        .random_seed = (unsigned)sim_random(sim),
+        .now_ms = sim->now_ms,
+        .term = node->disk.term,
+        .voted_for = node->disk.voted_for,
+        .snapshot = &node->disk.snapshot,
+        .first = node->disk.first,
+        .entries = node->disk.entries,
+        .entry_count = (unsigned)node->disk.count,
+    };
+    struct core_io io = core_io;
+
+    sim_say(sim, "node %llu starts: term %llu, log %llu+%llu, snapshot %llu",
+            (unsigned long long)node->id, (unsigned long long)node->disk.term,
+            (unsigned long long)node->disk.first, (unsigned long long)node->disk.count,
+            (unsigned long long)node->disk.snapshot.index);
+    for (unsigned i = 0; i < SIM_NODES; i++)
+        config.member_ids[i] = i + 1;
+    io.context = node;
+    open_state(node);
+    node->life++;
+    node->up = true;
+    node->seen_applied = 0;
+    node->tick_at = 0;
+    node->core = core_new(&config, &io, node->state);
+    /* What log_store does when it opens: a log that does not join on to the snapshot is dropped. */
+    if (core_entry_at(node->core, node->disk.first) == NULL && node->disk.count > 0) {
+        disk_truncate(&node->disk, 0);
+        node->disk.first = node->disk.snapshot.index + 1;
+    }
+    network_node_started(sim, at_of(node));
+    node_after(node);
+}
+
+/* What was queued for the disk reaches it up to some point, the next in part, the rest is lost. */
+static void lose_queue(struct sim_node *node)
+{
+    struct sim *sim = node->sim;
+    unsigned count = 0;
+    unsigned keep;
+    unsigned at = 0;
+
+    for (struct disk_op *op = node->ops; op != NULL; op = op->host_next)
+        count++;
+    keep = sim_below(sim, count + 1);
+    for (struct disk_op *op = node->ops; op != NULL; op = op->host_next) {
+        if (at < keep)
+            disk_perform(node, op);
+        else if (at == keep)
+            disk_perform_torn(node, op);
+        else
+            break;
+        at++;
+    }
+    node->ops = NULL;
+    node->ops_end = &node->ops;
+    if (sim->broken == BREAK_APPENDS && node->disk.count > 4)
+        disk_truncate(&node->disk, node->disk.first + node->disk.count - 1 - sim_below(sim, 3));
+}
+
+void node_crash(struct sim_node *node, bool power_cut)
+{
+    struct sim *sim = node->sim;
+    unsigned at = at_of(node);
+
+    if (!node->up)
+        return;
+    sim_say(sim, "node %llu %s", (unsigned long long)node->id, power_cut ? "loses power" : "dies");
+    if (power_cut)
+        sim->counts.crashes++;
+    else
+        sim->counts.kills++;
+    lose_queue(node);
+    node->up = false;
+    core_free(node->core);
+    node->core = NULL;
+    node->life++;
+    if (power_cut) {
+        state_close(node->state);
+        node->state = NULL;
+    }
+    node->part.len = 0;
+    node->disk_busy_until = 0;
+    for (unsigned i = 0; i < SIM_NODES; i++) {
+        network_break(sim, at, i, false);
+        network_break(sim, i, at, false);
+    }
+    sim_at(sim, (struct sim_event){ .at_ms = sim->now_ms + 20 + sim_below(sim, 1500),
+                                    .kind = EVENT_RESTART,
+                                    .node = at });
+}
+
+void node_tick(struct sim_node *node)
+{
+    core_tick(node->core, node->sim->now_ms);
+    node_after(node);
+}
+
+/* The end of a turn of the loop. */
+void node_after(struct sim_node *node)
+{
+    struct sim *sim = node->sim;
+    uint64_t at;
+
+    core_flush(node->core, sim->now_ms);
+    at = core_timeout_ms(node->core);
+    if (at <= sim->now_ms)
+        at = sim->now_ms + 1;
+    if (node->tick_at == at)
+        return;
+    node->tick_at = at;
+    sim_at(sim, (struct sim_event){
+                    .at_ms = at, .kind = EVENT_TICK, .node = at_of(node), .life = node->life });
+}
+
+void node_free(struct sim_node *node)
+{
+    core_free(node->core);
+    state_close(node->state);
+    disk_truncate(&node->disk, 0);
+    buf_done(&node->disk.image);
+    buf_done(&node->part);
+    buf_done(&node->written);
+}
