@@ -79,6 +79,15 @@ bool http_head_find(const struct http_head *head, const char *name, struct bytes
     return http_field_find(head->fields, head->field_count, name, out_value);
 }
 
+struct bytes http_trim(struct bytes text)
+{
+    while (text.len > 0 && (text.data[0] == ' ' || text.data[0] == '\t'))
+        text = bytes_of(text.data + 1, text.len - 1);
+    while (text.len > 0 && (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t'))
+        text.len--;
+    return text;
+}
+
 static int hex_value(uint8_t c)
 {
     if (c >= '0' && c <= '9')

@@ -38,6 +38,9 @@ bool http_head_find(const struct http_head *head, const char *name, struct bytes
 /* Equal but for ASCII case. */
 bool http_text_equal(struct bytes a, const char *b);
 
+/* Without blanks and tabs at both ends. */
+struct bytes http_trim(struct bytes text);
+
 /* Decode %XX and append to `out`; '+' stays '+' unless `plus_is_space`.  ST_BAD_INPUT on a '%'
  * without two digits or on %00; `out` is then unchanged in length. */
 enum status http_percent_decode(struct bytes in, bool plus_is_space, struct buf *out);

@@ -62,11 +62,11 @@ struct http_parser {
     /* ---- own ---- */
     enum http_parser_kind kind;
     enum http_parser_state state;
-    bool no_body;       /* this response answers a HEAD */
-    uint64_t body_left; /* of the body or of the chunk */
-    struct buf head;    /* bytes of the head or of a line that is not complete yet */
-    struct buf tail;    /* the same of chunk sizes and trailers */
-    size_t scanned;
+    bool no_body;        /* this response answers a HEAD */
+    enum status failure; /* of HTTP_PARSER_FAILED */
+    uint64_t body_left;  /* of the body or of the chunk */
+    struct buf head;     /* the head, or as much of it as has come */
+    struct buf tail;     /* the same of a chunk's first line and of the trailers */
 };
 
 void http_parser_init(struct http_parser *parser, enum http_parser_kind kind);

@@ -82,17 +82,6 @@ static bool parse_length(struct bytes text, uint64_t *out)
     return true;
 }
 
-static struct bytes trimmed(const char *text, size_t len)
-{
-    while (len > 0 && (text[len - 1] == ' ' || text[len - 1] == '\t'))
-        len--;
-    while (len > 0 && (*text == ' ' || *text == '\t')) {
-        text++;
-        len--;
-    }
-    return bytes_of(text, len);
-}
-
 static enum MHD_Result gather_field(void *cls,
                                     enum MHD_ValueKind kind,
                                     const char *name,
@@ -104,7 +93,7 @@ static enum MHD_Result gather_field(void *cls,
     struct http_request *req = gather->req;
     struct http_field field = {
         .name = bytes_of(name, name_bytes),
-        .value = trimmed(value, value == NULL ? 0 : value_bytes),
+        .value = http_trim(bytes_of(value, value == NULL ? 0 : value_bytes)),
     };
 
     gather->bytes += name_bytes + value_bytes + 4;

@@ -52,12 +52,12 @@ enum {
     OBJECT_METADATA_BYTES_MAX = 8192, /* names and values; the store's front holds users to 2 KiB */
 
     /* HTTP, our servers and our parser. */
-    HTTP_HEAD_BYTES_MAX = 32768, /* request line and header fields */
-    HTTP_TARGET_BYTES_MAX =
-        8192, /* path and query; an S3 key is at most 1024 bytes, 3072 encoded */
+    HTTP_HEAD_BYTES_MAX = 32768,  /* request line and header fields */
+    HTTP_TARGET_BYTES_MAX = 8192, /* path and query; an encoded S3 key has up to 3072 */
     HTTP_FIELDS_MAX = 128,
     HTTP_TRAILERS_MAX = 8,
-    HTTP_CHUNK_LINE_BYTES_MAX = 256, /* chunk size and extensions; also one trailer */
+    HTTP_TRAILER_BYTES_MAX = 16384,  /* all trailers: a function's error may come in one */
+    HTTP_CHUNK_LINE_BYTES_MAX = 256, /* chunk size and extensions */
     HTTP_CONNECTIONS_MAX = 4096,
     HTTP_IDLE_MS = 75000,           /* keep-alive; above the 60 s of common proxies and clients */
     HTTP_HEAD_MS = 20000,           /* a head must be complete by then */

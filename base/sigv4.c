@@ -197,15 +197,6 @@ static enum status find_payload(const struct http_head *head, struct sigv4 *out,
 
 /* ---- header form ---- */
 
-static struct bytes trim(struct bytes text)
-{
-    while (text.len > 0 && (text.data[0] == ' ' || text.data[0] == '\t'))
-        text = bytes_of(text.data + 1, text.len - 1);
-    while (text.len > 0 && (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t'))
-        text.len--;
-    return text;
-}
-
 struct authorization {
     struct bytes credential;
     struct bytes signed_headers;
@@ -228,7 +219,7 @@ static enum status split_authorization(struct bytes text,
     while (text.len > 0) {
         const uint8_t *comma = memchr(text.data, ',', text.len);
         size_t len = comma == NULL ? text.len : (size_t)(comma - text.data);
-        struct bytes part = trim(bytes_of(text.data, len));
+        struct bytes part = http_trim(bytes_of(text.data, len));
 
         take_part(part, "Credential=", &out->credential);
         take_part(part, "SignedHeaders=", &out->signed_headers);
