@@ -1,0 +1,372 @@
+/* Checks of the messages between programs: each row is a valid message with one thing wrong. */
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/limits.h"
+#include "proto/blob_check.h"
+#include "proto/invoke_check.h"
+#include "proto/message_limits.h"
+#include "proto/raft_check.h"
+#include "proto/spawner_check.h"
+#include "proto/state_service_check.h"
+#include "proto/worker_check.h"
+#include "tests/unit/check.h"
+#include "tests/unit/state_fixture.h"
+
+#define UID_1   "00000000000000000000000000000001"
+#define PACKAGE "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static uint8_t zeros[8192];
+
+static ProtobufCBinaryData bytes(size_t len)
+{
+    /* Only the length of the larger ones is looked at. */
+    return (ProtobufCBinaryData){ .len = len, .data = zeros };
+}
+
+TEST(an_offer_is_checked_before_anything_runs)
+{
+    static const struct {
+        const char *name, *request_id, *version, *trace_id;
+        size_t payload_bytes;
+        bool function;
+        enum status want;
+    } rows[] = {
+        { "the latest", "8-4", "$LATEST", "", 0, true, ST_OK },
+        { "a number", "8-4", "12", "Root=1-2", PAYLOAD_BYTES_MAX, true, ST_OK },
+        { "one byte too many", "8-4", "12", "", PAYLOAD_BYTES_MAX + 1, true, ST_BAD_INPUT },
+        { "no request id", "", "12", "", 0, true, ST_BAD_INPUT },
+        { "a path as request id", "../x", "12", "", 0, true, ST_BAD_INPUT },
+        { "no version", "8-4", "", "", 0, true, ST_BAD_INPUT },
+        { "a name as version", "8-4", "LATEST", "", 0, true, ST_BAD_INPUT },
+        { "a line feed in a header", "8-4", "1", "a\nb", 0, true, ST_BAD_INPUT },
+        { "no function", "8-4", "1", "", 0, false, ST_BAD_INPUT },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        Lapwing__Offer offer = LAPWING__OFFER__INIT;
+        Lapwing__Function f;
+
+        test_case = rows[i].name;
+        fixture_function(&f, "one", UID_1);
+        offer.request_id = (char *)rows[i].request_id;
+        offer.version = (char *)rows[i].version;
+        offer.trace_id = (char *)rows[i].trace_id;
+        offer.invoked_arn = (char *)"arn:aws:lambda:eu-north-1:000000000000:function:one";
+        offer.payload = bytes(rows[i].payload_bytes);
+        offer.function = rows[i].function ? &f : NULL;
+        EXPECT_EQ(offer_check(&offer, NULL), rows[i].want);
+        if (!rows[i].function)
+            continue;
+        f.memory_mb = FUNCTION_MEMORY_MB_MAX + 1;
+        EXPECT_EQ(offer_check(&offer, NULL), ST_BAD_INPUT);
+    }
+    test_case = NULL;
+}
+
+TEST(a_result_is_held_to_payload_and_log_tail)
+{
+    Lapwing__Result result = LAPWING__RESULT__INIT;
+
+    result.payload = bytes(PAYLOAD_BYTES_MAX);
+    result.log_tail = bytes(LOG_TAIL_BYTES_MAX);
+    result.function_error = (char *)"Unhandled";
+    EXPECT_EQ(result_check(&result, NULL), ST_OK);
+    result.log_tail.len++;
+    EXPECT_EQ(result_check(&result, NULL), ST_BAD_INPUT);
+    result.log_tail.len--;
+    result.payload.len++;
+    EXPECT_EQ(result_check(&result, NULL), ST_BAD_INPUT);
+    result.payload.len--;
+    result.function_error = (char *)"a\r\nb";
+    EXPECT_EQ(result_check(&result, NULL), ST_BAD_INPUT);
+}
+
+TEST(packages_and_logs_are_asked_for_by_what_can_be_a_name)
+{
+    Lapwing__CheckPackage check = LAPWING__CHECK_PACKAGE__INIT;
+    Lapwing__PackageChecked checked = LAPWING__PACKAGE_CHECKED__INIT;
+    Lapwing__ReadLogs read = LAPWING__READ_LOGS__INIT;
+
+    check.sha256 = bytes(32);
+    check.bytes = PACKAGE_ZIP_BYTES_MAX;
+    EXPECT_EQ(check_package_check(&check, NULL), ST_OK);
+    check.bytes++;
+    EXPECT_EQ(check_package_check(&check, NULL), ST_BAD_INPUT);
+    check.bytes = 0;
+    EXPECT_EQ(check_package_check(&check, NULL), ST_BAD_INPUT);
+
+    checked.unzipped_bytes = PACKAGE_UNZIPPED_BYTES_MAX;
+    EXPECT_EQ(package_checked_check(&checked, NULL), ST_OK);
+    checked.unzipped_bytes++;
+    EXPECT_EQ(package_checked_check(&checked, NULL), ST_BAD_INPUT);
+    checked.status = ST_BAD_INPUT;
+    checked.reason = (char *)"too_large_unzipped";
+    checked.text = (char *)"entry \xff\xfe"; /* quotes a name out of a stranger's zip */
+    EXPECT_EQ(package_checked_check(&checked, NULL), ST_OK);
+    checked.status = STATUS_COUNT;
+    EXPECT_EQ(package_checked_check(&checked, NULL), ST_BAD_INPUT);
+
+    read.account = (char *)FIXTURE_ACCOUNT;
+    read.region = (char *)FIXTURE_REGION;
+    read.function = (char *)"one";
+    EXPECT_EQ(read_logs_check(&read, NULL), ST_OK);
+    read.function = (char *)"..";
+    EXPECT_EQ(read_logs_check(&read, NULL), ST_BAD_INPUT);
+    read.function = (char *)"a/b";
+    EXPECT_EQ(read_logs_check(&read, NULL), ST_BAD_INPUT);
+}
+
+TEST(a_heartbeat_is_bounded_and_adds_up)
+{
+    static const struct {
+        const char *name, *worker, *address, *runtime, *uid;
+        uint64_t epoch, free_mb;
+        size_t hash_bytes;
+        enum status want;
+    } rows[] = {
+        { "all well", "w-a", "127.0.0.1:1", "python3.11", UID_1, 1, 1000, 32, ST_OK },
+        { "no worker", "", "127.0.0.1:1", "python3.11", UID_1, 1, 0, 32, ST_BAD_INPUT },
+        { "a path as worker", "a/b", "127.0.0.1:1", "python3.11", UID_1, 1, 0, 32, ST_BAD_INPUT },
+        { "no address", "w-a", "", "python3.11", UID_1, 1, 0, 32, ST_BAD_INPUT },
+        { "no epoch", "w-a", "127.0.0.1:1", "python3.11", UID_1, 0, 0, 32, ST_BAD_INPUT },
+        { "more free than it has", "w-a", "h:1", "python3.11", UID_1, 1, 1001, 32, ST_BAD_INPUT },
+        { "a short uid", "w-a", "h:1", "python3.11", "1", 1, 0, 32, ST_BAD_INPUT },
+        { "a short hash", "w-a", "h:1", "python3.11", UID_1, 1, 0, 31, ST_BAD_INPUT },
+        { "an empty runtime", "w-a", "h:1", "", UID_1, 1, 0, 32, ST_BAD_INPUT },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        Lapwing__Heartbeat beat = LAPWING__HEARTBEAT__INIT;
+        Lapwing__WarmFunction warm = LAPWING__WARM_FUNCTION__INIT;
+        Lapwing__WarmFunction *warms[] = { &warm };
+        char *runtimes[] = { (char *)rows[i].runtime };
+        ProtobufCBinaryData packages[] = { bytes(rows[i].hash_bytes) };
+
+        test_case = rows[i].name;
+        beat.cluster = (char *)"dev";
+        beat.zone = (char *)"a";
+        beat.worker = (char *)rows[i].worker;
+        beat.address = (char *)rows[i].address;
+        beat.epoch = rows[i].epoch;
+        beat.memory_mb = 1000;
+        beat.memory_free_mb = rows[i].free_mb;
+        warm.uid = (char *)rows[i].uid;
+        beat.n_warm = beat.n_runtimes = beat.n_packages = 1;
+        beat.warm = warms;
+        beat.runtimes = runtimes;
+        beat.packages = packages;
+        EXPECT_EQ(heartbeat_check(&beat, NULL), rows[i].want);
+    }
+    test_case = NULL;
+}
+
+TEST(blobs_are_asked_for_by_hash)
+{
+    Lapwing__BlobPutEnd end = LAPWING__BLOB_PUT_END__INIT;
+    Lapwing__BlobGet get = LAPWING__BLOB_GET__INIT;
+    Lapwing__BlobPutBegin begin = LAPWING__BLOB_PUT_BEGIN__INIT;
+
+    end.sha256 = get.sha256 = bytes(32);
+    EXPECT_EQ(blob_put_end_check(&end, NULL), ST_OK);
+    EXPECT_EQ(blob_get_check(&get, NULL), ST_OK);
+    end.sha256 = get.sha256 = bytes(33);
+    EXPECT_EQ(blob_put_end_check(&end, NULL), ST_BAD_INPUT);
+    EXPECT_EQ(blob_get_check(&get, NULL), ST_BAD_INPUT);
+    begin.bytes_expected = OBJECT_BYTES_MAX;
+    EXPECT_EQ(blob_put_begin_check(&begin, NULL), ST_OK);
+    begin.bytes_expected++;
+    EXPECT_EQ(blob_put_begin_check(&begin, NULL), ST_BAD_INPUT);
+}
+
+TEST(entries_of_a_leader_are_of_terms_that_never_fall)
+{
+    static const struct {
+        const char *name;
+        uint64_t term, prev_term, first, second;
+        uint32_t type;
+        size_t data_bytes;
+        enum status want;
+    } rows[] = {
+        { "rising", 3, 1, 2, 3, 1, ENTRY_BYTES_MAX, ST_OK },
+        { "a change", 3, 3, 3, 3, 3, 1, ST_OK },
+        { "falling", 3, 1, 3, 2, 1, 1, ST_BAD_INPUT },
+        { "below the one before", 3, 3, 2, 3, 1, 1, ST_BAD_INPUT },
+        { "above the leader's", 3, 1, 2, 4, 1, 1, ST_BAD_INPUT },
+        { "no term", 0, 0, 0, 0, 1, 1, ST_BAD_INPUT },
+        { "no type", 3, 1, 2, 3, 0, 1, ST_BAD_INPUT },
+        { "no type of libraft's", 3, 1, 2, 3, 4, 1, ST_BAD_INPUT },
+        { "too large", 3, 1, 2, 3, 1, ENTRY_BYTES_MAX + 1, ST_BAD_INPUT },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        Lapwing__RaftMessage message = LAPWING__RAFT_MESSAGE__INIT;
+        Lapwing__AppendEntries append = LAPWING__APPEND_ENTRIES__INIT;
+        Lapwing__RaftEntry entries[2] = { LAPWING__RAFT_ENTRY__INIT, LAPWING__RAFT_ENTRY__INIT };
+        Lapwing__RaftEntry *list[] = { &entries[0], &entries[1] };
+
+        test_case = rows[i].name;
+        append.term = rows[i].term;
+        append.prev_term = rows[i].prev_term;
+        entries[0].term = rows[i].first;
+        entries[1].term = rows[i].second;
+        entries[0].type = 1;
+        entries[1].type = rows[i].type;
+        entries[1].data = bytes(rows[i].data_bytes);
+        append.n_entries = ARRAY_LEN(list);
+        append.entries = list;
+        message.what_case = LAPWING__RAFT_MESSAGE__WHAT_APPEND_ENTRIES;
+        message.append_entries = &append;
+        EXPECT_EQ(raft_message_check(&message, NULL), rows[i].want);
+    }
+    test_case = NULL;
+}
+
+TEST(a_snapshot_has_servers_and_its_chunks_have_checksums)
+{
+    Lapwing__RaftMessage message = LAPWING__RAFT_MESSAGE__INIT;
+    Lapwing__InstallSnapshot install = LAPWING__INSTALL_SNAPSHOT__INIT;
+    Lapwing__RaftServer server = LAPWING__RAFT_SERVER__INIT;
+    Lapwing__RaftServer *servers[] = { &server };
+    Lapwing__RaftSnapshotChunk chunk = LAPWING__RAFT_SNAPSHOT_CHUNK__INIT;
+
+    EXPECT_EQ(raft_message_check(&message, NULL), ST_BAD_INPUT);
+    message.what_case = LAPWING__RAFT_MESSAGE__WHAT_INSTALL_SNAPSHOT;
+    message.install_snapshot = &install;
+    install.term = install.last_term = 2;
+    install.last_index = install.configuration_index = 9;
+    install.bytes = 100;
+    install.sha256 = bytes(32);
+    install.configuration = servers;
+    EXPECT_EQ(raft_message_check(&message, NULL), ST_BAD_INPUT); /* no server */
+    install.n_configuration = 1;
+    server.id = 1;
+    server.role = 1;
+    server.address = (char *)"127.0.0.1:4576";
+    EXPECT_EQ(raft_message_check(&message, NULL), ST_OK);
+    install.configuration_index = 10;
+    EXPECT_EQ(raft_message_check(&message, NULL), ST_BAD_INPUT);
+    install.configuration_index = 9;
+    server.role = 3;
+    EXPECT_EQ(raft_message_check(&message, NULL), ST_BAD_INPUT);
+
+    chunk.last_index = chunk.last_term = 1;
+    chunk.bytes_total = 200;
+    chunk.offset = 100;
+    chunk.data = bytes(100);
+    chunk.crc32c = hash_crc32c(0, (struct bytes){ zeros, 100 });
+    EXPECT_EQ(raft_snapshot_chunk_check(&chunk, NULL), ST_OK);
+    chunk.crc32c++;
+    EXPECT_EQ(raft_snapshot_chunk_check(&chunk, NULL), ST_CORRUPT);
+    chunk.data.len = 101;
+    EXPECT_EQ(raft_snapshot_chunk_check(&chunk, NULL), ST_BAD_INPUT);
+    chunk.data.len = 0;
+    EXPECT_EQ(raft_snapshot_chunk_check(&chunk, NULL), ST_BAD_INPUT);
+}
+
+TEST(an_outcome_comes_exactly_with_ok)
+{
+    Lapwing__Forwarded forwarded = LAPWING__FORWARDED__INIT;
+    Lapwing__ProposeReply reply = LAPWING__PROPOSE_REPLY__INIT;
+    Lapwing__Outcome outcome = LAPWING__OUTCOME__INIT;
+
+    EXPECT_EQ(forwarded_check(&forwarded, NULL), ST_BAD_INPUT);
+    EXPECT_EQ(propose_reply_check(&reply, NULL), ST_BAD_INPUT);
+    forwarded.outcome = reply.outcome = &outcome;
+    EXPECT_EQ(forwarded_check(&forwarded, NULL), ST_OK);
+    EXPECT_EQ(propose_reply_check(&reply, NULL), ST_OK);
+    forwarded.status = reply.status = ST_NOT_LEADER;
+    EXPECT_EQ(forwarded_check(&forwarded, NULL), ST_BAD_INPUT);
+    EXPECT_EQ(propose_reply_check(&reply, NULL), ST_BAD_INPUT);
+    forwarded.status = reply.status = ST_OK;
+    outcome.status = ST_EXISTS;
+    EXPECT_EQ(forwarded_check(&forwarded, NULL), ST_BAD_INPUT); /* a refusal has a reason */
+    outcome.reason = (char *)"function_exists";
+    EXPECT_EQ(forwarded_check(&forwarded, NULL), ST_OK);
+}
+
+TEST(a_spawn_request_holds_nothing_that_means_something_in_a_path)
+{
+    static const struct {
+        const char *name, *package, *argument, *variable, *runtime;
+        uint32_t slot, memory_mb, processes;
+        enum status want;
+    } rows[] = {
+        { "all well", PACKAGE, "/a", "A=b", "python3.11", 0, 128, 0, ST_OK },
+        { "the last slot", PACKAGE, "/a", "A=", "x", SPAWN_SLOTS_MAX - 1, 128, 1024, ST_OK },
+        { "a slot too far", PACKAGE, "/a", "A=b", "x", SPAWN_SLOTS_MAX, 128, 0, ST_BAD_INPUT },
+        { "a path as package", "../../etc", "/a", "A=b", "x", 0, 128, 0, ST_BAD_INPUT },
+        { "a relative program", PACKAGE, "a", "A=b", "x", 0, 128, 0, ST_BAD_INPUT },
+        { "an empty program", PACKAGE, "", "A=b", "x", 0, 128, 0, ST_BAD_INPUT },
+        { "no name", PACKAGE, "/a", "=b", "x", 0, 128, 0, ST_BAD_INPUT },
+        { "no equals sign", PACKAGE, "/a", "AB", "x", 0, 128, 0, ST_BAD_INPUT },
+        { "too little memory", PACKAGE, "/a", "A=b", "x", 0, 127, 0, ST_BAD_INPUT },
+        { "too many processes", PACKAGE, "/a", "A=b", "x", 0, 128, 1025, ST_BAD_INPUT },
+        { "a path as runtime", PACKAGE, "/a", "A=b", "a/b", 0, 128, 0, ST_BAD_INPUT },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        Lapwing__SpawnRequest req = LAPWING__SPAWN_REQUEST__INIT;
+        Lapwing__SpawnEnvironment spawn = LAPWING__SPAWN_ENVIRONMENT__INIT;
+        char *argv[] = { (char *)rows[i].argument };
+        char *variables[] = { (char *)rows[i].variable };
+
+        test_case = rows[i].name;
+        req.id = 1;
+        req.what_case = LAPWING__SPAWN_REQUEST__WHAT_SPAWN;
+        req.spawn = &spawn;
+        spawn.slot = rows[i].slot;
+        spawn.package = (char *)rows[i].package;
+        spawn.runtime = (char *)rows[i].runtime;
+        spawn.memory_mb = rows[i].memory_mb;
+        spawn.ephemeral_mb = FUNCTION_EPHEMERAL_MB_MIN;
+        spawn.processes_max = rows[i].processes;
+        spawn.n_argv = spawn.n_environment = 1;
+        spawn.argv = argv;
+        spawn.environment = variables;
+        EXPECT_EQ(spawn_request_check(&req, NULL), rows[i].want);
+        req.id = 0;
+        EXPECT_EQ(spawn_request_check(&req, NULL), ST_BAD_INPUT);
+    }
+    test_case = NULL;
+}
+
+TEST(other_requests_of_the_agent_are_checked_too)
+{
+    Lapwing__SpawnRequest req = LAPWING__SPAWN_REQUEST__INIT;
+    Lapwing__Convert convert = LAPWING__CONVERT__INIT;
+
+    req.id = 1;
+    EXPECT_EQ(spawn_request_check(&req, NULL), ST_BAD_INPUT);
+    req.what_case = LAPWING__SPAWN_REQUEST__WHAT_KILL_SLOT;
+    req.kill_slot = SPAWN_SLOTS_MAX;
+    EXPECT_EQ(spawn_request_check(&req, NULL), ST_BAD_INPUT);
+    req.kill_slot--;
+    EXPECT_EQ(spawn_request_check(&req, NULL), ST_OK);
+    req.what_case = LAPWING__SPAWN_REQUEST__WHAT_REMOVE_PACKAGE;
+    req.remove_package = (char *)"..";
+    EXPECT_EQ(spawn_request_check(&req, NULL), ST_BAD_INPUT);
+    req.remove_package = (char *)PACKAGE;
+    EXPECT_EQ(spawn_request_check(&req, NULL), ST_OK);
+    req.what_case = LAPWING__SPAWN_REQUEST__WHAT_CONVERT;
+    req.convert = &convert;
+    convert.package = (char *)PACKAGE;
+    EXPECT_EQ(spawn_request_check(&req, NULL), ST_BAD_INPUT);
+    convert.zip_bytes = PACKAGE_ZIP_BYTES_MAX;
+    EXPECT_EQ(spawn_request_check(&req, NULL), ST_OK);
+}
+
+TEST(a_read_must_say_what)
+{
+    Lapwing__ReadRequest req = LAPWING__READ_REQUEST__INIT;
+    Lapwing__ListObjectsRead list = LAPWING__LIST_OBJECTS_READ__INIT;
+
+    EXPECT_EQ(read_request_check(&req, NULL), ST_BAD_INPUT);
+    req.what_case = LAPWING__READ_REQUEST__WHAT_LIST_OBJECTS;
+    req.list_objects = &list;
+    EXPECT_EQ(read_request_check(&req, NULL), ST_BAD_INPUT);
+    list.bucket = (char *)"abc";
+    EXPECT_EQ(read_request_check(&req, NULL), ST_OK);
+    list.delimiter = (char *)"\xff";
+    EXPECT_EQ(read_request_check(&req, NULL), ST_BAD_INPUT);
+}
