@@ -1,0 +1,98 @@
+#include "worker/spawner/spawner_config.h"
+
+#include "tests/unit/check.h"
+#include "worker/spawner/convert_job.h"
+
+static const struct {
+    const char *text;
+    uint32_t address, prefix;
+    enum status want;
+} networks[] = {
+    { "10.0.0.0/8", 0x0a000000, 8, ST_OK },
+    { "192.0.2.7", 0xc0000207, 32, ST_OK },
+    { "0.0.0.0/0", 0, 0, ST_OK },
+    { "10.0.0.1/8", 0, 0, ST_BAD_INPUT },
+    { "10.0.0.0/33", 0, 0, ST_BAD_INPUT },
+    { "10.0.0.0/", 0, 0, ST_BAD_INPUT },
+    { "10.0.0.0/8 } accept", 0, 0, ST_BAD_INPUT },
+    { "10.0.0", 0, 0, ST_BAD_INPUT },
+    { "::1", 0, 0, ST_BAD_INPUT },
+    { "", 0, 0, ST_BAD_INPUT },
+};
+
+TEST(networks_are_read_or_refused)
+{
+    for (size_t i = 0; i < ARRAY_LEN(networks); i++) {
+        struct ipv4_network network = { 0 };
+
+        test_case = networks[i].text;
+        EXPECT_EQ(ipv4_network_parse(networks[i].text, &network, NULL), networks[i].want);
+        EXPECT_EQ(network.address, networks[i].address);
+        EXPECT_EQ(network.prefix, networks[i].prefix);
+    }
+}
+
+TEST(a_list_of_networks_may_be_empty_and_has_a_bound)
+{
+    struct ipv4_network out[REFUSED_NETWORKS_MAX];
+    char text[REFUSED_NETWORKS_MAX * 9 + 16] = "";
+    uint32_t count = 7;
+
+    EXPECT_EQ(ipv4_networks_parse("", out, &count, NULL), ST_OK);
+    EXPECT_EQ(count, 0);
+    EXPECT_EQ(ipv4_networks_parse("10.0.0.0/8, 192.0.2.1", out, &count, NULL), ST_OK);
+    EXPECT_EQ(count, 2);
+    for (int i = 0; i < REFUSED_NETWORKS_MAX; i++)
+        strcat(text, "10.0.0.1,");
+    EXPECT_EQ(ipv4_networks_parse(text, out, &count, NULL), ST_OK);
+    EXPECT_EQ(count, REFUSED_NETWORKS_MAX);
+    strcat(text, "10.0.0.2");
+    EXPECT_EQ(ipv4_networks_parse(text, out, &count, NULL), ST_BAD_INPUT);
+}
+
+TEST(names_of_instances_are_safe_in_paths_and_rules)
+{
+    EXPECT(instance_name_valid("dev-4566-a"));
+    EXPECT(instance_name_valid("a234567890123456789012345678901"));
+    EXPECT(!instance_name_valid("a2345678901234567890123456789012"));
+    EXPECT(!instance_name_valid(""));
+    EXPECT(!instance_name_valid("-a"));
+    EXPECT(!instance_name_valid("a/b"));
+    EXPECT(!instance_name_valid("a b"));
+    EXPECT(!instance_name_valid("A"));
+    EXPECT(!instance_name_valid(".."));
+}
+
+static const struct {
+    const char *line;
+    bool want;
+    const char *reason;
+} results[] = {
+    { "ok 10 2\n", true, "" },
+    { "ok 262144000 100000\n", true, "" },
+    { "ok 262144001 2\n", false, NULL },
+    { "ok 10 100001\n", false, NULL },
+    { "ok 10\n", false, NULL },
+    { "ok 10 2\nok 10 2\n", false, NULL },
+    { "ok 10 2 \nmore", false, NULL },
+    { "refused path_escape a name: ../x\n", true, "path_escape" },
+    { "refused whatever text\n", false, NULL },
+    { "refused\n", false, NULL },
+    { "", false, NULL },
+};
+
+TEST(the_converters_line_is_believed_only_when_it_is_well_formed)
+{
+    for (size_t i = 0; i < ARRAY_LEN(results); i++) {
+        uint64_t bytes;
+        uint32_t files;
+        char reason[32] = "";
+        const char *text;
+
+        test_case = results[i].line;
+        EXPECT_EQ(convert_result_parse(results[i].line, &bytes, &files, reason, &text),
+                  results[i].want);
+        if (results[i].want)
+            EXPECT_TEXT(reason, results[i].reason);
+    }
+}
