@@ -37,7 +37,7 @@ step "create $name ($runtime)"
 zip_files
 aws lambda create-function --function-name "$name" --runtime "$runtime" --handler "$handler" \
     --role arn:aws:iam::000000000000:role/walkthrough --zip-file "fileb://$work/function.zip" \
-    --environment 'Variables={GREETING=Hello}' --query '[FunctionName,State,CodeSha256]' --output text
+    --query '[FunctionName,State,CodeSha256]' --output text
 aws lambda wait function-active-v2 --function-name "$name" 2>/dev/null ||
     aws lambda wait function-active --function-name "$name"
 

@@ -180,7 +180,10 @@ static void worker_config(const struct plan *plan, unsigned zone, struct buf *ou
     put_setting(plan, "invoke", zone, PORT_INVOKE, out);
     buf_append_text(out, "[worker]\n");
     put_dir(plan, "dir", zone, "worker", out);
-    buf_printf(out, "environments_max = %d\n[spawner]\nfd = 3\n[objstore]\n", ENVIRONMENTS_MAX);
+    /* All zones share one machine's memory. */
+    buf_printf(out, "memory_percent = %u\nenvironments_max = %d\n", 75 / plan->options->zones,
+               ENVIRONMENTS_MAX);
+    buf_append_text(out, "[spawner]\nfd = 3\n[objstore]\n");
     put_setting(plan, "address", zone, PORT_OBJSTORE_HTTP, out);
     buf_append_text(out, "[controlplane]\n");
     put_list(plan, "registration", zone, PORT_REGISTRATION, out);

@@ -60,8 +60,9 @@ resident() {
 : >"$results"
 start_cluster --zones 3
 resident
-sample_zip hello-c
+gcc -O2 -static -o "$TEST_DIR/bootstrap" "$SAMPLES/hello-c/hello.c"
+(cd "$TEST_DIR" && python3 -m zipfile -c code.zip bootstrap)
 measure hello-c provided.al2023 bootstrap
-sample_zip hello-python
-measure hello-python "$("$LAPWING" runtimes | grep '^python' | tail -n 1)" "$HELLO_PYTHON_HANDLER"
+(cd "$SAMPLES/hello-python" && python3 -m zipfile -c "$TEST_DIR/code.zip" hello.py)
+measure hello-python "$("$LAPWING" runtimes | grep '^python' | tail -n 1)" hello.handler
 echo "JSON: $results"
