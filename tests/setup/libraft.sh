@@ -152,7 +152,8 @@ need_libraft() {
         libraft_given
         return
     fi
-    if libraft_is_new_enough "$(dpkg-query -W -f '${Version}' libraft-dev 2>/dev/null)"; then
+    if libraft_is_new_enough "$(dpkg-query -W -f '${db:Status-Status} ${Version}' libraft-dev 2>/dev/null |
+        sed -n 's/^installed //p')"; then
         LIBRAFT_OPTION=-Dlibraft=
         return
     fi
