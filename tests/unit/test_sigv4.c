@@ -69,8 +69,8 @@ TEST(no_byte_of_a_signed_request_can_be_changed)
             continue; /* the version is not part of the head */
         passed += verify_text(changed, at_s, secret, NULL) == ST_OK;
     }
-    /* "User-Agent:x" is not signed (11 letters), the access key id only chooses the secret (11), and
-     * names of fields may be in any case (the X of two). */
+    /* "User-Agent:x" is not signed (11 letters), the access key id only chooses the secret (11),
+     * and names of fields may be in any case (the X of two). */
     EXPECT_EQ(passed, 24);
 }
 
