@@ -27,8 +27,7 @@ void api_answer_fields(struct api_call *call,
     if (!take_answer(call))
         return;
     CHECK(count < FIELDS_MAX);
-    list[answer.field_count++] =
-        (struct http_answer_field){ "x-amzn-RequestId", call->request_id };
+    list[answer.field_count++] = (struct http_answer_field){ "x-amzn-RequestId", call->request_id };
     for (size_t i = 0; i < count; i++)
         if (fields[i].value != NULL)
             list[answer.field_count++] =
@@ -50,10 +49,7 @@ void api_fail(struct api_call *call, const struct api_error *error)
     size_t count = 1;
 
     CHECK(error->code != NULL);
-    log_event(LOG_DEBUG,
-              "api_refused",
-              LS("request", call->request_id),
-              LS("code", error->code),
+    log_event(LOG_DEBUG, "api_refused", LS("request", call->request_id), LS("code", error->code),
               LS("text", error->text));
     api_error_render(error, call->route.dialect, call->request_id, &body);
     fields[0].value = api_error_content_type(call->route.dialect);
@@ -70,29 +66,20 @@ void api_fail_status(struct api_call *call, enum status st, const char *what)
     enum status told;
 
     if (st == ST_UNKNOWN)
-        told = api_error_set(&call->error,
-                             st,
-                             API_SERVICE,
+        told = api_error_set(&call->error, st, API_SERVICE,
                              "%s: the outcome is unknown, it may or may not have been done. Look "
                              "before you repeat it.",
                              what);
     else if (st == ST_UNAVAILABLE || st == ST_TIMEOUT || st == ST_LIMIT || st == ST_NOT_LEADER)
-        told = api_error_set(&call->error,
-                             st,
-                             API_UNAVAILABLE,
-                             "%s: it was not done (%s). Please try again.",
-                             what,
+        told = api_error_set(&call->error, st, API_UNAVAILABLE,
+                             "%s: it was not done (%s). Please try again.", what,
                              st == ST_LIMIT ? "too many requests are waiting"
                                             : "no quorum of the cluster can be reached");
     else
         told = api_error_set(&call->error, st, API_SERVICE, "%s: %s", what, status_name(st));
     CHECK(told == st);
-    log_event(LOG_WARN,
-              "api_failed",
-              LS("request", call->request_id),
-              LS("what", what),
-              LS("why", status_name(st)),
-              LS("then", "told the client"));
+    log_event(LOG_WARN, "api_failed", LS("request", call->request_id), LS("what", what),
+              LS("why", status_name(st)), LS("then", "told the client"));
     api_fail(call, &call->error);
 }
 

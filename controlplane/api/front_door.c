@@ -107,9 +107,7 @@ static void answer_health(struct api_call *call)
 {
     bool ready = call->api->ready;
 
-    api_answer(call,
-               ready ? 200 : 503,
-               "application/json",
+    api_answer(call, ready ? 200 : 503, "application/json",
                bytes_of_text(ready ? "{\"status\":\"ready\"}" : "{\"status\":\"starting\"}"));
 }
 
@@ -229,11 +227,9 @@ static void fail_too_large(struct api_call *call)
     size_t max =
         call->operation == NULL ? (size_t)API_FORM_BYTES_MAX : call->operation->body_bytes_max;
 
-    (void)api_error_set(&call->error,
-                        ST_LIMIT,
+    (void)api_error_set(&call->error, ST_LIMIT,
                         invoke ? API_REQUEST_TOO_LARGE : API_ENTITY_TOO_LARGE,
-                        "Request must be smaller than %zu bytes for the %s operation",
-                        max,
+                        "Request must be smaller than %zu bytes for the %s operation", max,
                         invoke                    ? "InvokeFunction"
                         : call->operation != NULL ? call->operation->name
                                                   : call->route.action);
@@ -318,9 +314,7 @@ static void name_machine(struct api *api)
     struct utsname name;
 
     CHECK(uname(&name) == 0);
-    (void)snprintf(api->machine,
-                   sizeof api->machine,
-                   "%.15s",
+    (void)snprintf(api->machine, sizeof api->machine, "%.15s",
                    strcmp(name.machine, "aarch64") == 0 ? "arm64" : name.machine);
 }
 
@@ -331,16 +325,13 @@ enum status api_new(const struct api_options *options, struct api **out, struct 
 
     api->options = *options;
     name_machine(api);
-    hash_derived_secret(
-        bytes_of(options->cluster_key, 32), OBJSTORE_INTERNAL_ACCESS_KEY, api->objstore_secret);
-    st = state_open_reader(
-        replica_state_path(options->control), STATE_GROUP_CONTROL, &api->reader, err);
+    hash_derived_secret(bytes_of(options->cluster_key, 32), OBJSTORE_INTERNAL_ACCESS_KEY,
+                        api->objstore_secret);
+    st = state_open_reader(replica_state_path(options->control), STATE_GROUP_CONTROL, &api->reader,
+                           err);
     if (st == ST_OK)
-        st = objstore_new(options->objstore_address,
-                          OBJSTORE_INTERNAL_ACCESS_KEY,
-                          api->objstore_secret,
-                          &api->objstore,
-                          err);
+        st = objstore_new(options->objstore_address, OBJSTORE_INTERNAL_ACCESS_KEY,
+                          api->objstore_secret, &api->objstore, err);
     if (st == ST_OK)
         st = s3_proxy_new(options->loop, options->objstore_address, &api->s3, err);
     if (st == ST_OK)

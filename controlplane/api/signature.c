@@ -48,20 +48,18 @@ enum status api_signature_open(struct api_call *call, struct api_error *error)
     enum status st = sigv4_parse(head, &call->signature, &err);
 
     if (st == ST_NOT_FOUND)
-        return api_error_set(
-            error, ST_NOT_FOUND, API_MISSING_TOKEN, "Missing Authentication Token");
+        return api_error_set(error, ST_NOT_FOUND, API_MISSING_TOKEN,
+                             "Missing Authentication Token");
     if (st != ST_OK)
         return api_error_set(error, ST_BAD_INPUT, API_INCOMPLETE_SIGNATURE, "%s", err.text);
     call->has_signature = true;
     if (strlen(call->signature.region) > REGION_BYTES_MAX)
-        return api_error_set(
-            error, ST_BAD_INPUT, API_INCOMPLETE_SIGNATURE, "The region of the scope is too long.");
+        return api_error_set(error, ST_BAD_INPUT, API_INCOMPLETE_SIGNATURE,
+                             "The region of the scope is too long.");
     (void)snprintf(call->region, sizeof call->region, "%.31s", call->signature.region);
     if (!configured_key(call, call->signature.access_key_id) &&
         !function_key(call, call->signature.access_key_id))
-        return api_error_set(error,
-                             ST_DENIED,
-                             API_UNRECOGNIZED_CLIENT,
+        return api_error_set(error, ST_DENIED, API_UNRECOGNIZED_CLIENT,
                              "The security token included in the request is invalid.");
     return ST_OK;
 }
@@ -70,21 +68,16 @@ enum status api_signature_check(struct api_call *call)
 {
     struct api_error error = { 0 };
     struct err err = { 0 };
-    enum status st = sigv4_verify(http_request_head(call->http),
-                                  &call->signature,
-                                  bytes_of_text(call->secret),
-                                  call->body_sha256,
-                                  clock_stamp_ms(&clock_system) / 1000,
-                                  &err);
+    enum status st =
+        sigv4_verify(http_request_head(call->http), &call->signature, bytes_of_text(call->secret),
+                     call->body_sha256, clock_stamp_ms(&clock_system) / 1000, &err);
 
     if (st == ST_OK)
         return ST_OK;
     if (st == ST_TIMEOUT)
         (void)api_error_set(&error, ST_DENIED, API_INVALID_SIGNATURE, "%s", err.text);
     else
-        (void)api_error_set(&error,
-                            ST_DENIED,
-                            API_INVALID_SIGNATURE,
+        (void)api_error_set(&error, ST_DENIED, API_INVALID_SIGNATURE,
                             "The request signature we calculated does not match the signature you "
                             "provided. Check your AWS Secret Access Key and signing method. "
                             "Consult the service documentation for details.");

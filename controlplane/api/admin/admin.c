@@ -24,12 +24,8 @@ const struct api_operation *admin_operation_find(struct api_call *call, struct a
     for (size_t i = 0; i < ARRAY_LEN(operations); i++)
         if (strcmp(operations[i].path, call->path) == 0 && strcmp(call->method, "GET") == 0)
             return &operations[i].operation;
-    (void)api_error_set(error,
-                        ST_NOT_FOUND,
-                        API_UNKNOWN_OPERATION,
-                        "There is no %.16s %.256s here.",
-                        call->method,
-                        call->path);
+    (void)api_error_set(error, ST_NOT_FOUND, API_UNKNOWN_OPERATION,
+                        "There is no %.16s %.256s here.", call->method, call->path);
     return NULL;
 }
 
@@ -42,17 +38,9 @@ static const char *role_text(enum replica_role role)
 
 static json_t *member_json(const struct replica_member_status *member)
 {
-    return json_pack("{s:s, s:s, s:s, s:b, s:I}",
-                     "node",
-                     member->member.node,
-                     "zone",
-                     member->member.zone,
-                     "address",
-                     member->member.address,
-                     "connected",
-                     (int)member->connected,
-                     "match",
-                     (json_int_t)member->match);
+    return json_pack("{s:s, s:s, s:s, s:b, s:I}", "node", member->member.node, "zone",
+                     member->member.zone, "address", member->member.address, "connected",
+                     (int)member->connected, "match", (json_int_t)member->match);
 }
 
 static json_t *group_json(struct replica *replica)
@@ -67,23 +55,10 @@ static json_t *group_json(struct replica *replica)
             leader = status.members[i].member.node;
         json_array_append_new(members, member_json(&status.members[i]));
     }
-    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o}",
-                     "name",
-                     status.group,
-                     "role",
-                     role_text(status.role),
-                     "leader",
-                     leader,
-                     "term",
-                     (json_int_t)status.term,
-                     "commit",
-                     (json_int_t)status.commit,
-                     "applied",
-                     (json_int_t)status.applied,
-                     "log_bytes",
-                     (json_int_t)status.log_bytes,
-                     "members",
-                     members);
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o}", "name", status.group, "role",
+                     role_text(status.role), "leader", leader, "term", (json_int_t)status.term,
+                     "commit", (json_int_t)status.commit, "applied", (json_int_t)status.applied,
+                     "log_bytes", (json_int_t)status.log_bytes, "members", members);
 }
 
 static int compare_workers(const void *a, const void *b)
@@ -100,25 +75,12 @@ static json_t *worker_json(const struct worker_view *worker)
 
     for (size_t i = 0; i < worker->runtime_count; i++)
         json_array_append_new(runtimes, json_string(worker->runtimes[i]));
-    return json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:o}",
-                     "worker",
-                     worker->name,
-                     "zone",
-                     worker->zone,
-                     "address",
-                     worker->address,
-                     "live",
-                     (int)worker->usable,
-                     "memory_mb",
-                     (json_int_t)worker->memory_mb,
-                     "memory_free_mb",
-                     (json_int_t)worker->memory_free_mb,
-                     "environments",
-                     (json_int_t)worker->environments,
-                     "environments_max",
-                     (json_int_t)worker->environments_max,
-                     "runtimes",
-                     runtimes);
+    return json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:o}", "worker", worker->name,
+                     "zone", worker->zone, "address", worker->address, "live", (int)worker->usable,
+                     "memory_mb", (json_int_t)worker->memory_mb, "memory_free_mb",
+                     (json_int_t)worker->memory_free_mb, "environments",
+                     (json_int_t)worker->environments, "environments_max",
+                     (json_int_t)worker->environments_max, "runtimes", runtimes);
 }
 
 static json_t *workers_json(const struct dispatch *dispatch)
@@ -142,18 +104,9 @@ void admin_status(struct api_call *call)
 
     json_array_append_new(groups, group_json(options->control));
     json_array_append_new(groups, group_json(options->storage));
-    lambda_answer_json(call,
-                       200,
-                       json_pack("{s:s, s:s, s:s, s:o, s:o}",
-                                 "cluster",
-                                 options->cluster,
-                                 "node",
-                                 options->node,
-                                 "zone",
-                                 options->zone,
-                                 "groups",
-                                 groups,
-                                 "workers",
+    lambda_answer_json(call, 200,
+                       json_pack("{s:s, s:s, s:s, s:o, s:o}", "cluster", options->cluster, "node",
+                                 options->node, "zone", options->zone, "groups", groups, "workers",
                                  workers_json(options->dispatch)));
 }
 

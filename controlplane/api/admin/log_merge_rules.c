@@ -49,10 +49,7 @@ enum status log_cursors_read(const char *token, struct log_cursors *out)
 void log_cursors_write(const struct log_cursors *cursors, struct buf *out)
 {
     for (size_t i = 0; i < cursors->count; i++)
-        buf_printf(out,
-                   "%s%s:%llu",
-                   i == 0 ? "" : ",",
-                   cursors->list[i].worker,
+        buf_printf(out, "%s%s:%llu", i == 0 ? "" : ",", cursors->list[i].worker,
                    (unsigned long long)cursors->list[i].after);
 }
 
@@ -74,8 +71,7 @@ void log_cursors_set(struct log_cursors *cursors, const char *worker, uint64_t a
         return;
     if (at == cursors->count)
         cursors->count++;
-    (void)snprintf(
-        cursors->list[at].worker, sizeof cursors->list[at].worker, "%.31s", worker);
+    (void)snprintf(cursors->list[at].worker, sizeof cursors->list[at].worker, "%.31s", worker);
     cursors->list[at].after = after;
 }
 
@@ -135,13 +131,8 @@ json_t *log_merge(const struct log_part *parts, size_t count, struct log_cursors
         const Lapwing__LogLine *line = parts[i].logs->lines[at[i]++];
 
         json_array_append_new(lines,
-                              json_pack("{s:I, s:s, s:o}",
-                                        "at_ms",
-                                        (json_int_t)line->at_ms,
-                                        "worker",
-                                        parts[i].worker,
-                                        "text",
-                                        line_text(line->text)));
+                              json_pack("{s:I, s:s, s:o}", "at_ms", (json_int_t)line->at_ms,
+                                        "worker", parts[i].worker, "text", line_text(line->text)));
     }
     for (i = 0; i < count; i++)
         log_cursors_set(cursors, parts[i].worker, parts[i].logs->next);

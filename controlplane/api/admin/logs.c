@@ -131,14 +131,10 @@ static enum status check_parameters(const struct logs *logs,
     struct api_error *error = &logs->call->error;
 
     if (function == NULL || function[0] == '\0' || strlen(function) > FUNCTION_NAME_BYTES_MAX)
-        return api_error_set(error,
-                             ST_BAD_INPUT,
-                             API_INVALID_PARAMETER,
+        return api_error_set(error, ST_BAD_INPUT, API_INVALID_PARAMETER,
                              "Parameter function must be the name of a function.");
     if (token != NULL && log_cursors_read(token, out_cursors) != ST_OK)
-        return api_error_set(error,
-                             ST_BAD_INPUT,
-                             API_INVALID_PARAMETER,
+        return api_error_set(error, ST_BAD_INPUT, API_INVALID_PARAMETER,
                              "Parameter after must be `next` of an earlier answer.");
     return ST_OK;
 }

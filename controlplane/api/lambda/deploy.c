@@ -49,20 +49,14 @@ static enum status read_zip(struct deploy *deploy)
     struct api_error *error = &deploy->call->error;
 
     if (text.len / 4 * 3 > (size_t)PACKAGE_ZIP_BYTES_MAX + 3)
-        return api_error_set(error,
-                             ST_LIMIT,
-                             API_ENTITY_TOO_LARGE,
-                             "Zipped size must be smaller than %d bytes",
-                             PACKAGE_ZIP_BYTES_MAX);
+        return api_error_set(error, ST_LIMIT, API_ENTITY_TOO_LARGE,
+                             "Zipped size must be smaller than %d bytes", PACKAGE_ZIP_BYTES_MAX);
     if (base64_decode(text, &deploy->zip) != ST_OK)
-        return api_error_set(
-            error, ST_BAD_INPUT, API_SERIALIZATION, "Member 'ZipFile' is not valid base64.");
+        return api_error_set(error, ST_BAD_INPUT, API_SERIALIZATION,
+                             "Member 'ZipFile' is not valid base64.");
     if (deploy->zip.len > PACKAGE_ZIP_BYTES_MAX)
-        return api_error_set(error,
-                             ST_LIMIT,
-                             API_ENTITY_TOO_LARGE,
-                             "Zipped size must be smaller than %d bytes",
-                             PACKAGE_ZIP_BYTES_MAX);
+        return api_error_set(error, ST_LIMIT, API_ENTITY_TOO_LARGE,
+                             "Zipped size must be smaller than %d bytes", PACKAGE_ZIP_BYTES_MAX);
     hash_sha256(buf_view(&deploy->zip), deploy->sha256);
     return ST_OK;
 }
@@ -75,14 +69,11 @@ static void read_work_cb(uv_work_t *work)
     enum status st;
 
     if (deploy->create)
-        st = function_create_check(buf_view(&call->body),
-                                   &call->scope,
-                                   call->api->machine,
-                                   &deploy->input,
-                                   &call->error);
+        st = function_create_check(buf_view(&call->body), &call->scope, call->api->machine,
+                                   &deploy->input, &call->error);
     else
-        st = function_update_code_check(
-            buf_view(&call->body), call->api->machine, &deploy->input, &call->error);
+        st = function_update_code_check(buf_view(&call->body), call->api->machine, &deploy->input,
+                                        &call->error);
     buf_done(&call->body);
     if (st == ST_OK)
         st = read_zip(deploy);
@@ -107,17 +98,12 @@ static enum deploy_event look_create(struct deploy *deploy)
 
     memcpy(deploy->ref.name, deploy->input.name, sizeof deploy->ref.name);
     if (lambda_row_of(call, &deploy->ref, &deploy->function, NULL) == ST_OK) {
-        (void)api_error_set(&call->error,
-                            ST_EXISTS,
-                            API_CONFLICT,
-                            "Function already exist: %s",
+        (void)api_error_set(&call->error, ST_EXISTS, API_CONFLICT, "Function already exist: %s",
                             deploy->ref.name);
         return DEPLOY_FAILED;
     }
     if (!dispatch_has_runtime(call->api->options.dispatch, runtime)) {
-        (void)api_error_set(&call->error,
-                            ST_UNSUPPORTED,
-                            API_INVALID_PARAMETER,
+        (void)api_error_set(&call->error, ST_UNSUPPORTED, API_INVALID_PARAMETER,
                             "The runtime %s is not available: no worker of this cluster has it. "
                             "See GET /_lapwing/v1/runtimes.",
                             runtime);
@@ -132,8 +118,8 @@ static enum deploy_event look_update(struct deploy *deploy)
 
     if (lambda_row_of(call, &deploy->ref, &deploy->function, &call->error) != ST_OK)
         return DEPLOY_FAILED;
-    if (deploy_update_allowed(
-            deploy->function, deploy->input.expected_revision_id, &call->error) != ST_OK) {
+    if (deploy_update_allowed(deploy->function, deploy->input.expected_revision_id, &call->error) !=
+        ST_OK) {
         lambda_activate(call->api, deploy->function); /* in case nobody else does */
         return DEPLOY_FAILED;
     }
@@ -146,23 +132,14 @@ static enum deploy_event fail_step(struct deploy *deploy, enum status st, const 
     struct api_error *error = &deploy->call->error;
 
     if (st == ST_UNKNOWN)
-        (void)api_error_set(error,
-                            st,
-                            API_SERVICE,
-                            "The outcome is unknown: %s. Look at the function before you repeat it.",
-                            what);
+        (void)api_error_set(
+            error, st, API_SERVICE,
+            "The outcome is unknown: %s. Look at the function before you repeat it.", what);
     else
-        (void)api_error_set(error,
-                            st,
-                            API_UNAVAILABLE,
-                            "It was not done: %s. Please try again.",
+        (void)api_error_set(error, st, API_UNAVAILABLE, "It was not done: %s. Please try again.",
                             what);
-    log_event(LOG_WARN,
-              "deploy_failed",
-              LS("request", deploy->call->request_id),
-              LS("function", deploy->ref.name),
-              LS("what", what),
-              LS("why", status_name(st)),
+    log_event(LOG_WARN, "deploy_failed", LS("request", deploy->call->request_id),
+              LS("function", deploy->ref.name), LS("what", what), LS("why", status_name(st)),
               LS("then", "told the client"));
     return DEPLOY_FAILED;
 }
@@ -208,8 +185,8 @@ static void store_work_cb(uv_work_t *work)
     memcpy(source.sha256, deploy->sha256, SHA256_BYTES);
     st = objstore_put(call->api->objstore, &name, &source, &deploy->work_err);
     if (st == ST_NOT_FOUND) {
-        st = objstore_create_bucket(
-            call->api->objstore, OBJSTORE_PACKAGES_BUCKET, STORE_MS, &deploy->work_err);
+        st = objstore_create_bucket(call->api->objstore, OBJSTORE_PACKAGES_BUCKET, STORE_MS,
+                                    &deploy->work_err);
         if (st == ST_OK)
             st = objstore_put(call->api->objstore, &name, &source, &deploy->work_err);
     }
@@ -255,8 +232,8 @@ static enum deploy_event do_check(struct deploy *deploy)
 {
     struct api_call *call = deploy->call;
     size_t bytes = deploy->zip.len;
-    enum status st = dispatch_check_package(
-        call->api->options.dispatch, deploy->sha256, bytes, check_cb, deploy);
+    enum status st = dispatch_check_package(call->api->options.dispatch, deploy->sha256, bytes,
+                                            check_cb, deploy);
 
     if (st != ST_OK)
         return fail_step(deploy, st, "no worker is there to check the package");
@@ -310,8 +287,7 @@ static struct buf pack_create(struct deploy *deploy, char *revision)
     function->region = deploy->call->region;
     function->uid = uid;
     function->revision_id = revision;
-    function->code_sha256 =
-        (ProtobufCBinaryData){ .len = SHA256_BYTES, .data = deploy->sha256 };
+    function->code_sha256 = (ProtobufCBinaryData){ .len = SHA256_BYTES, .data = deploy->sha256 };
     function->code_bytes = deploy->zip.len;
     body.function = function;
     return pack(&body.base);
@@ -345,10 +321,7 @@ static enum deploy_event do_propose(struct deploy *deploy)
     st = replica_propose(call->api->options.control_client,
                          deploy->create ? LAPWING__COMMAND_TYPE__CREATE_FUNCTION
                                         : LAPWING__COMMAND_TYPE__UPDATE_FUNCTION_CODE,
-                         buf_view(&body),
-                         API_PROPOSE_MS,
-                         propose_cb,
-                         deploy);
+                         buf_view(&body), API_PROPOSE_MS, propose_cb, deploy);
     buf_done(&body);
     if (st != ST_OK)
         return fail_step(deploy, st, "too many requests are waiting");
@@ -360,8 +333,7 @@ static void do_answer(struct deploy *deploy)
 {
     struct api_call *call = deploy->call;
 
-    lambda_answer_json(call,
-                       deploy->create ? 201 : 200,
+    lambda_answer_json(call, deploy->create ? 201 : 200,
                        function_configuration(deploy->function, "", FUNCTION_VIEW_FULL));
     lambda_activate(call->api, deploy->function);
 }
@@ -425,9 +397,7 @@ void lambda_update_function_code(struct api_call *call)
 
     if (st == ST_OK && deploy->ref.qualifier[0] != '\0' &&
         strcmp(deploy->ref.qualifier, "$LATEST") != 0)
-        st = api_error_set(&call->error,
-                           ST_BAD_INPUT,
-                           API_INVALID_PARAMETER,
+        st = api_error_set(&call->error, ST_BAD_INPUT, API_INVALID_PARAMETER,
                            "This operation is permitted on Lambda functions only. Aliases and "
                            "versions do not support this operation. Please specify either a "
                            "function name or an unqualified function ARN.");

@@ -24,12 +24,12 @@ enum deploy_state {
 enum deploy_event {
     DEPLOY_NO_EVENT,
     DEPLOY_READ,
-    DEPLOY_LOOKED,   /* the rows allow it */
-    DEPLOY_DRY,      /* they do, and that was all the client wanted to know */
+    DEPLOY_LOOKED, /* the rows allow it */
+    DEPLOY_DRY,    /* they do, and that was all the client wanted to know */
     DEPLOY_STORED,
     DEPLOY_CHECKED,
     DEPLOY_COMMITTED,
-    DEPLOY_FAILED,   /* the refusal is filled in */
+    DEPLOY_FAILED, /* the refusal is filled in */
     DEPLOY_EVENTS,
 };
 

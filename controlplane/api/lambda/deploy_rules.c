@@ -16,9 +16,7 @@ static enum status refuse_in_progress(const Lapwing__Function *function, struct 
     char arn[FUNCTION_ARN_BYTES_MAX];
 
     function_arn(&scope, function->name, NULL, arn);
-    return api_error_set(error,
-                         ST_CONFLICT,
-                         API_CONFLICT,
+    return api_error_set(error, ST_CONFLICT, API_CONFLICT,
                          "The operation cannot be performed at this time. An update is in progress "
                          "for resource: %s",
                          arn);
@@ -32,9 +30,7 @@ enum status deploy_update_allowed(const Lapwing__Function *function,
         strcmp(expected_revision_id, function->revision_id) != 0)
         return api_error_set(error, ST_CONFLICT, API_PRECONDITION, "%s", revision_text);
     if (function->state == LAPWING__FUNCTION_STATE__FUNCTION_PENDING)
-        return api_error_set(error,
-                             ST_CONFLICT,
-                             API_CONFLICT,
+        return api_error_set(error, ST_CONFLICT, API_CONFLICT,
                              "The operation cannot be performed at this time. The function is "
                              "currently in the following state: Pending");
     if (function->update_status == LAPWING__FUNCTION_UPDATE_STATUS__FUNCTION_UPDATE_IN_PROGRESS)
@@ -47,30 +43,21 @@ enum status deploy_package_verdict(const Lapwing__PackageChecked *checked, struc
     if (checked->status == ST_OK)
         return ST_OK;
     if (checked->status != ST_BAD_INPUT)
-        return api_error_set(error,
-                             ST_UNAVAILABLE,
-                             API_UNAVAILABLE,
+        return api_error_set(error, ST_UNAVAILABLE, API_UNAVAILABLE,
                              "The package could not be checked: %.200s. Please try again.",
                              checked->text);
     if (strcmp(checked->reason, "too_large_unzipped") == 0)
-        return api_error_set(error,
-                             ST_BAD_INPUT,
-                             API_INVALID_PARAMETER,
+        return api_error_set(error, ST_BAD_INPUT, API_INVALID_PARAMETER,
                              "Unzipped size must be smaller than %d bytes",
                              PACKAGE_UNZIPPED_BYTES_MAX);
     if (strcmp(checked->reason, "not_a_zip") == 0 || checked->text[0] == '\0')
-        return api_error_set(error,
-                             ST_BAD_INPUT,
-                             API_INVALID_PARAMETER,
+        return api_error_set(error, ST_BAD_INPUT, API_INVALID_PARAMETER,
                              "Could not unzip uploaded file. Please check your file, then try to "
                              "upload again.");
-    return api_error_set(error,
-                         ST_BAD_INPUT,
-                         API_INVALID_PARAMETER,
+    return api_error_set(error, ST_BAD_INPUT, API_INVALID_PARAMETER,
                          "Could not unzip uploaded file. Please check your file, then try to "
                          "upload again. (%.64s: %.200s)",
-                         checked->reason,
-                         checked->text);
+                         checked->reason, checked->text);
 }
 
 enum status deploy_outcome_verdict(const Lapwing__Outcome *outcome,

@@ -56,10 +56,7 @@ static void answer_result(struct invoke *invoke, const Lapwing__Result *result)
         base64_encode(bytes_of(result->log_tail.data, result->log_tail.len), &tail);
         list[3].value = buf_text(&tail);
     }
-    api_answer_fields(invoke->call,
-                      200,
-                      list,
-                      ARRAY_LEN(list),
+    api_answer_fields(invoke->call, 200, list, ARRAY_LEN(list),
                       bytes_of(result->payload.data, result->payload.len));
     buf_done(&tail);
 }
@@ -73,13 +70,9 @@ static void invoke_done_cb(const struct dispatch_outcome *outcome, void *context
         answer_result(invoke, outcome->result);
     } else {
         invoke_failure(outcome->st, invoke->ref.name, outcome->text, &call->error);
-        log_event(LOG_WARN,
-                  "invocation_failed",
-                  LS("request", call->request_id),
-                  LS("function", invoke->ref.name),
-                  LS("worker", outcome->worker),
-                  LS("why", status_name(outcome->st)),
-                  LS("text", outcome->text));
+        log_event(LOG_WARN, "invocation_failed", LS("request", call->request_id),
+                  LS("function", invoke->ref.name), LS("worker", outcome->worker),
+                  LS("why", status_name(outcome->st)), LS("text", outcome->text));
         api_fail(call, &call->error);
     }
     api_call_drop(call);
@@ -99,8 +92,8 @@ static void choose_trace_id(struct invoke *invoke)
 
         random_bytes(random, sizeof random);
         hex_encode(bytes_of(random, sizeof random), digits);
-        (void)snprintf(
-            invoke->trace_id, sizeof invoke->trace_id, "Root=1-%08x-%s;Sampled=0", seconds, digits);
+        (void)snprintf(invoke->trace_id, sizeof invoke->trace_id, "Root=1-%08x-%s;Sampled=0",
+                       seconds, digits);
     }
     free(given);
 }
@@ -193,8 +186,7 @@ void lambda_invoke(struct api_call *call)
         api_fail(call, &call->error);
         return;
     }
-    st = replica_barrier(
-        call->api->options.control_client, API_READ_MS, invoke_barrier_cb, invoke);
+    st = replica_barrier(call->api->options.control_client, API_READ_MS, invoke_barrier_cb, invoke);
     if (st == ST_OK)
         api_call_hold(call);
     else

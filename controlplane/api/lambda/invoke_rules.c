@@ -12,14 +12,10 @@ static enum status refuse_enum(const char *value,
                                const char *allowed,
                                struct api_error *error)
 {
-    return api_error_set(error,
-                         ST_BAD_INPUT,
-                         API_VALIDATION,
+    return api_error_set(error, ST_BAD_INPUT, API_VALIDATION,
                          "1 validation error detected: Value '%.128s' at '%s' failed to satisfy "
                          "constraint: Member must satisfy enum value set: [%s]",
-                         value,
-                         member,
-                         allowed);
+                         value, member, allowed);
 }
 
 static enum status read_type(const char *text, enum invoke_type *out, struct api_error *error)
@@ -44,16 +40,12 @@ static enum status read_context(const char *text, struct buf *out, struct api_er
     if (text == NULL || text[0] == '\0')
         return ST_OK;
     if (strlen(text) > CLIENT_CONTEXT_BASE64_MAX)
-        return api_error_set(error,
-                             ST_BAD_INPUT,
-                             API_INVALID_CONTENT,
+        return api_error_set(error, ST_BAD_INPUT, API_INVALID_CONTENT,
                              "Client context must be at most %d bytes of base64.",
                              CLIENT_CONTEXT_BASE64_MAX);
     if (base64_decode(bytes_of_text(text), out) != ST_OK ||
         payload_check(buf_view(out), NULL) != ST_OK)
-        return api_error_set(error,
-                             ST_BAD_INPUT,
-                             API_INVALID_CONTENT,
+        return api_error_set(error, ST_BAD_INPUT, API_INVALID_CONTENT,
                              "Client context must be a valid Base64-encoded JSON object.");
     return ST_OK;
 }
@@ -67,9 +59,7 @@ enum status invoke_settings_read(const struct invoke_headers *headers,
     if (st != ST_OK)
         return st;
     if (out->type == INVOKE_EVENT)
-        return api_error_set(error,
-                             ST_UNSUPPORTED,
-                             API_NOT_IMPLEMENTED,
+        return api_error_set(error, ST_UNSUPPORTED, API_NOT_IMPLEMENTED,
                              "Lapwing does not implement InvocationType Event of Invoke yet.");
     out->log_tail = false;
     if (headers->log_type != NULL && strcmp(headers->log_type, "Tail") == 0)
@@ -88,27 +78,15 @@ void invoke_failure(enum status st, const char *name, const char *text, struct a
         error->reason = "ConcurrentInvocationLimitExceeded";
         return;
     case ST_UNSUPPORTED:
-        (void)api_error_set(error,
-                            st,
-                            API_INVALID_RUNTIME,
-                            "Function %s was not started: %s.",
-                            name,
-                            text);
+        (void)api_error_set(error, st, API_INVALID_RUNTIME, "Function %s was not started: %s.",
+                            name, text);
         return;
     case ST_UNKNOWN:
-        (void)api_error_set(error,
-                            st,
-                            API_SERVICE,
-                            "Function %s was started and its outcome is unknown: %s.",
-                            name,
-                            text);
+        (void)api_error_set(error, st, API_SERVICE,
+                            "Function %s was started and its outcome is unknown: %s.", name, text);
         return;
     default:
-        (void)api_error_set(error,
-                            st,
-                            API_UNAVAILABLE,
-                            "Function %s was not started: %s.",
-                            name,
+        (void)api_error_set(error, st, API_UNAVAILABLE, "Function %s was not started: %s.", name,
                             text);
         return;
     }

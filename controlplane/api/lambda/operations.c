@@ -24,12 +24,8 @@ static const struct api_operation built[] = {
 const struct api_operation *lambda_operation_find(struct api_call *call, struct api_error *error)
 {
     if (!lambda_operation_match(call->method, call->path, call->query, &call->match)) {
-        (void)api_error_set(error,
-                            ST_NOT_FOUND,
-                            API_UNKNOWN_OPERATION,
-                            "Unknown operation: %.16s %.256s",
-                            call->method,
-                            call->path);
+        (void)api_error_set(error, ST_NOT_FOUND, API_UNKNOWN_OPERATION,
+                            "Unknown operation: %.16s %.256s", call->method, call->path);
         return NULL;
     }
     for (size_t i = 0; i < ARRAY_LEN(built); i++)
@@ -51,9 +47,7 @@ enum status lambda_function_of(const struct api_call *call,
     if (st == ST_OK)
         st = function_ref_parse(buf_text(&name), qualifier, &call->scope, out_ref, error);
     else
-        st = api_error_set(error,
-                           ST_BAD_INPUT,
-                           API_VALIDATION,
+        st = api_error_set(error, ST_BAD_INPUT, API_VALIDATION,
                            "1 validation error detected: Value at 'functionName' failed to satisfy "
                            "constraint: it cannot be decoded");
     buf_done(&name);
@@ -71,8 +65,8 @@ enum status lambda_row_of(const struct api_call *call,
     enum status st = ST_NOT_FOUND;
 
     if (ref->qualifier[0] == '\0' || strcmp(ref->qualifier, "$LATEST") == 0)
-        st = state_get_function(
-            call->api->reader, call->scope.account, call->scope.region, ref->name, out, &err);
+        st = state_get_function(call->api->reader, call->scope.account, call->scope.region,
+                                ref->name, out, &err);
     if (st == ST_OK)
         return ST_OK;
     function_arn(&call->scope, ref->name, ref->qualifier, arn);
@@ -85,9 +79,7 @@ static void activate_cb(enum status st, const Lapwing__Outcome *outcome, void *c
 {
     /* Refused means that somebody else did it, or that the function has moved on: both are fine. */
     if (st != ST_OK)
-        log_event(LOG_WARN,
-                  "function_not_activated",
-                  LS("why", status_name(st)),
+        log_event(LOG_WARN, "function_not_activated", LS("why", status_name(st)),
                   LS("then", "whoever looks at the function next proposes it again"));
 }
 
@@ -111,12 +103,8 @@ void lambda_activate(struct api *api, const Lapwing__Function *function)
     len = lapwing__activate_function__get_packed_size(&body);
     CHECK(len <= sizeof packed);
     (void)lapwing__activate_function__pack(&body, packed);
-    (void)replica_propose(api->options.control_client,
-                          LAPWING__COMMAND_TYPE__ACTIVATE_FUNCTION,
-                          bytes_of(packed, len),
-                          API_PROPOSE_MS,
-                          activate_cb,
-                          NULL);
+    (void)replica_propose(api->options.control_client, LAPWING__COMMAND_TYPE__ACTIVATE_FUNCTION,
+                          bytes_of(packed, len), API_PROPOSE_MS, activate_cb, NULL);
 }
 
 void lambda_answer_json(struct api_call *call, unsigned status, json_t *value)

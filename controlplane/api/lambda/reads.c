@@ -60,8 +60,8 @@ static struct read *read_new(struct api_call *call, void (*answer)(struct read *
 static void read_start(struct read *read)
 {
     struct api_call *call = read->call;
-    enum status st = replica_barrier(
-        call->api->options.control_client, API_READ_MS, read_barrier_cb, read);
+    enum status st =
+        replica_barrier(call->api->options.control_client, API_READ_MS, read_barrier_cb, read);
 
     if (st == ST_OK)
         api_call_hold(call);
@@ -91,8 +91,8 @@ static void location_of(const struct api_call *call,
     hex_encode(bytes_of(function->code_sha256.data, SHA256_BYTES), hex);
     buf_printf(&target, "/%s/%s.zip", OBJSTORE_PACKAGES_BUCKET, hex);
     buf_printf(out, "http://%s", host);
-    (void)sigv4_presign(
-        &signer, bytes_of_text("GET"), buf_view(&target), host, LOCATION_LIFE_S, out, &err);
+    (void)sigv4_presign(&signer, bytes_of_text("GET"), buf_view(&target), host, LOCATION_LIFE_S,
+                        out, &err);
     buf_done(&target);
     free(host);
 }
@@ -108,8 +108,8 @@ static void answer_function(struct read *read)
         return;
     }
     location_of(call, function, &location);
-    lambda_answer_json(
-        call, 200, function_answer(function, read->ref.qualifier, buf_text(&location)));
+    lambda_answer_json(call, 200,
+                       function_answer(function, read->ref.qualifier, buf_text(&location)));
     lambda_activate(call->api, function);
     buf_done(&location);
     lapwing__function__free_unpacked(function, NULL);
@@ -124,10 +124,8 @@ static void answer_configuration(struct read *read)
         api_fail(call, &call->error);
         return;
     }
-    lambda_answer_json(
-        call,
-        200,
-        function_configuration(function, read->ref.qualifier, FUNCTION_VIEW_FULL));
+    lambda_answer_json(call, 200,
+                       function_configuration(function, read->ref.qualifier, FUNCTION_VIEW_FULL));
     lambda_activate(call->api, function);
     lapwing__function__free_unpacked(function, NULL);
 }
@@ -176,8 +174,7 @@ static void answer_list(struct read *read)
     }
     for (size_t i = 0; i < list.count; i++)
         json_array_append_new(
-            functions,
-            function_configuration(list.functions[i], qualifier, FUNCTION_VIEW_LISTED));
+            functions, function_configuration(list.functions[i], qualifier, FUNCTION_VIEW_LISTED));
     answer = json_pack("{s:o}", "Functions", functions);
     if (list.more && list.count > 0) {
         marker_of(list.functions[list.count - 1]->name, &marker);
@@ -201,17 +198,13 @@ static enum status read_list_parameters(struct read *read, struct api_error *err
     if (items != NULL && items[0] != '\0')
         max = strtol(items, &end, 10);
     if (max < 1 || max > FUNCTION_LIST_MAX || (end != NULL && *end != '\0'))
-        st = api_error_set(error,
-                           ST_BAD_INPUT,
-                           API_VALIDATION,
+        st = api_error_set(error, ST_BAD_INPUT, API_VALIDATION,
                            "1 validation error detected: Value '%.32s' at 'maxItems' failed to "
                            "satisfy constraint: Member must have value %s than or equal to %d",
-                           items,
-                           max < 1 ? "greater" : "less",
-                           max < 1 ? 1 : FUNCTION_LIST_MAX);
+                           items, max < 1 ? "greater" : "less", max < 1 ? 1 : FUNCTION_LIST_MAX);
     if (st == ST_OK && marker != NULL && base64_decode(bytes_of_text(marker), &after) != ST_OK)
-        st = api_error_set(
-            error, ST_BAD_INPUT, API_INVALID_PARAMETER, "Marker is not one that a list gave.");
+        st = api_error_set(error, ST_BAD_INPUT, API_INVALID_PARAMETER,
+                           "Marker is not one that a list gave.");
     if (st == ST_OK) {
         /* AWS gives pages of 50 whatever more is asked for. */
         read->page.max = max < LIST_ITEMS_DEFAULT ? (size_t)max : LIST_ITEMS_DEFAULT;
@@ -233,9 +226,7 @@ void lambda_list_functions(struct api_call *call)
     }
     read->all = api_parameter(call, "FunctionVersion");
     if (read->all != NULL && strcmp(read->all, "ALL") != 0) {
-        (void)api_error_set(&call->error,
-                            ST_BAD_INPUT,
-                            API_VALIDATION,
+        (void)api_error_set(&call->error, ST_BAD_INPUT, API_VALIDATION,
                             "1 validation error detected: Value '%.128s' at 'functionVersion' "
                             "failed to satisfy constraint: Member must satisfy enum value set: "
                             "[ALL]",
@@ -273,9 +264,7 @@ static enum status check_delete(const struct api_call *call,
     char arn[FUNCTION_ARN_BYTES_MAX];
 
     if (strcmp(ref->qualifier, "$LATEST") == 0)
-        return api_error_set(error,
-                             ST_BAD_INPUT,
-                             API_INVALID_PARAMETER,
+        return api_error_set(error, ST_BAD_INPUT, API_INVALID_PARAMETER,
                              "$LATEST version cannot be deleted without deleting the function.");
     if (ref->qualifier[0] == '\0')
         return ST_OK;
@@ -303,12 +292,8 @@ void lambda_delete_function(struct api_call *call)
     len = lapwing__delete_function__get_packed_size(&body);
     CHECK(len <= sizeof packed);
     (void)lapwing__delete_function__pack(&body, packed);
-    st = replica_propose(call->api->options.control_client,
-                         LAPWING__COMMAND_TYPE__DELETE_FUNCTION,
-                         bytes_of(packed, len),
-                         API_PROPOSE_MS,
-                         delete_cb,
-                         call);
+    st = replica_propose(call->api->options.control_client, LAPWING__COMMAND_TYPE__DELETE_FUNCTION,
+                         bytes_of(packed, len), API_PROPOSE_MS, delete_cb, call);
     if (st == ST_OK)
         api_call_hold(call);
     else
