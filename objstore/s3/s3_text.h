@@ -46,6 +46,9 @@ struct s3_error_text {
 void s3_xml_error(struct buf *out, const struct s3_error_text *text);
 void s3_xml_buckets(struct buf *out, const char *account, const Lapwing__ReadReply *reply);
 void s3_xml_location(struct buf *out, const char *region);
+/* The region that a CreateBucket's body asks for, "us-east-1" when it names none.  False: not such
+ * a body, or not a region's name. */
+bool s3_location_parse(struct bytes xml, char *out_region, size_t out_bytes);
 
 /* What a listing asked for. */
 struct s3_list {

@@ -1,11 +1,13 @@
 /* The XML bodies of answers, in the order of elements that AWS gives them, and what a listing asks.
  *
  * Written by hand: six fixed shapes need no library, and every text goes through s3_xml_text(). */
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
+#include "objstore/s3/s3_route.h"
 #include "objstore/s3/s3_text.h"
 
 #define XML_HEAD "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
@@ -71,6 +73,8 @@ void s3_xml_buckets(struct buf *out, const char *account, const Lapwing__ReadRep
     owner(out, account);
     buf_append_text(out, "<Buckets>");
     for (size_t i = 0; i < reply->n_buckets; i++) {
+        if (s3_bucket_is_internal(reply->buckets[i]->name))
+            continue; /* the cluster's own, of no use to anybody else */
         buf_append_text(out, "<Bucket>");
         element(out, "Name", reply->buckets[i]->name);
         s3_time_iso(reply->buckets[i]->created_ms, when);
@@ -87,6 +91,40 @@ void s3_xml_location(struct buf *out, const char *region)
     if (strcmp(region, "us-east-1") != 0)
         s3_xml_text(out, region);
     buf_append_text(out, "</LocationConstraint>");
+}
+
+/* The body has one element that matters; a whole XML parser for it would be more to trust, and the
+ * name is checked letter by letter. */
+bool s3_location_parse(struct bytes xml, char *out_region, size_t out_bytes)
+{
+    static const char tag[] = "<LocationConstraint";
+    const char *end = (const char *)xml.data + xml.len;
+    const char *at;
+    size_t len = 0;
+
+    (void)snprintf(out_region, out_bytes, "us-east-1");
+    if (xml.len == 0)
+        return true;
+    if (memmem(xml.data, xml.len, "<CreateBucketConfiguration", 26) == NULL)
+        return false;
+    at = memmem(xml.data, xml.len, tag, sizeof tag - 1);
+    if (at == NULL)
+        return true;
+    at = memchr(at, '>', (size_t)(end - at));
+    if (at == NULL)
+        return false;
+    at++;
+    if (at[-2] == '/')
+        return true;
+    while (at < end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
+        at++;
+    while (at + len < end && (isalnum((unsigned char)at[len]) || at[len] == '-'))
+        len++;
+    if (at + len >= end || len >= out_bytes)
+        return false;
+    if (len > 0)
+        (void)snprintf(out_region, out_bytes, "%.*s", (int)len, at);
+    return at[len] == '<' || isspace((unsigned char)at[len]);
 }
 
 /* ---- listing ---- */

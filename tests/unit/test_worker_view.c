@@ -76,3 +76,40 @@ TEST(offers_and_results_are_counted_until_the_next_heartbeat)
     EXPECT_EQ(worker_view_idle(&view, &function), 1);
     worker_view_done(&view);
 }
+
+enum wrong { NOTHING, NAME, LONG_NAME, ZONE, ADDRESS, MEMORY, UID_SHORT, RUNTIME };
+
+TEST(a_heartbeat_is_checked_before_it_is_believed)
+{
+    static const struct {
+        enum wrong wrong;
+        enum status want;
+    } rows[] = {
+        { NOTHING, ST_OK },          { NAME, ST_BAD_INPUT },    { LONG_NAME, ST_BAD_INPUT },
+        { ZONE, ST_BAD_INPUT },      { ADDRESS, ST_BAD_INPUT }, { MEMORY, ST_BAD_INPUT },
+        { UID_SHORT, ST_BAD_INPUT }, { RUNTIME, ST_BAD_INPUT },
+    };
+    static char *no_runtimes[] = { (char *)"" };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        Lapwing__Heartbeat beat = sample();
+        struct err err = { 0 };
+
+        if (rows[i].wrong == NAME)
+            beat.worker = (char *)"";
+        if (rows[i].wrong == LONG_NAME)
+            beat.worker = (char *)"a-name-of-thirty-two-characters-";
+        if (rows[i].wrong == ZONE)
+            beat.zone = (char *)"";
+        if (rows[i].wrong == ADDRESS)
+            beat.address = (char *)"";
+        if (rows[i].wrong == MEMORY)
+            beat.memory_free_mb = beat.memory_mb + 1;
+        if (rows[i].wrong == UID_SHORT)
+            warm_sample.uid = (char *)"0123";
+        if (rows[i].wrong == RUNTIME)
+            beat.runtimes = no_runtimes;
+        EXPECT_EQ(heartbeat_check(&beat, &err), rows[i].want);
+        EXPECT_EQ(err.text[0] == '\0', rows[i].want == ST_OK);
+    }
+}

@@ -1,0 +1,51 @@
+/* The rule of copies and zones; see copies.h. */
+#include "objstore/peers/copies.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/check.h"
+
+static bool counts(const struct copy_place *copy, const char *own_zone, bool synced)
+{
+    if (strcmp(copy->zone, own_zone) == 0)
+        return false;
+    return synced ? copy->state == COPY_SYNCED : copy->state != COPY_LOST;
+}
+
+/* Zones other than the own one that have (or may still get) a copy. */
+static unsigned zones(const struct copy_place *own,
+                      const struct copy_place *others,
+                      size_t count,
+                      bool synced)
+{
+    unsigned found = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        bool again = false;
+
+        if (!counts(&others[i], own->zone, synced))
+            continue;
+        for (size_t j = 0; j < i && !again; j++)
+            again = counts(&others[j], own->zone, synced) &&
+                    strcmp(others[j].zone, others[i].zone) == 0;
+        found += !again;
+    }
+    return found;
+}
+
+enum copies_verdict copies_verdict(const struct copy_place *own,
+                                   const struct copy_place *others,
+                                   size_t count,
+                                   unsigned needed)
+{
+    CHECK(own != NULL);
+    CHECK(count == 0 || others != NULL);
+    if (own->state == COPY_LOST)
+        return COPIES_FAILED;
+    if (zones(own, others, count, false) < needed)
+        return COPIES_FAILED;
+    if (own->state == COPY_SYNCED && zones(own, others, count, true) >= needed)
+        return COPIES_DONE;
+    return COPIES_WAIT;
+}

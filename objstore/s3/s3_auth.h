@@ -1,0 +1,50 @@
+/* Who asks, and may they? */
+#ifndef OBJSTORE_S3_S3_AUTH_H
+#define OBJSTORE_S3_S3_AUTH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/http_message.h"
+#include "base/sigv4.h"
+#include "objstore/s3/aws_chunk.h"
+#include "objstore/s3/s3_error.h"
+#include "objstore/s3/s3_route.h"
+
+#define S3_ACCOUNT "000000000000"
+
+/* The access keys that this store knows: those of the configuration, and those that are derived
+ * from the cluster key (function keys, the internal key).  Built by main(), read-only afterwards.
+ */
+struct s3_key {
+    const char *id;
+    const char *secret;
+};
+struct s3_keys {
+    const struct s3_key *list;
+    size_t count;
+    struct bytes cluster_key;
+};
+
+/* Who signed, and what the signature says about the body. */
+struct s3_caller {
+    bool is_internal;
+    char access_key_id[SIGV4_ACCESS_KEY_BYTES_MAX + 1];
+    char region[SIGV4_SCOPE_BYTES_MAX + 1]; /* empty with version 2 */
+    enum sigv4_payload payload;
+    uint8_t payload_sha256[SHA256_BYTES]; /* SIGV4_PAYLOAD_SHA256 */
+    struct aws_chunk_key chunk_key;       /* SIGV4_PAYLOAD_STREAMING* with signatures */
+};
+
+/* Check the signature.  S3_OK, or the error to answer; `err` then holds its text, or is empty. */
+enum s3_error s3_authenticate(const struct s3_keys *keys,
+                              const struct http_head *head,
+                              uint64_t now_s,
+                              struct s3_caller *out,
+                              struct err *err);
+
+/* May this caller use this bucket at all?  Internal buckets are for the internal key, which may use
+ * nothing else. */
+bool s3_caller_may(const struct s3_caller *caller, const struct s3_route *route);
+
+#endif

@@ -1,0 +1,306 @@
+/* GetObject and HeadObject: conditions, range, and the blob from this disk or, if need be, first
+ * from another zone. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "objstore/s3/s3_request.h"
+
+/* ---- what to send ---- */
+
+static Lapwing__Object *copy_object(const Lapwing__Object *object)
+{
+    size_t len = lapwing__object__get_packed_size(object);
+    uint8_t *packed = must_calloc(1, len + 1);
+    Lapwing__Object *copy;
+
+    (void)lapwing__object__pack(object, packed);
+    copy = lapwing__object__unpack(NULL, len, packed);
+    CHECK(copy != NULL);
+    free(packed);
+    return copy;
+}
+
+static enum s3_event apply_range(struct s3_request *req)
+{
+    uint64_t first = 0;
+    uint64_t last = 0;
+    struct bytes value;
+    struct bytes condition;
+
+    if (!http_head_find(req->head, "range", &value))
+        return S3_NO_EVENT;
+    if (http_head_find(req->head, "if-range", &condition) &&
+        !s3_etag_matches(condition, req->object->etag))
+        return S3_NO_EVENT;
+    switch (s3_range_parse(value, req->object->bytes, &first, &last)) {
+    case S3_RANGE_NONE:
+        return S3_NO_EVENT;
+    case S3_RANGE_UNSATISFIABLE:
+        return s3_fail(req, S3_INVALID_RANGE, NULL);
+    case S3_RANGE_PART:
+        req->http_status = 206;
+        req->range = (struct blob_range){ first, last - first + 1 };
+        return S3_NO_EVENT;
+    }
+    CHECK(!"s3_range_parse: unknown");
+}
+
+enum s3_event s3_get_found(struct s3_request *req)
+{
+    enum s3_event event;
+
+    req->object = copy_object(req->reply->objects[0]);
+    req->http_status = s3_condition(req->head, req->object->etag, req->object->modified_ms);
+    req->range = (struct blob_range){ 0, req->object->bytes };
+    if (req->http_status == 412)
+        return s3_fail(req, S3_PRECONDITION_FAILED, NULL);
+    if (req->http_status == 304)
+        return S3_ANSWERABLE;
+    event = apply_range(req);
+    if (event != S3_NO_EVENT)
+        return event;
+    return req->route.operation == S3_HEAD_OBJECT ? S3_ANSWERABLE : S3_NEEDS_BLOB;
+}
+
+/* ---- headers ---- */
+
+enum { OVERRIDES = 6 };
+static const struct {
+    const char *parameter;
+    const char *name;
+} overrides[OVERRIDES] = {
+    { "response-content-type", "Content-Type" },
+    { "response-content-language", "Content-Language" },
+    { "response-expires", "Expires" },
+    { "response-cache-control", "Cache-Control" },
+    { "response-content-disposition", "Content-Disposition" },
+    { "response-content-encoding", "Content-Encoding" },
+};
+
+/* Texts that the fields of one answer point at. */
+struct get_fields {
+    struct s3_fields fields;
+    char etag[80];
+    char modified[S3_TIME_BYTES];
+    char range[80];
+    struct buf overrides[OVERRIDES];
+};
+
+static bool is_header_text(const struct buf *text)
+{
+    for (size_t i = 0; i < text->len; i++)
+        if (text->data[i] < 0x20 || text->data[i] == 0x7f)
+            return false;
+    return true;
+}
+
+static void read_overrides(const struct s3_request *req, struct get_fields *out)
+{
+    struct bytes query = http_target_query(req->head->target);
+
+    for (size_t i = 0; i < OVERRIDES; i++) {
+        struct buf *text = &out->overrides[i];
+
+        if (http_query_find(query, overrides[i].parameter, text) != ST_OK || !is_header_text(text))
+            text->len = 0;
+        if (text->len > 0)
+            s3_field(&out->fields, overrides[i].name, buf_text(text));
+    }
+}
+
+static bool is_overridden(const struct get_fields *fields, const char *name)
+{
+    for (size_t i = 0; i < OVERRIDES; i++)
+        if (fields->overrides[i].len > 0 && strcmp(overrides[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static void add_metadata(const struct s3_request *req, struct get_fields *out)
+{
+    const Lapwing__Object *object = req->object;
+    struct bytes mode = { 0 };
+    bool with_sums;
+
+    (void)http_head_find(req->head, "x-amz-checksum-mode", &mode);
+    with_sums = http_text_equal(mode, "ENABLED") && req->http_status != 206;
+    for (size_t i = 0; i < object->n_metadata; i++) {
+        const char *name = object->metadata[i]->name;
+        bool is_sum = s3_checksum_of_header(bytes_of_text(name)) != S3_CHECKSUM_NONE;
+
+        if (out->fields.count + 8 > S3_ANSWER_FIELDS_MAX)
+            return; /* more than s3_headers_read() lets in: another release's rows */
+        if ((is_sum && !with_sums) || is_overridden(out, name))
+            continue;
+        s3_field(&out->fields, name, object->metadata[i]->value);
+        if (is_sum)
+            s3_field(&out->fields, "x-amz-checksum-type", "FULL_OBJECT");
+    }
+}
+
+static void fields_of(const struct s3_request *req, struct get_fields *out)
+{
+    const Lapwing__Object *object = req->object;
+
+    memset(out->overrides, 0, sizeof out->overrides);
+    s3_fields_begin(&out->fields, req);
+    (void)snprintf(out->etag, sizeof out->etag, "\"%s\"", object->etag);
+    s3_time_http(object->modified_ms, out->modified);
+    s3_field(&out->fields, "ETag", out->etag);
+    s3_field(&out->fields, "Last-Modified", out->modified);
+    s3_field(&out->fields, "Accept-Ranges", "bytes");
+    if (req->http_status == 206) {
+        (void)snprintf(out->range, sizeof out->range, "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64,
+                       req->range.offset, req->range.offset + req->range.bytes - 1, object->bytes);
+        s3_field(&out->fields, "Content-Range", out->range);
+    }
+    read_overrides(req, out);
+    if (!is_overridden(out, "Content-Type"))
+        s3_field(&out->fields, "Content-Type", object->content_type);
+    add_metadata(req, out);
+}
+
+static void fields_done(struct get_fields *fields)
+{
+    for (size_t i = 0; i < OVERRIDES; i++)
+        buf_done(&fields->overrides[i]);
+}
+
+void s3_get_answer(struct s3_request *req)
+{
+    struct http_answer answer = { .status = req->http_status };
+    struct get_fields fields;
+
+    fields_of(req, &fields);
+    answer.fields = fields.fields.list;
+    answer.field_count = fields.fields.count;
+    if (req->http_status == 304) {
+        http_respond(req->http, &answer, (struct bytes){ 0 });
+    } else {
+        http_respond_stream(req->http, &answer, req->range.bytes);
+        http_push_end(req->http);
+    }
+    fields_done(&fields);
+}
+
+/* ---- blob ---- */
+
+static void on_open(struct blob_reader *reader, enum status status, uint64_t bytes, void *context)
+{
+    struct s3_request *req = context;
+
+    if (status == ST_OK && bytes == req->object->bytes) {
+        s3_on(req, S3_OPENED);
+        return;
+    }
+    blob_read_close(req->reader);
+    req->reader = NULL;
+    if (req->fetched) {
+        log_event(LOG_ERROR, "blob_unreadable", LS("bucket", req->route.bucket),
+                  LS("status", status_name(status)), LS("then", "answering 500"));
+        s3_on(req, s3_fail(req, S3_INTERNAL_ERROR, NULL));
+        return;
+    }
+    s3_on(req, S3_NO_BLOB);
+}
+
+/* Hand a piece on; the next is asked for when there is room. */
+static void on_piece(struct blob_reader *reader,
+                     enum status status,
+                     struct bytes piece,
+                     void *context)
+{
+    struct s3_request *req = context;
+    enum status st;
+
+    if (status != ST_OK || piece.len == 0 || piece.len > req->left) {
+        s3_on(req, s3_fail(req, S3_INTERNAL_ERROR, NULL));
+        return;
+    }
+    req->left -= piece.len;
+    st = http_push(req->http, piece);
+    if (req->left == 0) {
+        http_push_end(req->http);
+        s3_on(req, S3_SENT);
+    } else if (st == ST_OK) {
+        blob_read_next(reader);
+    }
+    req->wants_drain = st == ST_LIMIT && req->left > 0;
+    /* ST_LIMIT: on_drain goes on.  ST_CANCELLED: HTTP is about to be done with it. */
+}
+
+static const struct blob_reader_handler reading = { on_open, on_piece };
+
+void s3_get_open(struct s3_request *req)
+{
+    struct blob_id id;
+
+    CHECK(req->reader == NULL);
+    CHECK(req->object->blob.len == BLOB_ID_BYTES);
+    memcpy(id.sha256, req->object->blob.data, BLOB_ID_BYTES);
+    blob_read_start(req->server->store, &id, &req->range, &reading, req, &req->reader);
+}
+
+static void fetch_cb(void *context, enum status status, const struct err *err)
+{
+    struct s3_request *req = context;
+
+    req->fetch = NULL;
+    req->fetched = true;
+    if (status == ST_OK)
+        s3_on(req, S3_NEEDS_BLOB);
+    else
+        s3_on(req, s3_fail(req, S3_SERVICE_UNAVAILABLE, err->text));
+}
+
+void s3_get_fetch(struct s3_request *req)
+{
+    struct blob_id id;
+
+    memcpy(id.sha256, req->object->blob.data, BLOB_ID_BYTES);
+    fetch_start(req->server->peers, &id, fetch_cb, req, &req->fetch);
+}
+
+enum s3_event s3_get_send(struct s3_request *req)
+{
+    struct http_answer answer = { .status = req->http_status };
+    struct get_fields fields;
+    struct bytes held;
+    bool is_held = blob_read_held(req->reader, &held);
+
+    fields_of(req, &fields);
+    answer.fields = fields.fields.list;
+    answer.field_count = fields.fields.count;
+    req->left = req->range.bytes;
+    if (is_held)
+        http_respond(req->http, &answer, held);
+    else
+        http_respond_stream(req->http, &answer, req->left);
+    fields_done(&fields);
+    if (is_held)
+        return S3_SENT;
+    blob_read_next(req->reader);
+    return S3_NO_EVENT;
+}
+
+void s3_get_drain(struct s3_request *req)
+{
+    if (req->reader == NULL || !req->wants_drain)
+        return;
+    req->wants_drain = false;
+    blob_read_next(req->reader);
+}
+
+void s3_get_drop(struct s3_request *req)
+{
+    if (req->reader != NULL)
+        blob_read_close(req->reader);
+    req->reader = NULL;
+    if (req->fetch != NULL)
+        fetch_forget(req->fetch);
+    req->fetch = NULL;
+}
