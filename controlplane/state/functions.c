@@ -48,6 +48,7 @@ enum {
 static Lapwing__Function *function_of_row(sqlite3_stmt *stmt)
 {
     struct bytes lists = column_bytes(stmt, COLUMN_LISTS);
+    /* Of no bytes, too: a message of its own, allocated as free_unpacked() expects. */
     Lapwing__Function *f = lapwing__function__unpack(NULL, lists.len, lists.data);
 
     CHECK(f != NULL); /* packed by put_function() */
@@ -93,10 +94,12 @@ static struct bytes pack_lists(const Lapwing__Function *f)
     return (struct bytes){ data, len };
 }
 
-/* Insert the row, or replace the one of this name. */
-static void put_function(struct connection *connection, const Lapwing__Function *f)
+/* Write the row by one of the two statements that take all columns: INSERT or UPDATE. */
+static void put_function(struct connection *connection,
+                         enum statement statement,
+                         const Lapwing__Function *f)
 {
-    sqlite3_stmt *stmt = connection_statement(connection, STATEMENT_FUNCTION_PUT);
+    sqlite3_stmt *stmt = connection_statement(connection, statement);
     struct bytes lists = pack_lists(f);
 
     bind_text(stmt, COLUMN_ACCOUNT + 1, f->account);
@@ -201,7 +204,7 @@ static void create(struct apply *apply, Lapwing__Function *f)
     f->state = LAPWING__FUNCTION_STATE__FUNCTION_PENDING;
     f->update_status = LAPWING__FUNCTION_UPDATE_STATUS__FUNCTION_UPDATE_NONE;
     f->config_epoch = 1;
-    put_function(apply->connection, f);
+    put_function(apply->connection, STATEMENT_FUNCTION_INSERT, f);
     outcome_answer(out, &f->base);
 }
 
@@ -228,7 +231,7 @@ static void update_code(struct apply *apply,
     f->state = LAPWING__FUNCTION_STATE__FUNCTION_ACTIVE;
     f->update_status = LAPWING__FUNCTION_UPDATE_STATUS__FUNCTION_UPDATE_IN_PROGRESS;
     f->config_epoch++;
-    put_function(apply->connection, f);
+    put_function(apply->connection, STATEMENT_FUNCTION_UPDATE, f);
     outcome_answer(apply->out, &f->base);
 }
 
@@ -278,7 +281,7 @@ void functions_apply_activate(struct apply *apply)
         set_text(&f->revision_id, cmd->revision_id);
         f->state = LAPWING__FUNCTION_STATE__FUNCTION_ACTIVE;
         f->update_status = LAPWING__FUNCTION_UPDATE_STATUS__FUNCTION_UPDATE_SUCCESSFUL;
-        put_function(apply->connection, f);
+        put_function(apply->connection, STATEMENT_FUNCTION_UPDATE, f);
         outcome_answer(out, &f->base);
     }
     if (f != NULL)

@@ -64,9 +64,17 @@ static const char *const texts[STATEMENT_COUNT] = {
     [STATEMENT_FUNCTION_LIST] =
         "SELECT " FUNCTION_COLUMNS " FROM functions "
         "WHERE account = ?1 AND region = ?2 AND name > ?3 ORDER BY name LIMIT ?4",
-    [STATEMENT_FUNCTION_PUT] =
-        "INSERT OR REPLACE INTO functions (" FUNCTION_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, "
+    [STATEMENT_FUNCTION_INSERT] =
+        "INSERT INTO functions (" FUNCTION_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, "
         "?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)",
+    /* The same parameters.  The uid (?4) stays: setting it would write its index as well. */
+    [STATEMENT_FUNCTION_UPDATE] =
+        "UPDATE functions SET runtime = ?5, role = ?6, handler = ?7, handler_present = ?8, "
+        "description = ?9, timeout_s = ?10, memory_mb = ?11, ephemeral_mb = ?12, "
+        "architecture = ?13, tracing_mode = ?14, code_sha256 = ?15, code_bytes = ?16, "
+        "revision_id = ?17, modified_ms = ?18, function_state = ?19, update_status = ?20, "
+        "config_epoch = ?21, environment_present = ?22, lists = ?23 "
+        "WHERE account = ?1 AND region = ?2 AND name = ?3 AND uid = ?4",
     [STATEMENT_FUNCTION_DELETE] =
         "DELETE FROM functions WHERE account = ?1 AND region = ?2 AND name = ?3",
 
