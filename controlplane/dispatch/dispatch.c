@@ -10,6 +10,7 @@
 #include "controlplane/dispatch/invocation.h"
 #include "controlplane/dispatch/worker_question.h"
 #include "controlplane/replica/replica.h"
+#include "proto/worker_check.h"
 
 enum { SILENCE_CHECK_MS = 500, REGISTER_MS = 5000 };
 

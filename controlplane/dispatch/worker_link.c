@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "proto/invoke_check.h"
 
 /* The id of a call is a serial number over its slot, so that a late frame of an ended call is told
  * from one of the slot's new owner. */
@@ -62,65 +63,91 @@ static void link_close_cb(struct stream *stream,
     lose_calls(link);
 }
 
-static const ProtobufCMessageDescriptor *descriptor_of(uint16_t type)
+/* What a worker may send: how it is decoded and checked, and where its id stands. */
+struct frame_kind {
+    uint16_t type;
+    const ProtobufCMessageDescriptor *descriptor;
+    size_t id_offset;
+    enum status (*check)(const ProtobufCMessage *message, struct err *err); /* NULL: only an id */
+};
+
+static enum status check_refuse(const ProtobufCMessage *message, struct err *err)
 {
-    switch (type) {
-    case LAPWING__INVOKE_FRAME__READY:
-        return &lapwing__ready__descriptor;
-    case LAPWING__INVOKE_FRAME__REFUSE:
-        return &lapwing__refuse__descriptor;
-    case LAPWING__INVOKE_FRAME__RESULT:
-        return &lapwing__result__descriptor;
-    case LAPWING__INVOKE_FRAME__PACKAGE_CHECKED:
-        return &lapwing__package_checked__descriptor;
-    case LAPWING__INVOKE_FRAME__LOGS:
-        return &lapwing__logs__descriptor;
-    default:
-        return NULL;
-    }
+    return refuse_check((const Lapwing__Refuse *)(const void *)message, err);
 }
 
-static uint64_t id_of(uint16_t type, const ProtobufCMessage *message)
+static enum status check_result(const ProtobufCMessage *message, struct err *err)
 {
-    switch (type) {
-    case LAPWING__INVOKE_FRAME__READY:
-        return ((const Lapwing__Ready *)(const void *)message)->id;
-    case LAPWING__INVOKE_FRAME__REFUSE:
-        return ((const Lapwing__Refuse *)(const void *)message)->id;
-    case LAPWING__INVOKE_FRAME__RESULT:
-        return ((const Lapwing__Result *)(const void *)message)->id;
-    case LAPWING__INVOKE_FRAME__PACKAGE_CHECKED:
-        return ((const Lapwing__PackageChecked *)(const void *)message)->id;
-    case LAPWING__INVOKE_FRAME__LOGS:
-        return ((const Lapwing__Logs *)(const void *)message)->id;
-    default:
-        return 0;
-    }
+    return result_check((const Lapwing__Result *)(const void *)message, err);
+}
+
+static enum status check_package_checked(const ProtobufCMessage *message, struct err *err)
+{
+    return package_checked_check((const Lapwing__PackageChecked *)(const void *)message, err);
+}
+
+static enum status check_logs(const ProtobufCMessage *message, struct err *err)
+{
+    return logs_check((const Lapwing__Logs *)(const void *)message, err);
+}
+
+static const struct frame_kind frame_kinds[] = {
+    { LAPWING__INVOKE_FRAME__READY, &lapwing__ready__descriptor, offsetof(Lapwing__Ready, id),
+      NULL },
+    { LAPWING__INVOKE_FRAME__REFUSE, &lapwing__refuse__descriptor, offsetof(Lapwing__Refuse, id),
+      check_refuse },
+    { LAPWING__INVOKE_FRAME__RESULT, &lapwing__result__descriptor, offsetof(Lapwing__Result, id),
+      check_result },
+    { LAPWING__INVOKE_FRAME__PACKAGE_CHECKED, &lapwing__package_checked__descriptor,
+      offsetof(Lapwing__PackageChecked, id), check_package_checked },
+    { LAPWING__INVOKE_FRAME__LOGS, &lapwing__logs__descriptor, offsetof(Lapwing__Logs, id),
+      check_logs },
+};
+
+static const struct frame_kind *kind_of(uint16_t type)
+{
+    for (size_t i = 0; i < ARRAY_LEN(frame_kinds); i++)
+        if (frame_kinds[i].type == type)
+            return &frame_kinds[i];
+    return NULL;
+}
+
+static void deliver(struct worker_link *link,
+                    const struct frame_kind *kind,
+                    const ProtobufCMessage *message)
+{
+    uint64_t id;
+    struct worker_call *call;
+
+    memcpy(&id, (const uint8_t *)message + kind->id_offset, sizeof id);
+    call = call_of(link, id);
+    if (call != NULL) /* else it ended: an answer that came too late */
+        call->on_message(call, kind->type, message);
 }
 
 static void link_frame_cb(struct stream *stream, uint16_t type, struct bytes body, void *context)
 {
     struct worker_link *link = context;
-    const ProtobufCMessageDescriptor *descriptor = descriptor_of(type);
+    const struct frame_kind *kind = kind_of(type);
+    struct err err = { .text = "it cannot be decoded" };
     ProtobufCMessage *message;
-    struct worker_call *call;
 
     if (link->stream != stream)
         return;
-    if (descriptor == NULL) {
+    if (kind == NULL) {
         log_event(LOG_WARN, "worker_frame_unknown", LU("type", type), LS("then", "dropping it"));
         return;
     }
-    message = protobuf_c_message_unpack(descriptor, NULL, body.len, body.data);
-    if (message == NULL) {
-        log_event(LOG_ERROR, "worker_frame_bad", LU("type", type), LU("bytes", body.len));
+    message = protobuf_c_message_unpack(kind->descriptor, NULL, body.len, body.data);
+    if (message != NULL && (kind->check == NULL || kind->check(message, &err) == ST_OK)) {
+        deliver(link, kind, message);
+    } else {
+        log_event(LOG_ERROR, "worker_frame_bad", LS("worker", stream_peer(stream)->node),
+                  LU("type", type), LS("why", err.text), LS("then", "closing its link"));
         stream_close(stream);
-        return;
     }
-    call = call_of(link, id_of(type, message));
-    if (call != NULL)
-        call->on_message(call, type, message);
-    protobuf_c_message_free_unpacked(message, NULL);
+    if (message != NULL)
+        protobuf_c_message_free_unpacked(message, NULL);
 }
 
 static const struct stream_handler link_handler = {

@@ -7,52 +7,6 @@
 
 #include "base/check.h"
 
-static enum status check_text(const char *field, const char *text, size_t max, struct err *err)
-{
-    size_t len = strlen(text);
-
-    if (len == 0 || len > max)
-        return err_set(err, ST_BAD_INPUT, "heartbeat: %s: %zu bytes, want 1 to %zu", field, len,
-                       max);
-    return ST_OK;
-}
-
-static enum status check_lists(const Lapwing__Heartbeat *beat, struct err *err)
-{
-    if (beat->n_runtimes > WORKER_RUNTIMES_MAX || beat->n_warm > WORKER_WARM_MAX ||
-        beat->n_packages > WORKER_PACKAGES_MAX)
-        return err_set(err, ST_BAD_INPUT,
-                       "heartbeat of %s: %zu runtimes, %zu warm, %zu packages are too many",
-                       beat->worker, beat->n_runtimes, beat->n_warm, beat->n_packages);
-    for (size_t i = 0; i < beat->n_runtimes; i++) {
-        enum status st = check_text("runtime", beat->runtimes[i], RUNTIME_BYTES_MAX, err);
-
-        if (st != ST_OK)
-            return st;
-    }
-    for (size_t i = 0; i < beat->n_warm; i++)
-        if (strlen(beat->warm[i]->uid) != FUNCTION_UID_BYTES)
-            return err_set(err, ST_BAD_INPUT, "heartbeat of %s: a bad function uid", beat->worker);
-    for (size_t i = 0; i < beat->n_packages; i++)
-        if (beat->packages[i].len != 32)
-            return err_set(err, ST_BAD_INPUT, "heartbeat of %s: a bad package hash", beat->worker);
-    return ST_OK;
-}
-
-enum status heartbeat_check(const Lapwing__Heartbeat *beat, struct err *err)
-{
-    enum status st = check_text("worker", beat->worker, NODE_BYTES_MAX, err);
-
-    if (st == ST_OK)
-        st = check_text("zone", beat->zone, ZONE_BYTES_MAX, err);
-    if (st == ST_OK)
-        st = check_text("address", beat->address, ADDRESS_BYTES_MAX, err);
-    if (st == ST_OK && beat->memory_free_mb > beat->memory_mb)
-        st = err_set(err, ST_BAD_INPUT, "heartbeat of %s: %llu MB free of %llu", beat->worker,
-                     (unsigned long long)beat->memory_free_mb, (unsigned long long)beat->memory_mb);
-    return st == ST_OK ? check_lists(beat, err) : st;
-}
-
 static void take_lists(struct worker_view *worker, const Lapwing__Heartbeat *beat)
 {
     worker->runtime_count = beat->n_runtimes;
@@ -156,7 +110,7 @@ void worker_view_returned(struct worker_view *worker, const Lapwing__Function *f
 {
     struct warm_view *warm = find_warm(worker, function);
 
-    if (warm == NULL && worker->warm_count < WORKER_WARM_MAX) {
+    if (warm == NULL && worker->warm_count < HEARTBEAT_WARM_MAX) {
         worker->warm = must_realloc(worker->warm, (worker->warm_count + 1) * sizeof *worker->warm);
         warm = &worker->warm[worker->warm_count++];
         memset(warm, 0, sizeof *warm);

@@ -12,18 +12,13 @@
 #include "base/limits.h"
 #include "base/status.h"
 #include "proto/command.pb-c.h"
+#include "proto/message_limits.h"
 #include "proto/worker.pb-c.h"
 
-enum {
-    WORKERS_MAX = 64,
-    WORKER_RUNTIMES_MAX = 64,
-    WORKER_WARM_MAX = 4096,
-    WORKER_PACKAGES_MAX = 4096,
-    FUNCTION_UID_BYTES = 32,
-};
+enum { WORKERS_MAX = 64 };
 
 struct warm_view {
-    char uid[FUNCTION_UID_BYTES + 1];
+    char uid[UID_DIGITS + 1];
     uint64_t config_epoch;
     uint32_t idle;
     uint32_t busy;
@@ -40,7 +35,7 @@ struct worker_view {
     uint64_t memory_free_mb;
     uint32_t environments;
     uint32_t environments_max;
-    char runtimes[WORKER_RUNTIMES_MAX][RUNTIME_BYTES_MAX + 1];
+    char runtimes[HEARTBEAT_RUNTIMES_MAX][RUNTIME_BYTES_MAX + 1];
     size_t runtime_count;
     struct warm_view *warm;
     size_t warm_count;
@@ -48,9 +43,6 @@ struct worker_view {
     size_t package_count;
     bool usable; /* its row is committed and its link is open */
 };
-
-/* Is this a heartbeat that a worker of any release may send?  ST_BAD_INPUT names the field. */
-enum status heartbeat_check(const Lapwing__Heartbeat *beat, struct err *err);
 
 /* Take over what a checked heartbeat says.  False, and nothing changes, when it is older than what
  * is known: an overtaken one must not bring back an old picture. */

@@ -41,14 +41,14 @@ static const struct environment_move moves[ENVIRONMENT_STATES][ENVIRONMENT_EVENT
     [ENVIRONMENT_IDLE] = {
         [ENVIRONMENT_BIND]         = MOVE(HELD,       OFFER),
         [ENVIRONMENT_LIMIT]        = MOVE(FROZEN,     FREEZE),
-        [ENVIRONMENT_START]        = MOVE(RESTARTING, KILL), /* its slot is wanted for another function */
+        [ENVIRONMENT_START]        = MOVE(RESTARTING, REPLACE), /* its slot is wanted for another function */
         [ENVIRONMENT_STOP]         = MOVE(STOPPING,   KILL),
         [ENVIRONMENT_EXITED]       = MOVE(FREE,       BURY),
     },
     [ENVIRONMENT_FROZEN] = {
         [ENVIRONMENT_BIND]         = MOVE(HELD,       THAW),
         [ENVIRONMENT_LIMIT]        = MOVE(STOPPING,   KILL),
-        [ENVIRONMENT_START]        = MOVE(RESTARTING, KILL),
+        [ENVIRONMENT_START]        = MOVE(RESTARTING, REPLACE),
         [ENVIRONMENT_STOP]         = MOVE(STOPPING,   KILL),
         [ENVIRONMENT_EXITED]       = MOVE(FREE,       BURY),
     },
@@ -66,9 +66,9 @@ static const struct environment_move moves[ENVIRONMENT_STATES][ENVIRONMENT_EVENT
     [ENVIRONMENT_FINISHING] = {
         [ENVIRONMENT_NEXT]         = MOVE(IDLE,       REST),
         [ENVIRONMENT_RELEASE]      = MOVE(FINISHING,  NOTHING),
-        [ENVIRONMENT_LIMIT]        = MOVE(STOPPING,   KILL),
-        [ENVIRONMENT_STOP]         = MOVE(STOPPING,   KILL),
-        [ENVIRONMENT_EXITED]       = MOVE(FREE,       BURY),
+        [ENVIRONMENT_LIMIT]        = MOVE(STOPPING,   DISMISS),
+        [ENVIRONMENT_STOP]         = MOVE(STOPPING,   DISMISS),
+        [ENVIRONMENT_EXITED]       = MOVE(FREE,       VACATE),
     },
     [ENVIRONMENT_STOPPING] = {
         [ENVIRONMENT_PARK]         = MOVE(PARKING,    NOTHING),

@@ -765,6 +765,14 @@ enum status function_update_code_check(struct bytes body,
     return check_code(root, "UpdateFunctionCode", &out_input->zip_base64, error);
 }
 
+void function_input_drop_zip(struct function_input *input)
+{
+    json_t *code = json_object_get(input->root, "Code");
+
+    (void)json_object_del(code == NULL ? input->root : code, "ZipFile");
+    input->zip_base64 = (struct bytes){ 0 };
+}
+
 void function_input_done(struct function_input *input)
 {
     free(input->function.environment);

@@ -43,6 +43,8 @@ enum status function_update_code_check(struct bytes body,
                                        struct function_input *out_input,
                                        struct api_error *error);
 
+/* Let go of the text of the zip once it is decoded: it is as large as the body. */
+void function_input_drop_zip(struct function_input *input);
 void function_input_done(struct function_input *input);
 
 #endif

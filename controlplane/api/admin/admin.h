@@ -1,0 +1,11 @@
+/* Our own API, /_lapwing/v1/..., signed with the service name "lapwing". */
+#ifndef CONTROLPLANE_API_ADMIN_ADMIN_H
+#define CONTROLPLANE_API_ADMIN_ADMIN_H
+
+#include "controlplane/api/api_internal.h"
+
+void admin_status(struct api_call *call);
+void admin_runtimes(struct api_call *call);
+void admin_logs(struct api_call *call);
+
+#endif

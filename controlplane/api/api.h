@@ -1,0 +1,50 @@
+/* The front door: one HTTP endpoint for all services.
+ *
+ *   request ─► route ─► key known? ─► body ─► signature ─► operation ─► answer
+ *                 └► S3: handed to the object store as it is
+ *
+ * All of it on the main loop's thread; what takes long goes to the pool of threads or waits for a
+ * callback. */
+#ifndef CONTROLPLANE_API_API_H
+#define CONTROLPLANE_API_API_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "base/status.h"
+
+struct api; /* freed by api_free() */
+struct config;
+struct dispatch;
+struct objstore;
+struct replica;
+struct replica_client;
+
+/* Everything is borrowed for the life of the front door. */
+struct api_options {
+    uv_loop_t *loop;
+    const struct config *config; /* section [keys]: access key id = secret */
+    const char *cluster;
+    const char *node;
+    const char *zone;
+    const char *account;
+    const uint8_t *cluster_key; /* 32 bytes */
+    const char *objstore_address;
+    struct replica *control;
+    struct replica *storage;
+    struct replica_client *control_client;
+    struct dispatch *dispatch;
+};
+
+/* ST_IO: the rows cannot be opened.  ST_BAD_INPUT: the object store's address. */
+enum status api_new(const struct api_options *options, struct api **out, struct err *err);
+/* Listen on one address; several times.  Statuses as http_server_listen(). */
+enum status api_listen(struct api *api, const char *address, bool share_port, struct err *err);
+/* Until then /_lapwing/v1/health answers 503. */
+void api_set_ready(struct api *api, bool ready);
+/* Cut every connection.  What is on its way still finds its structs: free once the loop has run
+ * dry. */
+void api_close(struct api *api);
+void api_free(struct api *api);
+
+#endif

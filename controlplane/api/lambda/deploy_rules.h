@@ -1,0 +1,30 @@
+/* What the steps of a deployment mean for the client.  Pure. */
+#ifndef CONTROLPLANE_API_LAMBDA_DEPLOY_RULES_H
+#define CONTROLPLANE_API_LAMBDA_DEPLOY_RULES_H
+
+#include <stdbool.h>
+
+#include "base/status.h"
+#include "controlplane/api/error_rules.h"
+#include "proto/command.pb-c.h"
+#include "proto/invoke.pb-c.h"
+
+/* May this function get new code now?  ST_CONFLICT while an earlier change is in progress, or when
+ * the client expects another revision (NULL: any). */
+enum status deploy_update_allowed(const Lapwing__Function *function,
+                                  const char *expected_revision_id,
+                                  struct api_error *error);
+
+/* What a worker found in the package. */
+enum status deploy_package_verdict(const Lapwing__PackageChecked *checked, struct api_error *error);
+
+/* What the replicated state said to the command.
+ *
+ * before                the row that was looked at, NULL for a creation
+ * client_named_revision else a moved revision means that somebody else is changing the function */
+enum status deploy_outcome_verdict(const Lapwing__Outcome *outcome,
+                                   const Lapwing__Function *before,
+                                   bool client_named_revision,
+                                   struct api_error *error);
+
+#endif

@@ -1,0 +1,301 @@
+/* GetFunction, GetFunctionConfiguration, ListFunctions: a linearizable read point, then this node's
+ * rows; and DeleteFunction, which is one command. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/sigv4.h"
+#include "controlplane/api/lambda/function_json.h"
+#include "controlplane/api/lambda/lambda.h"
+#include "controlplane/replica/replica.h"
+#include "controlplane/state/functions.h"
+#include "objstore/client/objstore.h"
+
+enum { LIST_ITEMS_DEFAULT = 50, LOCATION_LIFE_S = 600 };
+
+/* What a read does once the rows may be read.  Owned by its call. */
+struct read {
+    struct api_call *call;
+    struct function_ref ref;
+    struct function_page page;
+    char *after; /* owned */
+    char *all;   /* owned: FunctionVersion */
+    void (*answer)(struct read *read);
+};
+
+static void read_free(void *data)
+{
+    struct read *read = data;
+
+    free(read->after);
+    free(read->all);
+    free(read);
+}
+
+static void read_barrier_cb(enum status st, void *context)
+{
+    struct read *read = context;
+    struct api_call *call = read->call;
+
+    if (st == ST_OK)
+        read->answer(read);
+    else
+        api_fail_status(call, st, "read the functions");
+    api_call_drop(call);
+}
+
+static struct read *read_new(struct api_call *call, void (*answer)(struct read *read))
+{
+    struct read *read = must_calloc(1, sizeof *read);
+
+    read->call = call;
+    read->answer = answer;
+    call->data = read;
+    call->data_free = read_free;
+    return read;
+}
+
+static void read_start(struct read *read)
+{
+    struct api_call *call = read->call;
+    enum status st =
+        replica_barrier(call->api->options.control_client, API_READ_MS, read_barrier_cb, read);
+
+    if (st == ST_OK)
+        api_call_hold(call);
+    else
+        api_fail_status(call, st, "read the functions");
+}
+
+/* A link to the zip for as long as AWS gives one, signed with the key that may read the bucket. */
+static void location_of(const struct api_call *call,
+                        const Lapwing__Function *function,
+                        struct buf *out)
+{
+    const struct sigv4_signer signer = { .access_key_id = OBJSTORE_INTERNAL_ACCESS_KEY,
+                                         .secret = call->api->objstore_secret,
+                                         .region = call->region,
+                                         .service = "s3",
+                                         .now_s = clock_stamp_ms(&clock_system) / 1000 };
+    char *host = api_header(call, "Host");
+    char hex[SHA256_HEX_BYTES] = { 0 };
+    struct buf target = { 0 };
+    struct err err = { 0 };
+
+    if (host == NULL || function->code_sha256.len != SHA256_BYTES) {
+        free(host);
+        return;
+    }
+    hex_encode(bytes_of(function->code_sha256.data, SHA256_BYTES), hex);
+    buf_printf(&target, "/%s/%s.zip", OBJSTORE_PACKAGES_BUCKET, hex);
+    buf_printf(out, "http://%s", host);
+    (void)sigv4_presign(&signer, bytes_of_text("GET"), buf_view(&target), host, LOCATION_LIFE_S,
+                        out, &err);
+    buf_done(&target);
+    free(host);
+}
+
+static void answer_function(struct read *read)
+{
+    struct api_call *call = read->call;
+    Lapwing__Function *function = NULL;
+    struct buf location = { 0 };
+
+    if (lambda_row_of(call, &read->ref, &function, &call->error) != ST_OK) {
+        api_fail(call, &call->error);
+        return;
+    }
+    location_of(call, function, &location);
+    lambda_answer_json(call, 200,
+                       function_answer(function, read->ref.qualifier, buf_text(&location)));
+    lambda_activate(call->api, function);
+    buf_done(&location);
+    lapwing__function__free_unpacked(function, NULL);
+}
+
+static void answer_configuration(struct read *read)
+{
+    struct api_call *call = read->call;
+    Lapwing__Function *function = NULL;
+
+    if (lambda_row_of(call, &read->ref, &function, &call->error) != ST_OK) {
+        api_fail(call, &call->error);
+        return;
+    }
+    lambda_answer_json(call, 200,
+                       function_configuration(function, read->ref.qualifier, FUNCTION_VIEW_FULL));
+    lambda_activate(call->api, function);
+    lapwing__function__free_unpacked(function, NULL);
+}
+
+static void start_named(struct api_call *call, void (*answer)(struct read *read))
+{
+    struct read *read = read_new(call, answer);
+
+    if (lambda_function_of(call, &read->ref, &call->error) != ST_OK)
+        api_fail(call, &call->error);
+    else
+        read_start(read);
+}
+
+void lambda_get_function(struct api_call *call)
+{
+    start_named(call, answer_function);
+}
+
+void lambda_get_function_configuration(struct api_call *call)
+{
+    start_named(call, answer_configuration);
+}
+
+/* The marker is the last name of the page, encoded so that nobody is tempted to write one. */
+static void marker_of(const char *name, struct buf *out)
+{
+    base64_encode(bytes_of_text(name), out);
+}
+
+static void answer_list(struct read *read)
+{
+    struct api_call *call = read->call;
+    const char *qualifier = read->all != NULL && strcmp(read->all, "ALL") == 0 ? "$LATEST" : "";
+    struct function_list list = { 0 };
+    struct buf marker = { 0 };
+    struct err err = { 0 };
+    json_t *functions = json_array();
+    json_t *answer;
+    enum status st = state_list_functions(call->api->reader, &read->page, &list, &err);
+
+    if (st != ST_OK) {
+        json_decref(functions);
+        api_fail_status(call, st, "list the functions");
+        return;
+    }
+    for (size_t i = 0; i < list.count; i++)
+        json_array_append_new(
+            functions, function_configuration(list.functions[i], qualifier, FUNCTION_VIEW_LISTED));
+    answer = json_pack("{s:o}", "Functions", functions);
+    if (list.more && list.count > 0) {
+        marker_of(list.functions[list.count - 1]->name, &marker);
+        json_object_set_new(answer, "NextMarker", json_string(buf_text(&marker)));
+    }
+    lambda_answer_json(call, 200, answer);
+    buf_done(&marker);
+    function_list_done(&list);
+}
+
+static enum status read_list_parameters(struct read *read, struct api_error *error)
+{
+    struct api_call *call = read->call;
+    char *items = api_parameter(call, "MaxItems");
+    char *marker = api_parameter(call, "Marker");
+    struct buf after = { 0 };
+    enum status st = ST_OK;
+    char *end = NULL;
+    long max = LIST_ITEMS_DEFAULT;
+
+    if (items != NULL && items[0] != '\0')
+        max = strtol(items, &end, 10);
+    if (max < 1 || max > FUNCTION_LIST_MAX || (end != NULL && *end != '\0'))
+        st = api_error_set(error, ST_BAD_INPUT, API_VALIDATION,
+                           "1 validation error detected: Value '%.32s' at 'maxItems' failed to "
+                           "satisfy constraint: Member must have value %s than or equal to %d",
+                           items, max < 1 ? "greater" : "less", max < 1 ? 1 : FUNCTION_LIST_MAX);
+    if (st == ST_OK && marker != NULL && base64_decode(bytes_of_text(marker), &after) != ST_OK)
+        st = api_error_set(error, ST_BAD_INPUT, API_INVALID_PARAMETER,
+                           "Marker is not one that a list gave.");
+    if (st == ST_OK) {
+        /* AWS gives pages of 50 whatever more is asked for. */
+        read->page.max = max < LIST_ITEMS_DEFAULT ? (size_t)max : LIST_ITEMS_DEFAULT;
+        read->after = must_strdup(buf_text(&after));
+    }
+    buf_done(&after);
+    free(items);
+    free(marker);
+    return st;
+}
+
+void lambda_list_functions(struct api_call *call)
+{
+    struct read *read = read_new(call, answer_list);
+
+    if (read_list_parameters(read, &call->error) != ST_OK) {
+        api_fail(call, &call->error);
+        return;
+    }
+    read->all = api_parameter(call, "FunctionVersion");
+    if (read->all != NULL && strcmp(read->all, "ALL") != 0) {
+        (void)api_error_set(&call->error, ST_BAD_INPUT, API_VALIDATION,
+                            "1 validation error detected: Value '%.128s' at 'functionVersion' "
+                            "failed to satisfy constraint: Member must satisfy enum value set: "
+                            "[ALL]",
+                            read->all);
+        api_fail(call, &call->error);
+        return;
+    }
+    read->page.account = call->scope.account;
+    read->page.region = call->scope.region;
+    read->page.after = read->after;
+    read_start(read);
+}
+
+static void delete_cb(enum status st, const Lapwing__Outcome *outcome, void *context)
+{
+    struct api_call *call = context;
+
+    if (st != ST_OK) {
+        api_fail_status(call, st, "delete the function");
+    } else if (outcome->status == ST_NOT_FOUND) {
+        (void)api_error_set(&call->error, ST_NOT_FOUND, API_NOT_FOUND, "%s", outcome->text);
+        api_fail(call, &call->error);
+    } else if (outcome->status != ST_OK) {
+        api_fail_status(call, (enum status)outcome->status, outcome->text);
+    } else {
+        api_answer_fields(call, 204, NULL, 0, bytes_of_text(""));
+    }
+    api_call_drop(call);
+}
+
+static enum status check_delete(const struct api_call *call,
+                                const struct function_ref *ref,
+                                struct api_error *error)
+{
+    char arn[FUNCTION_ARN_BYTES_MAX];
+
+    if (strcmp(ref->qualifier, "$LATEST") == 0)
+        return api_error_set(error, ST_BAD_INPUT, API_INVALID_PARAMETER,
+                             "$LATEST version cannot be deleted without deleting the function.");
+    if (ref->qualifier[0] == '\0')
+        return ST_OK;
+    function_arn(&call->scope, ref->name, ref->qualifier, arn);
+    return api_error_set(error, ST_NOT_FOUND, API_NOT_FOUND, "Function not found: %s", arn);
+}
+
+void lambda_delete_function(struct api_call *call)
+{
+    Lapwing__DeleteFunction body = LAPWING__DELETE_FUNCTION__INIT;
+    struct function_ref ref;
+    uint8_t packed[256];
+    size_t len;
+    enum status st = lambda_function_of(call, &ref, &call->error);
+
+    if (st == ST_OK)
+        st = check_delete(call, &ref, &call->error);
+    if (st != ST_OK) {
+        api_fail(call, &call->error);
+        return;
+    }
+    body.account = (char *)(uintptr_t)call->scope.account;
+    body.region = call->region;
+    body.name = ref.name;
+    len = lapwing__delete_function__get_packed_size(&body);
+    CHECK(len <= sizeof packed);
+    (void)lapwing__delete_function__pack(&body, packed);
+    st = replica_propose(call->api->options.control_client, LAPWING__COMMAND_TYPE__DELETE_FUNCTION,
+                         bytes_of(packed, len), API_PROPOSE_MS, delete_cb, call);
+    if (st == ST_OK)
+        api_call_hold(call);
+    else
+        api_fail_status(call, st, "delete the function");
+}

@@ -1,0 +1,258 @@
+/* lapwing-controlplane: one node of the control plane.
+ *
+ * Two Raft groups, each with its own thread; on the main loop the front door, dispatch, the state
+ * service and the registration of workers.  Starts in that order and stops in the reverse. */
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/config.h"
+#include "base/log.h"
+#include "controlplane/api/api.h"
+#include "controlplane/dispatch/dispatch.h"
+#include "controlplane/dispatch/registration.h"
+#include "controlplane/node.h"
+#include "controlplane/replica/replica.h"
+#include "controlplane/service/state_service.h"
+
+enum { READY_CHECK_MS = 50 };
+
+struct node {
+    uv_loop_t loop;
+    struct config *config;
+    struct node_settings settings;
+    struct replica *control;
+    struct replica *storage;
+    struct replica_client *control_client;
+    struct replica_client *storage_client;
+    struct dispatch *dispatch;
+    struct api *api;
+    struct state_service *service;
+    struct registration *registration;
+    uv_timer_t readiness;
+    uv_signal_t terminate;
+    uv_signal_t interrupt;
+    bool handles; /* the three above are open */
+};
+
+static enum status start_group(struct node *node,
+                               const char *group,
+                               enum stream_service service,
+                               const struct replica_member *members,
+                               struct replica **out,
+                               struct err *err)
+{
+    const struct node_settings *settings = &node->settings;
+    struct buf dir = { 0 };
+    enum status st;
+
+    buf_printf(&dir, "%s/%s", config_text(node->config, "data", "dir"), group);
+    st = replica_start(
+        &(struct replica_config){
+            .dir = buf_text(&dir),
+            .group = group,
+            .self_id = settings->self_id,
+            .members = members,
+            .member_count = settings->member_count,
+            .identity = &settings->identity,
+            .service = service,
+        },
+        out, err);
+    buf_done(&dir);
+    return st;
+}
+
+static enum status start_groups(struct node *node, struct err *err)
+{
+    enum status st = start_group(node, "control", STREAM_RAFT_CONTROL, node->settings.control,
+                                 &node->control, err);
+
+    if (st == ST_OK)
+        st = start_group(node, "storage", STREAM_RAFT_STORAGE, node->settings.storage,
+                         &node->storage, err);
+    if (st != ST_OK)
+        return st;
+    node->control_client = replica_client_new(node->control, &node->loop);
+    node->storage_client = replica_client_new(node->storage, &node->loop);
+    return ST_OK;
+}
+
+static enum status start_api(struct node *node, struct err *err)
+{
+    const struct stream_hello *self = &node->settings.identity.self;
+    const char *list = config_text(node->config, "listen", "api");
+    bool share = config_boolean(node->config, "listen", "share_port");
+    const struct api_options options = {
+        .loop = &node->loop,
+        .config = node->config,
+        .cluster = self->cluster,
+        .node = self->node,
+        .zone = self->zone,
+        .account = config_text(node->config, "account", "id"),
+        .cluster_key = node->settings.identity.key,
+        .objstore_address = config_text(node->config, "objstore", "address"),
+        .control = node->control,
+        .storage = node->storage,
+        .control_client = node->control_client,
+        .dispatch = node->dispatch,
+    };
+    char address[ADDRESS_BYTES_MAX + 1];
+    enum status st = api_new(&options, &node->api, err);
+
+    while (st == ST_OK && node_list_next(&list, address, sizeof address))
+        st = api_listen(node->api, address, share, err);
+    return st;
+}
+
+static void heartbeat_cb(const Lapwing__Heartbeat *beat,
+                         Lapwing__HeartbeatReply *reply,
+                         void *context)
+{
+    struct node *node = context;
+
+    dispatch_heartbeat(node->dispatch, beat, reply);
+}
+
+static enum status start_doors(struct node *node, struct err *err)
+{
+    const struct state_service_config service = {
+        .loop = &node->loop,
+        .address = config_text(node->config, "listen", "state"),
+        .identity = &node->settings.identity,
+        .control = node->control_client,
+        .storage = node->storage_client,
+        .storage_replica = node->storage,
+    };
+    enum status st;
+
+    node->dispatch = dispatch_new(&(struct dispatch_options){
+        .loop = &node->loop,
+        .identity = &node->settings.identity,
+        .node = node->settings.identity.self.node,
+        .zone = node->settings.identity.self.zone,
+        .control = node->control_client,
+    });
+    st = state_service_start(&service, &node->service, err);
+    if (st == ST_OK)
+        st = start_api(node, err);
+    if (st == ST_OK)
+        st = registration_start(&node->loop, config_text(node->config, "listen", "registration"),
+                                node->settings.identity.key, heartbeat_cb, node,
+                                &node->registration, err);
+    return st;
+}
+
+static bool has_leader(struct replica *replica)
+{
+    struct replica_status status;
+
+    replica_status(replica, &status);
+    return status.leader_id != 0;
+}
+
+static void readiness_cb(uv_timer_t *timer)
+{
+    struct node *node = container_of(timer, struct node, readiness);
+
+    if (!has_leader(node->control) || !has_leader(node->storage))
+        return;
+    uv_timer_stop(timer);
+    api_set_ready(node->api, true);
+    log_event(LOG_INFO, "ready", LS("api", config_text(node->config, "listen", "api")));
+}
+
+static void stop_doors(struct node *node)
+{
+    registration_stop(node->registration);
+    node->registration = NULL;
+    api_close(node->api);
+    dispatch_close(node->dispatch);
+    if (node->service != NULL)
+        state_service_stop(node->service);
+    node->service = NULL;
+    replica_client_close(node->control_client);
+    replica_client_close(node->storage_client);
+    if (!node->handles)
+        return;
+    uv_close((uv_handle_t *)&node->readiness, NULL);
+    uv_close((uv_handle_t *)&node->terminate, NULL);
+    uv_close((uv_handle_t *)&node->interrupt, NULL);
+    node->handles = false;
+}
+
+static void signal_cb(uv_signal_t *handle, int number)
+{
+    struct node *node = handle->data;
+
+    log_event(LOG_INFO, "stopping", LI("signal", number));
+    stop_doors(node);
+}
+
+static void watch(struct node *node)
+{
+    int rv = uv_timer_init(&node->loop, &node->readiness);
+
+    rv |= uv_signal_init(&node->loop, &node->terminate);
+    rv |= uv_signal_init(&node->loop, &node->interrupt);
+    node->terminate.data = node;
+    node->interrupt.data = node;
+    rv |= uv_timer_start(&node->readiness, readiness_cb, 0, READY_CHECK_MS);
+    rv |= uv_signal_start(&node->terminate, signal_cb, SIGTERM);
+    rv |= uv_signal_start(&node->interrupt, signal_cb, SIGINT);
+    CHECK(rv == 0);
+    node->handles = true;
+}
+
+static enum status node_start(struct node *node, struct err *err)
+{
+    enum status st = node_settings_read(node->config, &node->settings, err);
+    struct buf identity = { 0 };
+
+    if (st != ST_OK)
+        return st;
+    buf_printf(&identity, "program=controlplane node=%s zone=%s", node->settings.identity.self.node,
+               node->settings.identity.self.zone);
+    log_identity(buf_text(&identity));
+    buf_done(&identity);
+    st = start_groups(node, err);
+    if (st == ST_OK)
+        st = start_doors(node, err);
+    if (st == ST_OK)
+        watch(node);
+    return st;
+}
+
+int main(int argc, char **argv)
+{
+    struct node *node = must_calloc(1, sizeof *node);
+    struct err err = { 0 };
+    enum status st;
+
+    (void)signal(SIGPIPE, SIG_IGN);
+    /* Uploads and large bodies block a thread each; the default of four would let four slow ones
+     * stop all others. */
+    (void)setenv("UV_THREADPOOL_SIZE", "16", 0);
+    json_object_seed(0); /* from the kernel, before any thread can race for it */
+    node->config = config_start(node_options, "lapwing-controlplane",
+                                "One node of Lapwing's control plane.", argc, argv);
+    CHECK(uv_loop_init(&node->loop) == 0);
+    st = node_start(node, &err);
+    if (st != ST_OK) {
+        log_event(LOG_ERROR, "cannot_start", LS("why", err.text));
+        return 1;
+    }
+    (void)uv_run(&node->loop, UV_RUN_DEFAULT);
+    CHECK(uv_loop_close(&node->loop) == 0);
+    api_free(node->api);
+    dispatch_free(node->dispatch);
+    replica_stop(node->control);
+    replica_stop(node->storage);
+    config_free(node->config);
+    log_event(LOG_INFO, "stopped", LS("why", "signal"));
+    free(node);
+    return 0;
+}

@@ -1,0 +1,123 @@
+/* See node.h. */
+#include "controlplane/node.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/cluster_key.h"
+
+// clang-format off
+const struct config_option node_options[] = {
+    { "node", "name", NULL, "name of this node, one of the members", CONFIG_TEXT, false, 1, NODE_BYTES_MAX },
+    { "node", "zone", NULL, "zone of this node", CONFIG_TEXT, false, 1, ZONE_BYTES_MAX },
+    { "node", "cluster", NULL, "name of the cluster", CONFIG_TEXT, false, 1, CLUSTER_NAME_BYTES_MAX },
+    { "cluster", "key_file", NULL, "file with the cluster key, 64 hexadecimal digits", CONFIG_TEXT, false, 1, PATH_MAX - 1 },
+    { "listen", "api", NULL, "addresses of the front door, comma separated", CONFIG_TEXT, false, 1, 1024 },
+    { "listen", "share_port", "no", "other nodes on this machine listen there too", CONFIG_BOOLEAN, false, 0, 0 },
+    { "listen", "state", NULL, "address of the state service", CONFIG_ADDRESS, false, 0, 0 },
+    { "listen", "registration", NULL, "address where workers register", CONFIG_ADDRESS, false, 0, 0 },
+    { "members", "ID", NULL, "NODE,ZONE,RAFT_CONTROL_ADDRESS,RAFT_STORAGE_ADDRESS; ids from 1, never reused", CONFIG_ENTRIES, false, 0, 0 },
+    { "objstore", "address", NULL, "S3 address of the zone's object store", CONFIG_ADDRESS, false, 0, 0 },
+    { "data", "dir", NULL, "folder of the replicated state", CONFIG_TEXT, false, 1, PATH_MAX - 64 },
+    { "account", "id", "000000000000", "account that all keys belong to", CONFIG_TEXT, false, ACCOUNT_DIGITS, ACCOUNT_DIGITS },
+    { "keys", "ACCESS_KEY_ID", NULL, "its secret", CONFIG_ENTRIES, true, 0, 0 },
+    { 0 },
+};
+// clang-format on
+
+bool node_list_next(const char **list, char *out, size_t size)
+{
+    size_t len;
+
+    *list += strspn(*list, ", ");
+    len = strcspn(*list, ", ");
+    if (len == 0)
+        return false;
+    if (len >= size)
+        len = size - 1;
+    memcpy(out, *list, len);
+    out[len] = '\0';
+    *list += strcspn(*list, ", ");
+    return true;
+}
+
+static enum status read_member(const char *key,
+                               const char *value,
+                               struct replica_member *control,
+                               struct replica_member *storage,
+                               struct err *err)
+{
+    struct replica_member member = { 0 };
+    const char *rest = value;
+    char *end = NULL;
+
+    member.id = strtoull(key, &end, 10);
+    if (member.id == 0 || *end != '\0')
+        return err_set(err, ST_BAD_INPUT, "members: id %s, want a number from 1", key);
+    if (!node_list_next(&rest, member.node, sizeof member.node) ||
+        !node_list_next(&rest, member.zone, sizeof member.zone))
+        return err_set(err, ST_BAD_INPUT, "members: %s = %s, want node and zone", key, value);
+    *control = member;
+    *storage = member;
+    if (!node_list_next(&rest, control->address, sizeof control->address) ||
+        !node_list_next(&rest, storage->address, sizeof storage->address) || *rest != '\0')
+        return err_set(err, ST_BAD_INPUT, "members: %s = %s, want two addresses", key, value);
+    return ST_OK;
+}
+
+static enum status read_members(const struct config *config,
+                                struct node_settings *out,
+                                struct err *err)
+{
+    const char *self = config_text(config, "node", "name");
+    size_t count = config_entry_count(config, "members");
+
+    if (count == 0 || count > NODES_MAX)
+        return err_set(err, ST_BAD_INPUT, "members: %zu, want 1 to %d", count, NODES_MAX);
+    for (size_t i = 0; i < count; i++) {
+        const char *key;
+        const char *value;
+        enum status st;
+
+        config_entry_at(config, "members", i, &key, &value);
+        st = read_member(key, value, &out->control[i], &out->storage[i], err);
+        if (st != ST_OK)
+            return st;
+        if (strcmp(out->control[i].node, self) == 0)
+            out->self_id = out->control[i].id;
+    }
+    out->member_count = (unsigned)count;
+    if (out->self_id == 0)
+        return err_set(err, ST_BAD_INPUT, "members: node %s is not among them", self);
+    return ST_OK;
+}
+
+static void copy_text(char *out, size_t size, const char *text)
+{
+    size_t len = strlen(text);
+
+    if (len >= size)
+        len = size - 1;
+    memcpy(out, text, len);
+    out[len] = '\0';
+}
+
+enum status node_settings_read(const struct config *config,
+                               struct node_settings *out,
+                               struct err *err)
+{
+    struct stream_hello *self = &out->identity.self;
+    enum status st;
+
+    copy_text(self->cluster, sizeof self->cluster, config_text(config, "node", "cluster"));
+    copy_text(self->node, sizeof self->node, config_text(config, "node", "name"));
+    copy_text(self->zone, sizeof self->zone, config_text(config, "node", "zone"));
+    copy_text(self->role, sizeof self->role, "controlplane");
+    /* Rises with each start unless the clock went back; it only tells a new process from an old. */
+    self->epoch = clock_stamp_ms(&clock_system);
+    self->version = CLUSTER_VERSION_MAX;
+    st = cluster_key_read(config_text(config, "cluster", "key_file"), out->identity.key, err);
+    return st == ST_OK ? read_members(config, out, err) : st;
+}

@@ -1,0 +1,30 @@
+/* What the configuration of a control-plane node says, checked and taken apart. */
+#ifndef CONTROLPLANE_NODE_H
+#define CONTROLPLANE_NODE_H
+
+#include "base/config.h"
+#include "base/limits.h"
+#include "base/status.h"
+#include "base/stream.h"
+#include "controlplane/replica/replica.h"
+
+extern const struct config_option node_options[];
+
+struct node_settings {
+    struct stream_identity identity;
+    uint64_t self_id;
+    unsigned member_count;
+    struct replica_member control[NODES_MAX];
+    struct replica_member storage[NODES_MAX];
+};
+
+/* ST_BAD_INPUT: a member that is not "node,zone,control address,storage address", or this node is
+ * not among them.  Others as cluster_key_read(). */
+enum status node_settings_read(const struct config *config,
+                               struct node_settings *out,
+                               struct err *err);
+
+/* Step through a comma-separated list: copies the next part into `out`; false at the end. */
+bool node_list_next(const char **list, char *out, size_t size);
+
+#endif

@@ -1,0 +1,342 @@
+/* A worker host under test, see worker_fixture.h. */
+#include "tests/cluster/worker_fixture.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/hash.h"
+
+enum { WAIT_MS = 15000, WORKER_UID = 1900900000, ARGS_MAX = 40, FIRST_FLAGS = 24 };
+
+static const char *const wanted[] = { "LAPWING_SPAWNER", "LAPWING_WORKER",  "LAPWING_INIT",
+                                      "LAPWING_CONVERT", "LAPWING_RUNTIME", "LAPWING_STORE" };
+
+const char *worker_fixture_missing(void)
+{
+    if (geteuid() != 0)
+        return "needs root";
+    if (access("/sys/fs/cgroup", W_OK) < 0)
+        return "needs writable control groups";
+    for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
+        if (getenv(wanted[i]) == NULL)
+            return "the places of the programs are not in the environment";
+    return NULL;
+}
+
+static char *text(const char *format, const char *a, const char *b)
+{
+    struct buf out = { 0 };
+
+    buf_printf(&out, format, a, b);
+    return must_strdup(buf_text(&out)); /* a test's few texts live until its end */
+}
+
+static pid_t run(char *const *argv, int fd_three, int output, uid_t uid)
+{
+    pid_t pid;
+
+    (void)fflush(NULL);
+    pid = fork();
+    CHECK(pid >= 0);
+    if (pid > 0)
+        return pid;
+    if (fd_three >= 0 && fd_three != 3)
+        CHECK(dup2(fd_three, 3) == 3);
+    if (fd_three == 3)
+        CHECK(fcntl(3, F_SETFD, 0) == 0);
+    if (output >= 0)
+        CHECK(dup2(output, STDOUT_FILENO) == STDOUT_FILENO);
+    if (uid != 0)
+        CHECK(setgroups(0, NULL) == 0 && setgid(uid) == 0 && setuid(uid) == 0);
+    /* After the change of user, which clears it.  A test that fails must leave nothing behind. */
+    CHECK(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0);
+    (void)execv(argv[0], argv);
+    _exit(127);
+}
+
+static void start_store(struct worker_fixture *fixture)
+{
+    char *argv[] = { "/usr/bin/python3", getenv("LAPWING_STORE"), fixture->folder, NULL };
+    char line[32] = "";
+    int pipes[2];
+
+    CHECK(pipe2(pipes, O_CLOEXEC) == 0);
+    fixture->store = run(argv, -1, pipes[1], 0);
+    (void)close(pipes[1]);
+    CHECK(read(pipes[0], line, sizeof line - 1) > 0);
+    (void)close(pipes[0]);
+    fixture->store_port = (unsigned)atoi(line);
+}
+
+static void start_spawner(struct worker_fixture *fixture, int fd)
+{
+    char pid[16];
+    char *argv[ARGS_MAX] = { 0 };
+    size_t n = 0;
+
+    (void)snprintf(pid, sizeof pid, "%d", (int)getpid());
+    argv[n++] = getenv("LAPWING_SPAWNER");
+    argv[n++] = text("--spawner.instance=alone-%s%s", pid, "");
+    argv[n++] = text("--spawner.packages_dir=%s/packages%s", fixture->folder, "");
+    argv[n++] = text("--spawner.runtime_dir=%s%s", getenv("LAPWING_RUNTIME"), "");
+    argv[n++] = text("--spawner.init_path=%s%s", getenv("LAPWING_INIT"), "");
+    argv[n++] = text("--spawner.convert_path=%s%s", getenv("LAPWING_CONVERT"), "");
+    argv[n++] = "--spawner.uid_base=1900800000";
+    argv[n++] = "--network.outbound=no";
+    argv[n++] = "--spawner.fd=3";
+    fixture->spawner = run(argv, fd, -1, 0);
+}
+
+static void start_worker(struct worker_fixture *fixture, int fd, const char *const *settings)
+{
+    char *argv[ARGS_MAX] = { 0 };
+    char port[16];
+    size_t n = 0;
+
+    (void)snprintf(port, sizeof port, "%u", fixture->store_port);
+    argv[n++] = getenv("LAPWING_WORKER");
+    argv[n++] = "--node.name=worker-test";
+    argv[n++] = "--node.zone=t";
+    argv[n++] = "--node.cluster=test";
+    argv[n++] = text("--cluster.key_file=%s/key%s", fixture->folder, "");
+    argv[n++] = text("--listen.invoke=%s%s", fixture->address, "");
+    argv[n++] = text("--worker.dir=%s/worker%s", fixture->folder, "");
+    argv[n++] = text("--objstore.address=127.0.0.1:%s%s", port, "");
+    argv[n++] = "--controlplane.registration=127.0.0.1:9"; /* nobody listens: it must not matter */
+    argv[n++] = text("--api.addresses=127.0.0.1:9,127.0.0.1:%s%s", port, "");
+    CHECK(n < FIRST_FLAGS);
+    for (size_t i = 0; settings != NULL && settings[i] != NULL; i++)
+        argv[n++] = text("%s%s", settings[i], "");
+    fixture->worker = run(argv, fd, -1, WORKER_UID);
+}
+
+static void make_folders(struct worker_fixture *fixture)
+{
+    char *path = text("%s/worker%s", fixture->folder, "");
+    int fd;
+
+    CHECK(chmod(fixture->folder, 0755) == 0);
+    CHECK(mkdir(path, 0700) == 0 && chown(path, WORKER_UID, WORKER_UID) == 0);
+    CHECK(mkdir(text("%s/packages%s", fixture->folder, ""), 0755) == 0);
+    memset(fixture->identity.key, 0xab, sizeof fixture->identity.key);
+    fd = open(text("%s/key%s", fixture->folder, ""), O_WRONLY | O_CREAT, 0600);
+    CHECK(fd >= 0);
+    for (int i = 0; i < CLUSTER_KEY_BYTES; i++)
+        CHECK(write(fd, "ab", 2) == 2);
+    CHECK(fchown(fd, WORKER_UID, WORKER_UID) == 0);
+    (void)close(fd);
+}
+
+/* A port that was free a moment ago. */
+static void choose_address(struct worker_fixture *fixture)
+{
+    struct sockaddr_in any = { .sin_family = AF_INET };
+    socklen_t len = sizeof any;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    any.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    CHECK(bind(fd, (struct sockaddr *)&any, len) == 0);
+    CHECK(getsockname(fd, (struct sockaddr *)&any, &len) == 0);
+    (void)close(fd);
+    (void)snprintf(fixture->address, sizeof fixture->address, "127.0.0.1:%u", ntohs(any.sin_port));
+}
+
+/* ---- the front door ---- */
+
+static void on_open(struct stream *stream, const struct stream_hello *peer, void *context)
+{
+    struct worker_fixture *fixture = context;
+
+    fixture->stream = stream;
+    uv_stop(&fixture->loop);
+}
+
+/* Every message about something has its id in field 1. */
+static uint64_t id_of(struct bytes body)
+{
+    Lapwing__Go *message = lapwing__go__unpack(NULL, body.len, body.data);
+    uint64_t id = message == NULL ? 0 : message->id;
+
+    if (message != NULL)
+        lapwing__go__free_unpacked(message, NULL);
+    return id;
+}
+
+static void on_frame(struct stream *stream, uint16_t type, struct bytes body, void *context)
+{
+    struct worker_fixture *fixture = context;
+
+    if (id_of(body) != fixture->wait_id)
+        return;
+    fixture->got_type = type;
+    fixture->got.len = 0;
+    buf_append(&fixture->got, body.data, body.len);
+    uv_stop(&fixture->loop);
+}
+
+static void on_close(struct stream *stream, enum status why, const struct err *err, void *context)
+{
+    struct worker_fixture *fixture = context;
+
+    if (fixture->stream == stream)
+        fixture->stream = NULL;
+}
+
+static const struct stream_handler handler = { on_open, on_frame, NULL, on_close };
+
+static void late_cb(uv_timer_t *timer)
+{
+    struct worker_fixture *fixture = container_of(timer, struct worker_fixture, timer);
+
+    fixture->late = true;
+    uv_stop(&fixture->loop);
+}
+
+static void run_loop(struct worker_fixture *fixture)
+{
+    fixture->late = false;
+    CHECK(uv_timer_start(&fixture->timer, late_cb, WAIT_MS, 0) == 0);
+    (void)uv_run(&fixture->loop, UV_RUN_DEFAULT);
+    (void)uv_timer_stop(&fixture->timer);
+}
+
+void worker_fixture_start(struct worker_fixture *fixture, const char *const *settings)
+{
+    struct stream_hello *self = &fixture->identity.self;
+    struct err err = { 0 };
+    int pair[2];
+
+    *fixture = (struct worker_fixture){ .folder = "/tmp/lapwing-alone-XXXXXX" };
+    CHECK(mkdtemp(fixture->folder) != NULL);
+    make_folders(fixture);
+    choose_address(fixture);
+    start_store(fixture);
+    CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
+    start_spawner(fixture, pair[0]);
+    start_worker(fixture, pair[1], settings);
+    (void)close(pair[0]);
+    (void)close(pair[1]);
+
+    CHECK(uv_loop_init(&fixture->loop) == 0);
+    CHECK(uv_timer_init(&fixture->loop, &fixture->timer) == 0);
+    (void)snprintf(self->cluster, sizeof self->cluster, "test");
+    (void)snprintf(self->node, sizeof self->node, "front");
+    (void)snprintf(self->role, sizeof self->role, "controlplane");
+    (void)snprintf(self->zone, sizeof self->zone, "t");
+    self->epoch = 1;
+    self->version = 1;
+    CHECK(stream_dial(&fixture->loop, fixture->address, &fixture->identity, STREAM_INVOKE, &handler,
+                      fixture, &fixture->dialer, &err) == ST_OK);
+    run_loop(fixture);
+    CHECK(!fixture->late); /* no connection */
+}
+
+static void end(pid_t pid, int signal_number)
+{
+    int state = 0;
+
+    if (signal_number != 0)
+        (void)kill(pid, signal_number);
+    CHECK(waitpid(pid, &state, 0) == pid);
+    if (signal_number != SIGKILL)
+        CHECK(WIFEXITED(state) && WEXITSTATUS(state) == 0);
+}
+
+void worker_fixture_stop(struct worker_fixture *fixture)
+{
+    char command[128];
+
+    stream_dialer_close(fixture->dialer);
+    uv_close((uv_handle_t *)&fixture->timer, NULL);
+    (void)uv_run(&fixture->loop, UV_RUN_DEFAULT);
+    CHECK(uv_loop_close(&fixture->loop) == 0);
+    end(fixture->worker, SIGTERM);
+    end(fixture->spawner, 0); /* ends with its agent */
+    end(fixture->store, SIGKILL);
+    buf_done(&fixture->got);
+    (void)snprintf(command, sizeof command, "rm -rf %s", fixture->folder);
+    CHECK(system(command) == 0);
+}
+
+void worker_fixture_package(struct worker_fixture *fixture,
+                            const char *zip,
+                            Lapwing__Function *function)
+{
+    struct buf content = { 0 };
+    uint8_t *hash = must_calloc(1, SHA256_BYTES);
+    char hex[SHA256_HEX_BYTES], path[160];
+    FILE *file = fopen(zip, "rb");
+    size_t got = 1;
+
+    CHECK(file != NULL);
+    while (got > 0) {
+        got = fread(buf_reserve(&content, 65536), 1, 65536, file);
+        content.len += got;
+    }
+    (void)fclose(file);
+    hash_sha256(buf_view(&content), hash);
+    hex_encode(bytes_of(hash, SHA256_BYTES), hex);
+    (void)snprintf(path, sizeof path, "%s/%s.zip", fixture->folder, hex);
+    file = fopen(path, "wb");
+    CHECK(file != NULL && fwrite(content.data, 1, content.len, file) == content.len);
+    CHECK(fclose(file) == 0);
+    function->code_sha256 = (ProtobufCBinaryData){ SHA256_BYTES, hash };
+    function->code_bytes = content.len;
+    buf_done(&content);
+}
+
+void worker_send(struct worker_fixture *fixture, uint16_t type, const ProtobufCMessage *message)
+{
+    size_t len = protobuf_c_message_get_packed_size(message);
+    uint8_t *packed = must_calloc(1, len + 1);
+
+    CHECK(fixture->stream != NULL);
+    (void)protobuf_c_message_pack(message, packed);
+    CHECK(stream_send(fixture->stream, type, bytes_of(packed, len), bytes_of(NULL, 0)) == ST_OK);
+    free(packed);
+}
+
+uint16_t worker_wait(struct worker_fixture *fixture, uint64_t id)
+{
+    fixture->wait_id = id;
+    fixture->got_type = 0;
+    run_loop(fixture);
+    return fixture->got_type;
+}
+
+Lapwing__Result *worker_invoke(struct worker_fixture *fixture,
+                               Lapwing__Function *function,
+                               const char *payload)
+{
+    Lapwing__Offer offer = LAPWING__OFFER__INIT;
+    Lapwing__Go go = LAPWING__GO__INIT;
+    char request_id[UUID_TEXT_BYTES];
+
+    uuid_text(request_id);
+    offer.id = ++fixture->next_id;
+    offer.request_id = request_id;
+    offer.function = function;
+    offer.version = "$LATEST";
+    offer.invoked_arn = "arn:aws:lambda:eu-west-1:000000000000:function:test";
+    offer.payload = (ProtobufCBinaryData){ strlen(payload), (uint8_t *)(uintptr_t)payload };
+    offer.ready_within_ms = WAIT_MS;
+    offer.log_tail = true;
+    worker_send(fixture, LAPWING__INVOKE_FRAME__OFFER, &offer.base);
+    if (worker_wait(fixture, offer.id) != LAPWING__INVOKE_FRAME__READY)
+        return NULL;
+    go.id = offer.id;
+    worker_send(fixture, LAPWING__INVOKE_FRAME__GO, &go.base);
+    if (worker_wait(fixture, offer.id) != LAPWING__INVOKE_FRAME__RESULT)
+        return NULL;
+    return lapwing__result__unpack(NULL, fixture->got.len, fixture->got.data);
+}

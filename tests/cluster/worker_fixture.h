@@ -1,0 +1,56 @@
+/* A real lapwing-spawner and lapwing-worker, with the test as their front door and a stand-in for
+ * the object store.  For tests run as root. */
+#ifndef TESTS_CLUSTER_WORKER_FIXTURE_H
+#define TESTS_CLUSTER_WORKER_FIXTURE_H
+
+#include <sys/types.h>
+#include <uv.h>
+
+#include "base/stream.h"
+#include "proto/invoke.pb-c.h"
+
+enum { WORKER_FOLDER_BYTES = 64 };
+
+struct worker_fixture {
+    char folder[WORKER_FOLDER_BYTES];
+    pid_t store, spawner, worker;
+    unsigned store_port;
+    char address[64]; /* of the invoke stream */
+    uv_loop_t loop;
+    struct stream_identity identity;
+    struct stream_dialer *dialer;
+    struct stream *stream;
+    uv_timer_t timer;
+    bool late;
+    uint64_t next_id;
+    /* The frame that worker_wait() waits for. */
+    uint64_t wait_id;
+    uint16_t got_type;
+    struct buf got;
+};
+
+/* Where the programs and files of the test are, from the environment; NULL when all are there. */
+const char *worker_fixture_missing(void);
+
+/* `settings` are further flags of lapwing-worker, NULL-terminated. */
+void worker_fixture_start(struct worker_fixture *fixture, const char *const *settings);
+/* Exit statuses must be 0; nothing may be left. */
+void worker_fixture_stop(struct worker_fixture *fixture);
+
+/* Put a file under the store's name for its content; writes hash and size into `function`. */
+void worker_fixture_package(struct worker_fixture *fixture,
+                            const char *zip,
+                            Lapwing__Function *function);
+
+/* Send a frame, and wait for the next frame about `id`: its type, its body in fixture->got.  0
+ * after fifteen seconds without one. */
+void worker_send(struct worker_fixture *fixture, uint16_t type, const ProtobufCMessage *message);
+uint16_t worker_wait(struct worker_fixture *fixture, uint64_t id);
+
+/* Offer, ready, go, result.  Returns the result, or NULL when it was refused or nothing came; free
+ * with lapwing__result__free_unpacked(). */
+Lapwing__Result *worker_invoke(struct worker_fixture *fixture,
+                               Lapwing__Function *function,
+                               const char *payload);
+
+#endif

@@ -1,0 +1,178 @@
+/* The agent's start and stop, and the joints between its parts.  Loop thread. */
+#include "worker/agent/agent.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "worker/agent/environment.h"
+#include "worker/agent/heartbeat.h"
+#include "worker/agent/invocation.h"
+#include "worker/agent/link.h"
+
+enum { FETCH_MS = 20000 };
+
+void agent_changed(struct agent *agent)
+{
+    heartbeats_changed(agent->heartbeats);
+}
+
+void agent_log_key(const Lapwing__Function *function, char out[LOG_KEY_BYTES])
+{
+    (void)snprintf(out, LOG_KEY_BYTES, "%s/%s/%s", function->account, function->region,
+                   function->name);
+}
+
+/* ---- the spawner's messages ---- */
+
+static void on_spawned(uint32_t slot, struct spawner_message *message, void *context)
+{
+    environment_on_spawned(context, slot, message);
+}
+
+static void on_usage(uint32_t slot, const Lapwing__SpawnReply *reply, void *context)
+{
+    environment_on_usage(context, slot, reply);
+}
+
+static void on_exited(const Lapwing__EnvironmentExited *exited, void *context)
+{
+    environment_on_exited(context, exited);
+}
+
+static void on_lost(const struct err *err, void *context)
+{
+    struct agent *agent = context;
+
+    agent->on_lost(agent, err);
+}
+
+static const struct spawner_handler spawner_handler = { on_spawned, on_usage, on_exited, on_lost };
+
+/* ---- the package cache's way to the spawner ---- */
+
+struct package_request {
+    void (*done)(void *context, const struct package_result *result);
+    void *context;
+};
+
+static void package_replied(const Lapwing__SpawnReply *reply, void *context)
+{
+    struct package_request *request = context;
+    struct package_result result = {
+        .status = reply->status < STATUS_COUNT ? (enum status)reply->status : ST_UNAVAILABLE,
+        .reason = reply->reason,
+        .text = reply->text,
+        .unzipped_bytes = reply->unzipped_bytes,
+    };
+
+    request->done(request->context, &result);
+    free(request);
+}
+
+static struct spawner_waiter package_waiter_new(void (*done)(void *context,
+                                                             const struct package_result *result),
+                                                void *context)
+{
+    struct package_request *request = must_calloc(1, sizeof *request);
+
+    request->done = done;
+    request->context = context;
+    return (struct spawner_waiter){ package_replied, request };
+}
+
+static enum status unpacker_convert(void *self,
+                                    const struct package_zip *zip,
+                                    void (*done)(void *context,
+                                                 const struct package_result *result),
+                                    void *context,
+                                    struct err *err)
+{
+    struct agent *agent = self;
+    Lapwing__Convert convert = LAPWING__CONVERT__INIT;
+    struct spawner_waiter waiter = package_waiter_new(done, context);
+    enum status st;
+
+    convert.package = (char *)(uintptr_t)zip->hex;
+    convert.zip_bytes = zip->bytes;
+    st = spawner_link_convert(agent->spawner, &convert, zip->fd, waiter, err);
+    if (st != ST_OK)
+        free(waiter.context);
+    return st;
+}
+
+static enum status unpacker_remove(void *self,
+                                   const char *hex,
+                                   void (*done)(void *context, const struct package_result *result),
+                                   void *context,
+                                   struct err *err)
+{
+    struct agent *agent = self;
+    struct spawner_waiter waiter = package_waiter_new(done, context);
+    enum status st = spawner_link_remove(agent->spawner, hex, waiter, err);
+
+    if (st != ST_OK)
+        free(waiter.context);
+    return st;
+}
+
+/* ---- start and stop ---- */
+
+static enum status make_log_folder(struct agent *agent, struct err *err)
+{
+    char path[512];
+
+    (void)snprintf(path, sizeof path, "%s/logs", agent->settings->dir);
+    if (mkdir(path, 0750) < 0 && errno != EEXIST)
+        return err_set_errno(err, ST_IO, errno, "make the folder %s", path);
+    agent->logs = log_store_new(agent->loop, path);
+    return ST_OK;
+}
+
+enum status agent_start(struct agent *agent,
+                        uv_loop_t *loop,
+                        const struct agent_settings *settings,
+                        struct err *err)
+{
+    struct package_settings packages = {
+        .dir = settings->dir,
+        .store = settings->store,
+        .bytes_max = settings->packages_bytes_max,
+        .fetch_ms = FETCH_MS,
+        .unpacker = { unpacker_convert, unpacker_remove, agent },
+    };
+    enum status st;
+
+    CHECK(settings->environments_max >= 1 && settings->environments_max <= SLOTS_MAX);
+    agent->loop = loop;
+    agent->settings = settings;
+    environments_init(agent);
+    runtimes_probe(settings->root, &agent->runtimes);
+    agent->packages = package_cache_new(loop, &packages);
+    st = make_log_folder(agent, err);
+    if (st == ST_OK)
+        st = spawner_link_new(loop, settings->spawner_fd, &spawner_handler, agent, &agent->spawner,
+                              err);
+    if (st == ST_OK)
+        st = link_listen(agent, err);
+    if (st == ST_OK)
+        st = heartbeats_start(agent, &agent->heartbeats, err);
+    return st;
+}
+
+void agent_stop(struct agent *agent)
+{
+    heartbeats_stop(agent->heartbeats);
+    agent->heartbeats = NULL;
+    if (agent->listener != NULL)
+        stream_listener_close(agent->listener);
+    agent->listener = NULL;
+    invocations_stop(agent);
+    environments_stop(agent);
+    log_store_free(agent->logs);
+    spawner_link_free(agent->spawner);
+}

@@ -1,0 +1,255 @@
+/* lapwing-worker: the agent of a worker host.  Started by whoever made the socket pair with the
+ * spawner; runs as an unprivileged user. */
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/address.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/log.h"
+#include "objstore/client/objstore.h"
+#include "worker/agent/agent.h"
+#include "worker/runtime/dns_relay.h"
+
+enum { STOP_TURNS = 100, RESOLV_CONF_BYTES = 4096 };
+
+// clang-format off
+static const struct config_option options[] = {
+    { "node", "name", NULL, "name of this node, unique in the cluster", CONFIG_TEXT, false, 1, NODE_BYTES_MAX },
+    { "node", "zone", NULL, "zone of this node", CONFIG_TEXT, false, 1, ZONE_BYTES_MAX },
+    { "node", "cluster", NULL, "name of the cluster", CONFIG_TEXT, false, 1, CLUSTER_NAME_BYTES_MAX },
+    { "cluster", "key_file", NULL, "file with the cluster key, 64 hexadecimal digits", CONFIG_TEXT, false, 1, PATH_MAX - 1 },
+    { "listen", "invoke", NULL, "address of the invoke stream", CONFIG_ADDRESS, false, 0, 0 },
+    { "worker", "dir", NULL, "folder for logs and packages on their way", CONFIG_TEXT, false, 1, 400 },
+    { "worker", "memory_mb", "0", "memory for environments; 0: memory_percent of the host's", CONFIG_UNSIGNED, false, 0, 0 },
+    { "worker", "memory_percent", "75", "share of the host's memory for environments", CONFIG_UNSIGNED, false, 1, 100 },
+    { "worker", "environments_max", "64", "environments at once, at most the spawner's", CONFIG_UNSIGNED, false, 1, 1000 },
+    { "worker", "packages_mb", "10240", "disk for unpacked packages", CONFIG_UNSIGNED, false, 256, 0 },
+    { "worker", "freeze_ms", "50", "idle time after which an environment is frozen", CONFIG_UNSIGNED, false, 1, 600000 },
+    { "worker", "idle_ms", "600000", "idle time after which a frozen environment is ended", CONFIG_UNSIGNED, false, 1, 86400000 },
+    { "worker", "root_dir", "/", "folder whose /usr environments see, as the spawner has it", CONFIG_TEXT, false, 1, PATH_MAX - 1 },
+    { "spawner", "fd", "3", "inherited SOCK_SEQPACKET descriptor to the spawner", CONFIG_UNSIGNED, false, 0, 1023 },
+    { "objstore", "address", NULL, "S3 port of the zone's object store", CONFIG_ADDRESS, false, 0, 0 },
+    { "controlplane", "registration", NULL, "registration ports of all control-plane nodes, comma separated", CONFIG_TEXT, false, 1, 1024 },
+    { "api", "addresses", NULL, "the public API, nearest first, comma separated", CONFIG_TEXT, false, 1, 1024 },
+    { 0 },
+};
+// clang-format on
+
+enum { INIT_MS = 10000 };
+
+struct worker {
+    struct agent agent;
+    struct agent_settings settings;
+    uv_loop_t loop;
+    uv_signal_t terminate, interrupt;
+    char *controlplanes; /* what settings.controlplanes point into */
+    int exit_code;
+};
+
+static enum status read_key(const char *path, uint8_t out[CLUSTER_KEY_BYTES], struct err *err)
+{
+    char text[2 * CLUSTER_KEY_BYTES + 2] = "";
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+
+    if (fd >= 0)
+        (void)close(fd);
+    if (got < 0)
+        return err_set(err, ST_IO, "cluster key: cannot read %.150s", path);
+    text[strcspn(text, "\r\n")] = '\0';
+    if (!hex_decode(text, out, CLUSTER_KEY_BYTES))
+        return err_set(err, ST_BAD_INPUT, "cluster key: %.150s does not hold %d hexadecimal digits",
+                       path, 2 * CLUSTER_KEY_BYTES);
+    explicit_bzero(text, sizeof text);
+    return ST_OK;
+}
+
+static void read_identity(const struct config *config, struct stream_hello *self)
+{
+    (void)snprintf(self->cluster, sizeof self->cluster, "%s",
+                   config_text(config, "node", "cluster"));
+    (void)snprintf(self->node, sizeof self->node, "%s", config_text(config, "node", "name"));
+    (void)snprintf(self->zone, sizeof self->zone, "%s", config_text(config, "node", "zone"));
+    (void)snprintf(self->role, sizeof self->role, "worker");
+    self->epoch = clock_stamp_ms(&clock_system);
+    self->version = 1;
+}
+
+static enum status read_api(const char *list, struct relay_targets *out, struct err *err)
+{
+    char *copy = must_strdup(list), *rest = copy;
+    enum status st = ST_OK;
+
+    for (char *one; st == ST_OK && (one = strsep(&rest, ", ")) != NULL;) {
+        if (one[0] == '\0')
+            continue;
+        if (out->count == RELAY_TARGETS_MAX)
+            st = err_set(err, ST_BAD_INPUT, "api.addresses: more than %d", RELAY_TARGETS_MAX);
+        else
+            st = address_parse(one, &out->list[out->count++], err);
+    }
+    free(copy);
+    return st;
+}
+
+static enum status read_controlplanes(struct worker *worker, const char *list, struct err *err)
+{
+    char *rest = worker->controlplanes = must_strdup(list);
+    struct sockaddr_storage address;
+
+    for (char *one; (one = strsep(&rest, ", ")) != NULL;) {
+        enum status st;
+
+        if (one[0] == '\0')
+            continue;
+        if (worker->settings.controlplane_count == CONTROLPLANES_MAX)
+            return err_set(err, ST_BAD_INPUT, "controlplane.registration: more than %d",
+                           CONTROLPLANES_MAX);
+        st = address_parse(one, &address, err);
+        if (st != ST_OK)
+            return st;
+        worker->settings.controlplanes[worker->settings.controlplane_count++] = one;
+    }
+    return ST_OK;
+}
+
+/* The host's resolvers as they are at start; without any, functions get no answer from DNS. */
+static void read_resolvers(struct relay_targets *out)
+{
+    char text[RESOLV_CONF_BYTES] = "";
+    FILE *file = fopen("/etc/resolv.conf", "re");
+
+    if (file != NULL) {
+        text[fread(text, 1, sizeof text - 1, file)] = '\0';
+        (void)fclose(file);
+    }
+    dns_resolvers_parse(text, out);
+    if (out->count == 0)
+        log_event(LOG_WARN, "no_resolvers", LS("file", "/etc/resolv.conf"),
+                  LS("then", "functions cannot look up names"));
+}
+
+static uint64_t read_memory_mb(const struct config *config)
+{
+    uint64_t set = config_unsigned(config, "worker", "memory_mb");
+    uint64_t host_mb = uv_get_total_memory() >> 20;
+
+    return set != 0 ? set : host_mb * config_unsigned(config, "worker", "memory_percent") / 100;
+}
+
+static enum status read_settings(struct worker *worker,
+                                 const struct config *config,
+                                 struct err *err)
+{
+    struct agent_settings *settings = &worker->settings;
+    char secret[OBJSTORE_SECRET_BYTES];
+    enum status st;
+
+    read_identity(config, &settings->identity.self);
+    settings->dir = config_text(config, "worker", "dir");
+    settings->root = config_text(config, "worker", "root_dir");
+    settings->listen_address = config_text(config, "listen", "invoke");
+    settings->memory_mb = read_memory_mb(config);
+    settings->environments_max = (uint32_t)config_unsigned(config, "worker", "environments_max");
+    settings->packages_bytes_max = config_unsigned(config, "worker", "packages_mb") << 20;
+    settings->freeze_ms = (uint32_t)config_unsigned(config, "worker", "freeze_ms");
+    settings->idle_ms = (uint32_t)config_unsigned(config, "worker", "idle_ms");
+    settings->init_ms = INIT_MS;
+    settings->spawner_fd = (int)config_unsigned(config, "spawner", "fd");
+    read_resolvers(&settings->resolvers);
+    st = read_key(config_text(config, "cluster", "key_file"), settings->identity.key, err);
+    if (st == ST_OK)
+        st = read_api(config_text(config, "api", "addresses"), &settings->api, err);
+    if (st == ST_OK)
+        st = read_controlplanes(worker, config_text(config, "controlplane", "registration"), err);
+    if (st != ST_OK)
+        return st;
+    objstore_internal_secret(settings->identity.key, secret);
+    return objstore_new(config_text(config, "objstore", "address"), OBJSTORE_INTERNAL_ACCESS_KEY,
+                        secret, &settings->store, err);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    log_event(LOG_INFO, "stopping", LI("signal", number));
+    uv_stop(handle->loop);
+}
+
+/* Without the spawner there is no environment left and none to be had: start afresh, together. */
+static void on_lost(struct agent *agent, const struct err *err)
+{
+    struct worker *worker = container_of(agent, struct worker, agent);
+
+    log_event(LOG_ERROR, "spawner_lost", LS("error", err->text), LS("then", "exit"));
+    worker->exit_code = 1;
+    uv_stop(agent->loop);
+}
+
+static void watch_signals(struct worker *worker)
+{
+    int rv = uv_signal_init(&worker->loop, &worker->terminate);
+
+    if (rv == 0)
+        rv = uv_signal_init(&worker->loop, &worker->interrupt);
+    if (rv == 0)
+        rv = uv_signal_start(&worker->terminate, on_signal, SIGTERM);
+    if (rv == 0)
+        rv = uv_signal_start(&worker->interrupt, on_signal, SIGINT);
+    CHECK(rv == 0); /* a new loop and two known signals */
+    (void)signal(SIGPIPE, SIG_IGN);
+}
+
+static void run(struct worker *worker)
+{
+    struct err err = { 0 };
+
+    worker->agent.on_lost = on_lost;
+    if (agent_start(&worker->agent, &worker->loop, &worker->settings, &err) != ST_OK) {
+        log_event(LOG_ERROR, "start_failed", LS("error", err.text));
+        worker->exit_code = 1;
+    } else {
+        log_event(LOG_INFO, "ready", LS("listen", worker->settings.listen_address),
+                  LU("memory_mb", worker->settings.memory_mb),
+                  LU("environments_max", worker->settings.environments_max));
+        (void)uv_run(&worker->loop, UV_RUN_DEFAULT);
+    }
+    agent_stop(&worker->agent);
+    uv_close((uv_handle_t *)&worker->terminate, NULL);
+    uv_close((uv_handle_t *)&worker->interrupt, NULL);
+    /* Let handles close; a download that still runs is not waited for. */
+    for (int i = 0; i < STOP_TURNS && uv_loop_alive(&worker->loop); i++)
+        (void)uv_run(&worker->loop, UV_RUN_NOWAIT);
+}
+
+int main(int argc, char **argv)
+{
+    static struct worker worker;
+    struct config *config =
+        config_start(options, "lapwing-worker", "The agent of a worker host.", argc, argv);
+    struct err err = { 0 };
+    char identity[NODE_BYTES_MAX + ZONE_BYTES_MAX + 40];
+    int rv = uv_loop_init(&worker.loop);
+
+    CHECK(rv == 0); /* nothing can be done without a loop */
+    watch_signals(&worker);
+    (void)snprintf(identity, sizeof identity, "program=worker node=%s zone=%s",
+                   config_text(config, "node", "name"), config_text(config, "node", "zone"));
+    log_identity(identity);
+    if (read_settings(&worker, config, &err) != ST_OK) {
+        log_event(LOG_ERROR, "start_failed", LS("error", err.text));
+        return 2;
+    }
+    run(&worker);
+    log_event(LOG_INFO, "stopped");
+    free(worker.controlplanes);
+    config_free(config);
+    /* The store is left to the process's end: a pool thread may still be inside it. */
+    return worker.exit_code;
+}
