@@ -116,11 +116,10 @@ enum status sigv4_sign(const struct sigv4_signer *signer,
                        const uint8_t *body_sha256,
                        struct buf *out,
                        struct err *err);
-/* Sign a target for `expires_s` seconds with the host alone; appends the whole signed target. */
+/* Presign a request for `expires_s` seconds: every field (Host is enough) must then be sent as it
+ * is here.  Appends the signed target. */
 enum status sigv4_presign(const struct sigv4_signer *signer,
-                          struct bytes method,
-                          struct bytes target,
-                          const char *host,
+                          const struct http_head *head,
                           uint32_t expires_s,
                           struct buf *out,
                           struct err *err);

@@ -104,25 +104,42 @@ enum status sigv4_sign(const struct sigv4_signer *signer,
     return ST_OK;
 }
 
+static void append_parameters(const struct sigv4_signer *signer,
+                              const struct sigv4 *sig,
+                              struct bytes target,
+                              uint32_t expires_s,
+                              struct buf *out)
+{
+    buf_append(out, target.data, target.len);
+    buf_printf(out, "%sX-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=",
+               memchr(target.data, '?', target.len) == NULL ? "?" : "&");
+    http_percent_encode(bytes_of_text(signer->access_key_id), false, out);
+    buf_printf(out,
+               "%%2F%.8s%%2F%s%%2F%s%%2Faws4_request&X-Amz-Date=%s&X-Amz-Expires=%u"
+               "&X-Amz-SignedHeaders=",
+               sig->timestamp, sig->region, sig->service, sig->timestamp, expires_s);
+    http_percent_encode(sig->signed_headers, false, out);
+}
+
 enum status sigv4_presign(const struct sigv4_signer *signer,
-                          struct bytes method,
-                          struct bytes target,
-                          const char *host,
+                          const struct http_head *head,
                           uint32_t expires_s,
                           struct buf *out,
                           struct err *err)
 {
-    /* The digest of no bytes, which is what other services than S3 see in a presigned request. */
-    uint8_t nothing[SHA256_BYTES];
-    struct http_field field = { bytes_of_text("host"), bytes_of_text(host) };
-    struct http_head head = { .method = method, .fields = &field, .field_count = 1 };
-    struct sigv4 sig = { .presigned = true, .signed_headers = bytes_of_text("host") };
+    struct sigv4 sig = { .presigned = true };
+    struct http_head presigned = *head;
+    uint8_t nothing[SHA256_BYTES]; /* other services than S3 sign the digest of no body */
     char signature[SHA256_HEX_BYTES];
-    struct buf signed_target = { 0 };
+    struct buf names = { 0 };
+    struct buf target = { 0 };
+    struct bytes host;
     enum status st = signer_start(signer, &sig, err);
 
     if (st == ST_OK && (expires_s == 0 || expires_s > SIGV4_EXPIRES_S_MAX))
         st = err_set(err, ST_BAD_INPUT, "presign: 1 to %d seconds", SIGV4_EXPIRES_S_MAX);
+    if (st == ST_OK && !http_head_find(head, "host", &host))
+        st = err_set(err, ST_BAD_INPUT, "presign: the request has no Host");
     if (st != ST_OK)
         return st;
     hash_sha256((struct bytes){ 0 }, nothing);
@@ -130,18 +147,14 @@ enum status sigv4_presign(const struct sigv4_signer *signer,
         sig.payload = SIGV4_PAYLOAD_UNSIGNED;
         memcpy(sig.payload_text, "UNSIGNED-PAYLOAD", sizeof "UNSIGNED-PAYLOAD");
     }
-    buf_append(&signed_target, target.data, target.len);
-    buf_printf(&signed_target, "%sX-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=",
-               memchr(target.data, '?', target.len) == NULL ? "?" : "&");
-    http_percent_encode(bytes_of_text(signer->access_key_id), false, &signed_target);
-    buf_printf(&signed_target,
-               "%%2F%.8s%%2F%s%%2F%s%%2Faws4_request&X-Amz-Date=%s&X-Amz-Expires=%u"
-               "&X-Amz-SignedHeaders=host",
-               sig.timestamp, sig.region, sig.service, sig.timestamp, expires_s);
-    head.target = buf_view(&signed_target);
-    sign(signer, &head, &sig, nothing, signature);
-    buf_printf(&signed_target, "&X-Amz-Signature=%s", signature);
-    buf_append(out, signed_target.data, signed_target.len);
-    buf_done(&signed_target);
+    list_names(head, &names);
+    sig.signed_headers = buf_view(&names);
+    append_parameters(signer, &sig, head->target, expires_s, &target);
+    presigned.target = buf_view(&target);
+    sign(signer, &presigned, &sig, nothing, signature);
+    buf_append(out, target.data, target.len);
+    buf_printf(out, "&X-Amz-Signature=%s", signature);
+    buf_done(&names);
+    buf_done(&target);
     return ST_OK;
 }

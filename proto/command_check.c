@@ -11,11 +11,9 @@
 #include "base/limits.h"
 #include "proto/canonical.h"
 #include "proto/fields.h"
+#include "proto/message_limits.h"
 
 enum { CLIENT_BYTES = 16, OUTCOME_REASON_BYTES = 47 };
-
-/* Far beyond any clock, and still a number that SQLite can hold. */
-static const uint64_t ms_max = (uint64_t)1 << 62;
 
 static const struct field_text account_rule = { "account", FIELD_DIGITS, ACCOUNT_DIGITS,
                                                 ACCOUNT_DIGITS };
@@ -127,10 +125,10 @@ static enum status function_numbers_check(const Lapwing__Function *f, struct err
         { "timeout_s",     f->timeout_s,     1, FUNCTION_TIMEOUT_S_MAX },
         { "memory_mb",     f->memory_mb,     FUNCTION_MEMORY_MB_MIN, FUNCTION_MEMORY_MB_MAX },
         { "ephemeral_mb",  f->ephemeral_mb,  FUNCTION_EPHEMERAL_MB_MIN, FUNCTION_EPHEMERAL_MB_MAX },
-        { "modified_ms",   f->modified_ms,   0, ms_max },
+        { "modified_ms",   f->modified_ms,   0, TIME_MS_MAX },
         { "state",         f->state,         0, LAPWING__FUNCTION_STATE__FUNCTION_ACTIVE },
         { "update_status", f->update_status, 0, LAPWING__FUNCTION_UPDATE_STATUS__FUNCTION_UPDATE_IN_PROGRESS },
-        { "config_epoch",  f->config_epoch,  0, ms_max },
+        { "config_epoch",  f->config_epoch,  0, TIME_MS_MAX },
         // clang-format on
     };
 
@@ -236,7 +234,8 @@ enum status bucket_check(const Lapwing__Bucket *bucket, struct err *err)
     const char *const values[] = { bucket->account, bucket->region, bucket->name };
     enum status st = field_texts_check(rules, values, ARRAY_LEN(rules), err);
 
-    return st == ST_OK ? field_number_check("created_ms", bucket->created_ms, 0, ms_max, err) : st;
+    return st == ST_OK ? field_number_check("created_ms", bucket->created_ms, 0, TIME_MS_MAX, err)
+                       : st;
 }
 
 static enum status metadata_check(const Lapwing__Object *object, struct err *err)
@@ -278,7 +277,7 @@ enum status object_check(const Lapwing__Object *object, struct err *err)
     if (st == ST_OK)
         st = field_bytes_check("blob", &object->blob, SHA256_BYTES, SHA256_BYTES, err);
     if (st == ST_OK)
-        st = field_number_check("modified_ms", object->modified_ms, 0, ms_max, err);
+        st = field_number_check("modified_ms", object->modified_ms, 0, TIME_MS_MAX, err);
     return st == ST_OK ? metadata_check(object, err) : st;
 }
 
@@ -305,7 +304,7 @@ static enum status delete_object_check(const Lapwing__DeleteObject *del, struct 
 
 static enum status forget_clients_check(const Lapwing__ForgetClients *forget, struct err *err)
 {
-    return field_number_check("idle_before_ms", forget->idle_before_ms, 0, ms_max, err);
+    return field_number_check("idle_before_ms", forget->idle_before_ms, 0, TIME_MS_MAX, err);
 }
 
 static enum status raise_cluster_version_check(const Lapwing__RaiseClusterVersion *raise,

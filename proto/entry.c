@@ -7,6 +7,7 @@
 #include "proto/canonical.h"
 #include "proto/command_check.h"
 #include "proto/fields.h"
+#include "proto/message_limits.h"
 
 static uint32_t crc_of(struct bytes in)
 {
@@ -34,7 +35,7 @@ enum status entry_check(const Lapwing__Entry *entry, struct err *err)
 
     if (entry->format != ENTRY_FORMAT)
         return err_set(err, ST_BAD_INPUT, "entry: format %u, want %d", entry->format, ENTRY_FORMAT);
-    st = field_number_check("entry: leader_ms", entry->leader_ms, 1, INT64_MAX, err);
+    st = field_number_check("entry: leader_ms", entry->leader_ms, 1, TIME_MS_MAX, err);
     if (st == ST_OK)
         st = field_count_check("entry: commands", entry->n_commands, ENTRY_COMMANDS_MAX, err);
     for (size_t i = 0; st == ST_OK && i < entry->n_commands; i++)

@@ -25,4 +25,7 @@ enum {
     SPAWN_SLOTS_MAX = 4096,
 };
 
+/* Times in milliseconds since the epoch: beyond any clock, and still a number that SQLite holds. */
+#define TIME_MS_MAX (1ull << 62)
+
 #endif

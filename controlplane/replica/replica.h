@@ -112,7 +112,8 @@ typedef void (*replica_propose_cb)(enum status st, const Lapwing__Outcome *outco
  *             known, which counts once however often it is repeated
  *
  * Calls back exactly once, later, if it returns ST_OK.  ST_LIMIT: body over COMMAND_BYTES_MAX, or
- * REPLICA_PROPOSALS_MAX are waiting.  Cost: two round trips at most and a synced write. */
+ * REPLICA_PROPOSALS_MAX are waiting.  ST_BAD_INPUT, ST_UNSUPPORTED: command_check() refuses it.
+ * Cost: two round trips at most and a synced write. */
 enum status replica_propose(struct replica_client *client,
                             Lapwing__CommandType type,
                             struct bytes body,

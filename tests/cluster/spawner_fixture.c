@@ -248,6 +248,49 @@ void fixture_run(struct fixture *fixture, const char *const *arguments, struct r
     spawner_message_done(&message);
 }
 
+void fixture_convert(struct fixture *fixture, const char *package, int fd, struct conversion *out)
+{
+    Lapwing__Convert convert = LAPWING__CONVERT__INIT;
+    Lapwing__SpawnRequest req = LAPWING__SPAWN_REQUEST__INIT;
+    struct spawner_message message;
+    struct stat info;
+    struct err err = { 0 };
+
+    CHECK(fstat(fd, &info) == 0);
+    memset(out, 0, sizeof *out);
+    convert.package = (char *)(uintptr_t)package;
+    convert.zip_bytes = (uint64_t)info.st_size;
+    req.id = spawner_client_id(&fixture->client);
+    req.what_case = LAPWING__SPAWN_REQUEST__WHAT_CONVERT;
+    req.convert = &convert;
+    CHECK(spawner_client_send(&fixture->client, &req, fd, &err) == ST_OK);
+    CHECK(fixture_receive(fixture, &message));
+    const Lapwing__SpawnReply *reply = message.message->reply;
+    out->status = reply->status;
+    out->unzipped_bytes = reply->unzipped_bytes;
+    out->files = reply->files;
+    (void)snprintf(out->reason, sizeof out->reason, "%s", reply->reason);
+    if (out->status != ST_OK)
+        (void)fprintf(stderr, "# convert: %s\n", reply->text);
+    spawner_message_done(&message);
+}
+
+unsigned fixture_request(struct fixture *fixture, const Lapwing__SpawnRequest *req)
+{
+    Lapwing__SpawnRequest numbered = *req;
+    struct spawner_message message;
+    struct err err = { 0 };
+    unsigned status;
+
+    numbered.id = spawner_client_id(&fixture->client);
+    CHECK(spawner_client_send(&fixture->client, &numbered, -1, &err) == ST_OK);
+    CHECK(fixture_receive(fixture, &message));
+    CHECK(message.message->what_case == LAPWING__SPAWNER_MESSAGE__WHAT_REPLY);
+    status = message.message->reply->status;
+    spawner_message_done(&message);
+    return status;
+}
+
 bool run_says(const struct run *run, const char *line)
 {
     size_t len = strlen(line);

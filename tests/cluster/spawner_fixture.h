@@ -52,6 +52,18 @@ struct run {
 };
 void fixture_run(struct fixture *fixture, const char *const *arguments, struct run *out);
 
+/* Unpack the zip that `fd` is; the answer is written to `out`, its texts as in struct run. */
+struct conversion {
+    unsigned status;
+    char reason[32];
+    uint64_t unzipped_bytes;
+    unsigned files;
+};
+void fixture_convert(struct fixture *fixture, const char *package, int fd, struct conversion *out);
+
+/* Send a request that has a number or a text, and wait for its reply; its status. */
+unsigned fixture_request(struct fixture *fixture, const Lapwing__SpawnRequest *req);
+
 /* Does `output` have the line "name value"? */
 bool run_says(const struct run *run, const char *line);
 

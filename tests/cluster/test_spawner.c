@@ -1,5 +1,8 @@
 /* Environments as functions and the agent see them; needs root. */
+#include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/cluster/spawner_fixture.h"
@@ -88,4 +91,173 @@ TEST(how_a_program_ended_is_reported)
     EXPECT_EQ(leftover_processes(fixture.config.uid_base, fixture.config.uid_base + 100), 0);
     EXPECT_EQ(fixture_stop(&fixture), 0);
     EXPECT_EQ(leftover_groups(fixture.config.instance), 0);
+}
+
+static unsigned ask(Lapwing__SpawnRequest__WhatCase what, uint32_t slot)
+{
+    Lapwing__SpawnRequest req = LAPWING__SPAWN_REQUEST__INIT;
+
+    req.what_case = what;
+    req.kill_slot = slot; /* the alternatives share their memory */
+    return fixture_request(&fixture, &req);
+}
+
+TEST(an_environment_is_frozen_thawed_counted_and_killed)
+{
+    struct spawner_message message;
+
+    fixture_start(&fixture, false);
+    EXPECT_EQ(ask(LAPWING__SPAWN_REQUEST__WHAT_FREEZE_SLOT, 3), ST_NOT_FOUND);
+    fixture_ask(&fixture, 3, (const char *const[]){ "wait", NULL });
+    EXPECT(fixture_receive(&fixture, &message));
+    EXPECT_EQ(message.message->reply->status, ST_OK);
+    EXPECT_EQ(message.fd_count, SPAWNER_FDS_MAX);
+    spawner_message_done(&message);
+    fixture_ask(&fixture, 3, NULL);
+    EXPECT(fixture_receive(&fixture, &message));
+    EXPECT_EQ(message.message->reply->status, ST_CONFLICT);
+    spawner_message_done(&message);
+    EXPECT_EQ(ask(LAPWING__SPAWN_REQUEST__WHAT_USAGE_SLOT, 3), ST_OK);
+    EXPECT_EQ(ask(LAPWING__SPAWN_REQUEST__WHAT_FREEZE_SLOT, 3), ST_OK);
+    EXPECT_EQ(ask(LAPWING__SPAWN_REQUEST__WHAT_THAW_SLOT, 3), ST_OK);
+    EXPECT_EQ(ask(LAPWING__SPAWN_REQUEST__WHAT_FREEZE_SLOT, 3), ST_OK);
+    EXPECT_EQ(ask(LAPWING__SPAWN_REQUEST__WHAT_KILL_SLOT, 3), ST_OK); /* frozen or not */
+    EXPECT(fixture_receive(&fixture, &message));
+    EXPECT_EQ(message.message->what_case, LAPWING__SPAWNER_MESSAGE__WHAT_EXITED);
+    EXPECT(message.message->exited->killed);
+    EXPECT(message.message->exited->signaled);
+    spawner_message_done(&message);
+    EXPECT_EQ(ask(LAPWING__SPAWN_REQUEST__WHAT_KILL_SLOT, 3), ST_NOT_FOUND);
+    EXPECT_EQ(fixture_stop(&fixture), 0);
+}
+
+TEST(a_program_that_is_not_there_is_said_so)
+{
+    Lapwing__SpawnRequest req = LAPWING__SPAWN_REQUEST__INIT;
+    char path[PATH_MAX + 128];
+
+    fixture_start(&fixture, false);
+    (void)snprintf(path, sizeof path, "%s/%s/probe", fixture.config.packages_dir, fixture.package);
+    EXPECT_EQ(unlink(path), 0);
+    fixture_run(&fixture, (const char *const[]){ "exit", NULL }, &run);
+    EXPECT_EQ(run.status, ST_OK);
+    EXPECT_TEXT(run.start_error, "No such file or directory");
+    fixture.package[0] = 'b';
+    fixture_run(&fixture, NULL, &run);
+    EXPECT_EQ(run.status, ST_NOT_FOUND);
+    req.what_case = LAPWING__SPAWN_REQUEST__WHAT_REMOVE_PACKAGE;
+    req.remove_package = fixture.package;
+    EXPECT_EQ(fixture_request(&fixture, &req), ST_NOT_FOUND);
+    EXPECT_EQ(fixture_stop(&fixture), 0);
+}
+
+/* A zip made by python's zipfile, as users make theirs. */
+static int python_zip(const char *script)
+{
+    char path[128];
+    char command[1024];
+    int fd;
+
+    (void)snprintf(path, sizeof path, "%s/a.zip", fixture.folder);
+    (void)snprintf(
+        command, sizeof command,
+        "python3 -c \"import zipfile; z = zipfile.ZipFile('%s', 'w', 8); %s; z.close()\"", path,
+        script);
+    CHECK(system(command) == 0);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    CHECK(fd >= 0);
+    return fd;
+}
+
+TEST(a_package_is_unpacked_used_and_removed)
+{
+    Lapwing__SpawnRequest req = LAPWING__SPAWN_REQUEST__INIT;
+    struct conversion conversion;
+    struct spawner_message message;
+    struct stat info;
+    char path[PATH_MAX + 128];
+    int zip;
+
+    fixture_start(&fixture, false);
+    zip = python_zip("z.write('/proc/self/exe', 'x'); z.write('/bin/true', 'd/true')");
+    fixture.package[0] = 'c';
+    fixture_convert(&fixture, fixture.package, zip, &conversion);
+    EXPECT_EQ(conversion.status, ST_OK);
+    EXPECT_EQ(conversion.files, 3);
+    EXPECT(conversion.unzipped_bytes > 10000);
+    fixture_convert(&fixture, fixture.package, zip, &conversion);
+    EXPECT_EQ(conversion.status, ST_OK); /* a second time is harmless */
+    (void)close(zip);
+    (void)snprintf(path, sizeof path, "%s/%s/d/true", fixture.config.packages_dir, fixture.package);
+    EXPECT_EQ(stat(path, &info), 0);
+    EXPECT_EQ(info.st_uid, 0);
+    EXPECT_EQ(info.st_gid, 0);
+    EXPECT_EQ(info.st_mode, S_IFREG | 0755);
+
+    req.what_case = LAPWING__SPAWN_REQUEST__WHAT_REMOVE_PACKAGE;
+    req.remove_package = fixture.package;
+    fixture.package[0] = 'a';
+    fixture_ask(&fixture, 0, (const char *const[]){ "wait", NULL });
+    EXPECT(fixture_receive(&fixture, &message));
+    spawner_message_done(&message);
+    EXPECT_EQ(fixture_request(&fixture, &req), ST_CONFLICT);
+    fixture.package[0] = 'c';
+    EXPECT_EQ(fixture_request(&fixture, &req), ST_OK);
+    EXPECT(stat(path, &info) < 0);
+    EXPECT_EQ(fixture_stop(&fixture), 0);
+}
+
+TEST(hostile_packages_are_refused_and_leave_nothing)
+{
+    static const struct {
+        const char *name, *script, *reason;
+    } rows[] = {
+        { "a bomb", "z.writestr('a', bytes(263000000))", "too_large_unzipped" },
+        { "a way out", "z.writestr('../../a', 'x')", "path_escape" },
+        { "no file", "pass", "not_a_zip" },
+    };
+    struct conversion conversion;
+    struct stat info;
+    char path[PATH_MAX + 128];
+
+    fixture_start(&fixture, false);
+    fixture.package[0] = 'd';
+    (void)snprintf(path, sizeof path, "%s/%s", fixture.config.packages_dir, fixture.package);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        int zip = python_zip(rows[i].script);
+
+        test_case = rows[i].name;
+        fixture_convert(&fixture, fixture.package, zip, &conversion);
+        EXPECT_EQ(conversion.status, ST_BAD_INPUT);
+        EXPECT_TEXT(conversion.reason, rows[i].reason);
+        EXPECT(stat(path, &info) < 0);
+        (void)close(zip);
+    }
+    test_case = NULL;
+    EXPECT_EQ(fixture_stop(&fixture), 0);
+    EXPECT_EQ(leftover_groups(fixture.config.instance), 0);
+}
+
+/* At whatever point of their starts: some are asked for and not yet cloned, some are being set up,
+ * some run. */
+TEST(no_environment_outlives_a_spawner_that_was_killed)
+{
+    for (unsigned round = 0; round < 12; round++) {
+        struct spawner_message message;
+        uid_t uid;
+
+        fixture_start(&fixture, false);
+        uid = fixture.config.uid_base;
+        for (unsigned slot = 0; slot < 8; slot++)
+            fixture_ask(&fixture, slot, (const char *const[]){ "wait", NULL });
+        for (unsigned replies = 0; replies < round * 2 / 3; replies++)
+            if (fixture_receive(&fixture, &message))
+                spawner_message_done(&message);
+        fixture_kill(&fixture);
+        for (int tries = 0; tries < 200 && leftover_processes(uid, uid + 100) > 0; tries++)
+            (void)poll(NULL, 0, 10);
+        EXPECT_EQ(leftover_processes(uid, uid + 100), 0);
+        EXPECT_EQ(fixture_clean(&fixture), 0);
+        EXPECT_EQ(leftover_groups(fixture.config.instance), 0);
+    }
 }

@@ -1,6 +1,7 @@
 /* Requests that others signed: key AKIDEXAMPLE, secret wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY, at
- * 20150830T123600Z.  The first table holds the values of AWS's published signing test suite (without
- * folded lines, which no server of ours lets through), the second what botocore 1.43 makes. */
+ * 20150830T123600Z.  The first table holds the values of AWS's published signing test suite
+ * (without folded lines, which no server of ours lets through), the second what botocore 1.43
+ * makes. */
 #ifndef TESTS_UNIT_SIGV4_VECTORS_H
 #define TESTS_UNIT_SIGV4_VECTORS_H
 

@@ -44,12 +44,17 @@ enum {
     WALK_FDS = 32,
 };
 
-static void clear(struct convert *convert)
+static void close_all(struct convert *convert)
 {
     close_quietly(&convert->status);
     close_quietly(&convert->output);
-    close_quietly(&convert->pidfd);
-    close_quietly(&convert->timer);
+    spawner_close_watched(convert->spawner, &convert->pidfd);
+    spawner_close_watched(convert->spawner, &convert->timer);
+}
+
+static void clear(struct convert *convert)
+{
+    close_all(convert);
     convert->state = CONVERT_FREE;
     convert->group = (struct cgroup){ .core = -1, .oom_event = -1 };
     convert->late = false;
@@ -96,6 +101,7 @@ static enum status start_walk(struct convert *convert, int (*walk)(const char *)
     pid = syscall(SYS_clone3, &args, sizeof args);
     if (pid == 0) {
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+        (void)close_range(3, ~0U, 0);
         _exit(walk(path) == 0 ? 0 : 1);
     }
     if (pid < 0)
@@ -216,14 +222,9 @@ static void unpacked(struct convert *convert, int exit_code)
     struct err err = { 0 };
     enum status st = judge(convert, exit_code, &err);
 
-    if (convert->group.oom_event >= 0)
-        close_quietly(&convert->group.oom_event);
     if (cgroup_remove(&convert->spawner->groups, &convert->group, NULL) != ST_OK)
         log_event(LOG_WARN, "control_group_left", LS("then", "removed at the end"));
-    close_quietly(&convert->pidfd);
-    close_quietly(&convert->timer);
-    close_quietly(&convert->status);
-    close_quietly(&convert->output);
+    close_all(convert);
     if (st == ST_OK) {
         st = start_walk(convert, walk_own, &err);
         if (st == ST_OK) {
@@ -240,7 +241,7 @@ static void owned(struct convert *convert, int exit_code)
     char from[128];
     char to[128];
 
-    close_quietly(&convert->pidfd);
+    close_all(convert);
     package_path(convert->folder, from);
     package_path(convert->package, to);
     if (exit_code != 0) {
@@ -267,8 +268,8 @@ static void pid_ready(struct source *source, uint32_t events)
     siginfo_t info = { 0 };
     int code;
 
-    if (waitid(P_PIDFD, (id_t)convert->pidfd, &info, WEXITED | WNOHANG) < 0)
-        CHECK(errno == EINTR);
+    CHECK(waitid(P_PIDFD, (id_t)convert->pidfd, &info, WEXITED | WNOHANG) == 0);
+    CHECK(info.si_pid != 0); /* the descriptor said that it has ended */
     code = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
     switch (convert->state) {
     case CONVERT_UNPACKING:
@@ -294,7 +295,7 @@ static void timer_ready(struct source *source, uint32_t events)
     struct convert *convert = container_of(source, struct convert, timer_source);
 
     convert->late = true;
-    close_quietly(&convert->timer);
+    spawner_close_watched(convert->spawner, &convert->timer);
     (void)cgroup_kill(&convert->group, NULL);
 }
 
@@ -384,6 +385,7 @@ static enum status clone_child(struct convert *convert, int zip, struct err *err
             .cpu_seconds_max = CONVERT_CPU_SECONDS_MAX,
             .group = &convert->group,
             .filter = &spawner->filter,
+            .spawner = spawner->self,
             .input = zip,
             .output = output,
             .status = status,

@@ -39,11 +39,10 @@ static void release(struct environment *env)
 
     network_drop(&env->netns);
     close_quietly(&env->output);
-    close_quietly(&env->status);
-    close_quietly(&env->pidfd);
+    spawner_close_watched(env->spawner, &env->status);
+    spawner_close_watched(env->spawner, &env->pidfd);
     if (env->group.core >= 0) {
-        if (env->group.oom_event >= 0)
-            spawner_unwatch(env->spawner, env->group.oom_event);
+        spawner_close_watched(env->spawner, &env->group.oom_event);
         if (cgroup_remove(&env->spawner->groups, &env->group, &err) != ST_OK)
             log_event(LOG_WARN, "control_group_left", LU("slot", env->slot), LS("why", err.text),
                       LS("then", "removed at the end"));
@@ -81,7 +80,7 @@ static void read_records(struct environment *env)
         if (got < 0 && errno == EAGAIN)
             return;
         if (got != sizeof record) {
-            close_quietly(&env->status);
+            spawner_close_watched(env->spawner, &env->status);
             return;
         }
         if (record.kind == SANDBOX_STARTED && env->state == ENVIRONMENT_STARTING) {
@@ -151,10 +150,10 @@ static void pid_ready(struct source *source, uint32_t events)
 {
     struct environment *env = container_of(source, struct environment, pid_source);
     struct cgroup_usage usage;
-    siginfo_t info;
+    siginfo_t info = { 0 };
 
-    if (waitid(P_PIDFD, (id_t)env->pidfd, &info, WEXITED | WNOHANG) < 0)
-        CHECK(errno == EINTR);
+    CHECK(waitid(P_PIDFD, (id_t)env->pidfd, &info, WEXITED | WNOHANG) == 0);
+    CHECK(info.si_pid != 0); /* the descriptor said that it has ended */
     read_records(env);
     cgroup_usage(&env->spawner->groups, &env->group, &usage);
     bool ran = env->state == ENVIRONMENT_RUNNING;
@@ -249,6 +248,7 @@ static enum status clone_child(struct environment *env,
             .uid = env->spawner->config.uid_base + env->slot,
             .group = &env->group,
             .filter = &env->spawner->filter,
+            .spawner = env->spawner->self,
             .input = -1,
             .output = output,
             .status = status,

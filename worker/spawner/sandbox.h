@@ -34,6 +34,7 @@ struct sandbox {
     uint32_t cpu_seconds_max; /* RLIMIT_CPU; 0: none */
     const struct cgroup *group;
     const struct sock_fprog *filter;
+    int spawner; /* pidfd of this process, with which the sandbox ends */
     int input;   /* descriptor 0; -1: /dev/null */
     int output;  /* descriptors 1 and 2 */
     int status;  /* descriptor 3: write end of the status pipe */

@@ -17,6 +17,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -84,7 +85,6 @@ static void report(int fd, int32_t kind, int32_t value)
 {
     struct sandbox_record record = { kind, value };
 
-    /* With the spawner gone this raises SIGPIPE, which ends us: wanted. */
     (void)!write(fd, &record, sizeof record);
 }
 
@@ -254,6 +254,22 @@ static void reset_signals(void)
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* Be killed when the spawner ends, also when it has ended before this was asked for, in which case
+ * no signal comes.  A dying parent signals its children and becomes a zombie under one lock of the
+ * kernel (tasklist_lock), and setsid() takes that lock: after it, either our wish was seen or the
+ * zombie is.  (Neither getppid() nor a broken pipe can tell: the parent is outside our pid
+ * namespace, and others that are being set up hold copies of our pipe's reading end.) */
+static int die_with(int spawner)
+{
+    struct pollfd ended = { .fd = spawner, .events = POLLIN };
+
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+        return -1;
+    (void)setsid();
+    errno = ESRCH;
+    return poll(&ended, 1, 0) == 0 ? 0 : -1;
+}
+
 /* Do all steps up to the execution in order; the first that fails is returned, or STEPS. */
 static enum step set_up(const struct sandbox *sandbox)
 {
@@ -281,7 +297,7 @@ static enum step set_up(const struct sandbox *sandbox)
         return STEP_MAP;
     if (drop_capabilities() < 0)
         return STEP_CAPABILITIES;
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+    if (die_with(sandbox->spawner) < 0)
         return STEP_DEATH;
     return STEPS;
 }
@@ -297,7 +313,6 @@ _Noreturn void sandbox_child(const struct sandbox *sandbox)
     enum step step;
 
     reset_signals();
-    (void)setsid();
     (void)umask(022);
     step = set_up(sandbox);
     if (step != STEPS)
@@ -308,8 +323,6 @@ _Noreturn void sandbox_child(const struct sandbox *sandbox)
         give_up(CHILD_STATUS, STEP_DESCRIPTORS);
     if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, sandbox->filter) < 0)
         give_up(CHILD_STATUS, STEP_FILTER);
-    /* If the spawner died before the death signal was asked for, this write ends us: the reading
-     * end was its alone. */
     report(CHILD_STATUS, SANDBOX_STARTED, 0);
     (void)syscall(SYS_execveat, CHILD_PROGRAM, "", sandbox->argv, sandbox->environment,
                   AT_EMPTY_PATH);

@@ -13,6 +13,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -36,9 +37,11 @@ enum status spawner_watch(
     return ST_OK;
 }
 
-void spawner_unwatch(struct spawner *spawner, int fd)
+void spawner_close_watched(struct spawner *spawner, int *fd)
 {
-    (void)epoll_ctl(spawner->epoll, EPOLL_CTL_DEL, fd, NULL);
+    if (*fd >= 0)
+        (void)epoll_ctl(spawner->epoll, EPOLL_CTL_DEL, *fd, NULL);
+    close_quietly(fd);
 }
 
 /* Send, waiting for a slow agent: it has one socket to drain and nothing else to do for us. */
@@ -245,6 +248,9 @@ static enum status open_signals(struct spawner *spawner, struct err *err)
     spawner->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (spawner->signals < 0)
         return err_set_errno(err, ST_IO, errno, "open a signal descriptor");
+    spawner->self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+    if (spawner->self < 0)
+        return err_set_errno(err, ST_UNSUPPORTED, errno, "open a descriptor of ourselves");
     /* The agent's end tells of its end too; this also covers an agent that leaked it. */
     if (prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0) < 0)
         return err_set_errno(err, ST_IO, errno, "ask for the parent's death signal");
@@ -319,7 +325,7 @@ enum status spawner_open(struct spawner *spawner, struct err *err)
     enum status st;
 
     spawner->agent = spawner->epoll = spawner->signals = -1;
-    spawner->init = spawner->convert = -1;
+    spawner->self = spawner->init = spawner->convert = -1;
     spawner->groups = (struct cgroups){ .core = -1, .core_parent = -1 };
     spawner->network = (struct network){ .host = -1, .router = -1, .router_link = -1 };
     if (geteuid() != 0)

@@ -27,6 +27,7 @@ struct spawner {
     int epoll;
     int agent;       /* packets, see proto/spawner.proto */
     int signals;     /* signalfd: SIGTERM, SIGINT */
+    int self;        /* pidfd of this process */
     int init;        /* lapwing-init, to execute */
     int convert;     /* lapwing-convert, to execute */
     uint64_t serial; /* for names that must not repeat */
@@ -61,9 +62,11 @@ void spawner_reply(struct spawner *spawner,
                    size_t fd_count);
 void spawner_say_exited(struct spawner *spawner, Lapwing__EnvironmentExited *exited);
 
-/* Wait for `events` on `fd` with `source`; undone by source_remove() or closing the last copy. */
+/* Wait for `events` on `fd` with `source`. */
 enum status spawner_watch(
     struct spawner *spawner, int fd, uint32_t events, struct source *source, struct err *err);
-void spawner_unwatch(struct spawner *spawner, int fd);
+/* End a watch and close; -1 is nothing.  Closing alone would not do: a child that was cloned
+ * meanwhile holds a copy, and events would go on for what is no more. */
+void spawner_close_watched(struct spawner *spawner, int *fd);
 
 #endif

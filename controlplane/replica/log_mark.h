@@ -1,0 +1,23 @@
+/* log.mark: the highest index and vote's term that are known to be durable in log.db.  See
+ * log_store.h for the format and when it is written. */
+#ifndef CONTROLPLANE_REPLICA_LOG_MARK_H
+#define CONTROLPLANE_REPLICA_LOG_MARK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+struct log_mark {
+    int fd; /* -1: closed */
+    uint64_t index;
+    uint64_t vote_term;
+};
+
+/* Open DIR/log.mark; made, at zero, if `create`.  ST_CORRUPT: missing or not ours; ST_IO. */
+enum status log_mark_open(struct log_mark *mark, const char *dir, bool create, struct err *err);
+void log_mark_close(struct log_mark *mark);
+/* Write what it says now; synced if asked for. */
+enum status log_mark_write(struct log_mark *mark, bool synced, struct err *err);
+
+#endif

@@ -1,0 +1,47 @@
+/* The files of snapshots in a group's folder:
+ *
+ *   snapshot-INDEX.db   the stored one, a database that opens by itself
+ *   snapshot.tmp        being written
+ *   snapshot.part       being received
+ *
+ * Each call blocks on disk for as long as its bytes take. */
+#ifndef CONTROLPLANE_REPLICA_SNAPSHOT_FILE_H
+#define CONTROLPLANE_REPLICA_SNAPSHOT_FILE_H
+
+#include <stdbool.h>
+
+#include "base/hash.h"
+#include "base/status.h"
+#include "controlplane/replica/log_entry.h"
+
+enum { SNAPSHOT_PATH_BYTES = 512 };
+
+void snapshot_file_path(const char *dir, uint64_t index, char out[SNAPSHOT_PATH_BYTES]);
+void snapshot_file_tmp_path(const char *dir, char out[SNAPSHOT_PATH_BYTES]);
+void snapshot_file_part_path(const char *dir, char out[SNAPSHOT_PATH_BYTES]);
+
+/* Sync a written file and fill in meta's bytes and sha256. */
+enum status snapshot_file_seal(const char *path, struct snapshot_meta *meta, struct err *err);
+/* ST_CORRUPT: size or hash is not meta's; ST_IO. */
+enum status snapshot_file_verify(const char *path,
+                                 const struct snapshot_meta *meta,
+                                 struct err *err);
+/* Sync `from` and make it snapshot-INDEX.db, durably. */
+enum status snapshot_file_store(const char *dir, const char *from, uint64_t index, struct err *err);
+/* Remove every snapshot file but that of `index` (0: all of them). */
+void snapshot_file_sweep(const char *dir, uint64_t index);
+
+/* A snapshot being received, hashed on the way. */
+struct snapshot_part {
+    int fd; /* -1: nothing */
+    struct hash hash;
+    bool hashed;
+    uint8_t sha256[SNAPSHOT_HASH_BYTES];
+};
+enum status snapshot_part_reset(struct snapshot_part *part, const char *dir, struct err *err);
+enum status snapshot_part_append(struct snapshot_part *part, struct bytes data, struct err *err);
+void snapshot_part_hash(struct snapshot_part *part, uint8_t out[SNAPSHOT_HASH_BYTES]);
+/* Let go of the file, which stays. */
+void snapshot_part_close(struct snapshot_part *part);
+
+#endif

@@ -1,0 +1,144 @@
+/* bench_commit DIR [SECONDS] [PORT]: replicated writes of three replicas on loopback and one disk.
+ *
+ * Each client is one CreateFunction at a time through the leader's node or a follower's; an answer
+ * is counted when the asking node's rows show it.  One line per number of clients, as JSON. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "tests/bench/replica_trio.h"
+
+enum { SAMPLES_MAX = 4000000, CLIENTS_MAX = 256 };
+
+struct bench {
+    struct replica_client *client;
+    uint64_t until_ns;
+    unsigned open;
+    uint64_t count;
+    uint64_t next_name;
+    uint32_t *us; /* of each commit */
+    uint64_t failed;
+};
+
+struct slot {
+    struct bench *bench;
+    uint64_t started_ns;
+};
+
+static void propose(struct slot *slot);
+
+static void proposed(enum status st, const Lapwing__Outcome *outcome, void *context)
+{
+    struct slot *slot = context;
+    struct bench *bench = slot->bench;
+    uint64_t now = uv_hrtime();
+
+    bench->open--;
+    if (st != ST_OK || outcome->status != ST_OK)
+        bench->failed++;
+    else if (bench->count < SAMPLES_MAX)
+        bench->us[bench->count++] = (uint32_t)((now - slot->started_ns) / 1000);
+    if (now < bench->until_ns)
+        propose(slot);
+}
+
+static void propose(struct slot *slot)
+{
+    struct bench *bench = slot->bench;
+    struct buf body = { 0 };
+    char name[32];
+    enum status st;
+
+    (void)snprintf(name, sizeof name, "f-%llu", (unsigned long long)++bench->next_name);
+    replica_trio_create_body(name, bench->next_name, &body);
+    slot->started_ns = uv_hrtime();
+    st = replica_propose(bench->client, LAPWING__COMMAND_TYPE__CREATE_FUNCTION, buf_view(&body),
+                         10000, proposed, slot);
+    CHECK(st == ST_OK);
+    bench->open++;
+    buf_done(&body);
+}
+
+static int by_size(const void *a, const void *b)
+{
+    uint32_t left = *(const uint32_t *)a;
+    uint32_t right = *(const uint32_t *)b;
+
+    return left < right ? -1 : left > right;
+}
+
+static void measure(
+    struct bench *bench, uv_loop_t *loop, unsigned clients, double seconds, const char *via)
+{
+    struct slot slots[CLIENTS_MAX];
+    uint64_t start = uv_hrtime();
+    double took;
+
+    bench->count = 0;
+    bench->failed = 0;
+    bench->until_ns = start + (uint64_t)(seconds * 1e9);
+    for (unsigned i = 0; i < clients; i++) {
+        slots[i].bench = bench;
+        propose(&slots[i]);
+    }
+    while (bench->open > 0)
+        (void)uv_run(loop, UV_RUN_ONCE);
+    took = (double)(uv_hrtime() - start) / 1e9;
+    qsort(bench->us, bench->count, sizeof bench->us[0], by_size);
+    printf(
+        "{\"bench\":\"commit\",\"via\":\"%s\",\"clients\":%u,\"commits_per_s\":%.0f,"
+        "\"p50_us\":%u,\"p99_us\":%u,\"failed\":%llu}\n",
+        via, clients, (double)bench->count / took, bench->count ? bench->us[bench->count / 2] : 0,
+        bench->count ? bench->us[bench->count * 99 / 100] : 0, (unsigned long long)bench->failed);
+    fflush(stdout);
+}
+
+static unsigned wait_for_leader(struct replica_trio *trio, uv_loop_t *loop)
+{
+    (void)loop;
+    for (;;) {
+        for (unsigned i = 0; i < TRIO; i++) {
+            struct replica_status status;
+
+            replica_status(trio->replicas[i], &status);
+            if (status.role == REPLICA_LEADER)
+                return i;
+        }
+        uv_sleep(10);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static const unsigned clients[] = { 1, 16, 64 };
+    struct replica_trio trio;
+    struct bench bench = { 0 };
+    double seconds = argc > 2 ? strtod(argv[2], NULL) : 2;
+    uv_loop_t loop;
+    unsigned leader;
+
+    if (argc < 2) {
+        fprintf(stderr, "usage: bench_commit DIR [SECONDS] [PORT]\n");
+        return 2;
+    }
+    log_threshold(LOG_WARN);
+    CHECK(uv_loop_init(&loop) == 0);
+    replica_trio_init(&trio, argv[1], argc > 3 ? (uint16_t)atoi(argv[3]) : 47310);
+    for (unsigned i = 0; i < TRIO; i++)
+        replica_trio_start(&trio, i);
+    leader = wait_for_leader(&trio, &loop);
+    bench.us = must_calloc(SAMPLES_MAX, sizeof *bench.us);
+    for (unsigned via = 0; via < 2; via++) {
+        bench.client = replica_client_new(trio.replicas[(leader + via) % TRIO], &loop);
+        for (size_t i = 0; i < ARRAY_LEN(clients); i++)
+            measure(&bench, &loop, clients[i], seconds, via == 0 ? "leader" : "follower");
+        replica_client_close(bench.client);
+        (void)uv_run(&loop, UV_RUN_DEFAULT);
+    }
+    for (unsigned i = 0; i < TRIO; i++)
+        replica_trio_stop(&trio, i);
+    free(bench.us);
+    return uv_loop_close(&loop) == 0 ? 0 : 1;
+}
