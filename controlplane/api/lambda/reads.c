@@ -81,6 +81,8 @@ static void location_of(const struct api_call *call,
                                          .now_s = clock_stamp_ms(&clock_system) / 1000 };
     char *host = api_header(call, "Host");
     char hex[SHA256_HEX_BYTES] = { 0 };
+    struct http_field field;
+    struct http_head head = { .method = bytes_of_text("GET"), .fields = &field, .field_count = 1 };
     struct buf target = { 0 };
     struct err err = { 0 };
 
@@ -90,9 +92,10 @@ static void location_of(const struct api_call *call,
     }
     hex_encode(bytes_of(function->code_sha256.data, SHA256_BYTES), hex);
     buf_printf(&target, "/%s/%s.zip", OBJSTORE_PACKAGES_BUCKET, hex);
+    field = (struct http_field){ bytes_of_text("Host"), bytes_of_text(host) };
+    head.target = buf_view(&target);
     buf_printf(out, "http://%s", host);
-    (void)sigv4_presign(&signer, bytes_of_text("GET"), buf_view(&target), host, LOCATION_LIFE_S,
-                        out, &err);
+    (void)sigv4_presign(&signer, &head, LOCATION_LIFE_S, out, &err);
     buf_done(&target);
     free(host);
 }
