@@ -8,7 +8,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
-#include "tests/bench/replica_trio.h"
+#include "tests/cluster/replica_trio.h"
 
 enum { SAMPLES_MAX = 4000000, CLIENTS_MAX = 256 };
 

@@ -1,4 +1,4 @@
-#include "tests/bench/replica_trio.h"
+#include "tests/cluster/replica_trio.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
-/* Three replicas of the control group in this process, on loopback and a folder: for benchmarks and
- * tests that want the real thing without programs around it. */
-#ifndef TESTS_BENCH_REPLICA_TRIO_H
-#define TESTS_BENCH_REPLICA_TRIO_H
+/* Three replicas of the control group in this process, on loopback and a folder: for tests and
+ * benchmarks that want the real thing without programs around it. */
+#ifndef TESTS_CLUSTER_REPLICA_TRIO_H
+#define TESTS_CLUSTER_REPLICA_TRIO_H
 
 #include "controlplane/replica/replica.h"
 
