@@ -401,6 +401,7 @@ static enum status judge(struct log_store *store, struct log_recovery *out, stru
                  (snapshot > 0 && out->first == snapshot + 1) ||
                  (snapshot > 0 && out->first <= snapshot && snapshot <= last &&
                   out->entries[snapshot - out->first].term == out->snapshot.term);
+    enum status st = ST_OK;
 
     if (snapshot == 0 && out->count == 0)
         return err_set(err, ST_CORRUPT, "log.db: neither entries nor a snapshot");
@@ -419,10 +420,12 @@ static enum status judge(struct log_store *store, struct log_recovery *out, stru
         for (unsigned i = 0; i < out->count; i++)
             log_data_drop(out->entries[i].data);
         out->count = 0;
-        last = snapshot;
+        st = lower_mark(store, snapshot, err);
     }
     if (out->count == 0)
         out->first = snapshot + 1;
+    if (st != ST_OK)
+        return st;
     /* Rows behind a torn one, or of a history that the snapshot replaced. */
     return run_with(store, STATEMENT_DROP_FROM, out->count == 0 ? 0 : last + 1, err);
 }

@@ -1,0 +1,244 @@
+#include "controlplane/replica/raft_rules.h"
+
+#include <stdlib.h>
+
+#include "tests/unit/check.h"
+
+/* A host that keeps what it is asked for. */
+struct host {
+    uint64_t term;
+    uint64_t voted_for;
+    unsigned votes;
+    struct disk_op *ops[8];
+    unsigned op_count;
+    struct raft_message sent[16];
+    unsigned sent_count;
+    uint64_t applied;
+};
+
+static void set_vote(void *context, uint64_t term, uint64_t voted_for)
+{
+    struct host *host = context;
+
+    host->term = term;
+    host->voted_for = voted_for;
+    host->votes++;
+}
+
+static void disk(void *context, struct disk_op *op)
+{
+    struct host *host = context;
+
+    CHECK(host->op_count < ARRAY_LEN(host->ops));
+    host->ops[host->op_count++] = op;
+}
+
+static void send(void *context, const struct raft_message *message, const struct log_entry *entries)
+{
+    struct host *host = context;
+
+    (void)entries;
+    CHECK(host->sent_count < ARRAY_LEN(host->sent));
+    host->sent[host->sent_count++] = *message;
+}
+
+static void apply(void *context, uint64_t index, const struct log_entry *entry)
+{
+    struct host *host = context;
+
+    (void)entry;
+    EXPECT_EQ(index, host->applied + 1);
+    host->applied = index;
+}
+
+static struct rules *start(struct host *host, unsigned voters, uint64_t term, unsigned count)
+{
+    static const struct snapshot_meta none;
+    const uint64_t ids[] = { 1, 2, 3 };
+    struct rules_host callbacks = { set_vote, disk, send, apply, host };
+    struct log_entry entries[4] = { { 1, LOG_CHANGE, rules_bootstrap(ids, voters) } };
+    struct rules_config config = { .id = 1,
+                                   .address = "1",
+                                   .election_ms = 300,
+                                   .heartbeat_ms = 50,
+                                   .install_ms = 1000,
+                                   .random_seed = 1,
+                                   .now_ms = 1000,
+                                   .term = term,
+                                   .snapshot = &none,
+                                   .first = 1,
+                                   .entries = entries,
+                                   .count = count };
+    struct rules *rules;
+
+    memset(host, 0, sizeof *host);
+    for (unsigned i = 1; i < count; i++)
+        entries[i] = (struct log_entry){ 1, LOG_COMMAND, log_data_new(bytes_of_text("x")) };
+    rules = rules_new(&config, &callbacks);
+    for (unsigned i = 0; i < count; i++)
+        log_data_drop(entries[i].data);
+    return rules;
+}
+
+static struct disk_op *oldest(struct host *host)
+{
+    struct disk_op *op = host->ops[0];
+
+    CHECK(host->op_count > 0);
+    memmove(host->ops, host->ops + 1, --host->op_count * sizeof host->ops[0]);
+    return op;
+}
+
+TEST(a_sole_voter_raises_its_term_before_it_leads)
+{
+    struct host host;
+    struct rules *rules = start(&host, 1, 5, 2);
+
+    EXPECT_EQ(host.term, 6);
+    EXPECT_EQ(host.voted_for, 1);
+    EXPECT(rules_is_leader(rules));
+    EXPECT_EQ(rules_term(rules), 6);
+    rules_free(rules);
+}
+
+TEST(a_sole_voter_commits_what_is_durable_and_not_before)
+{
+    struct host host;
+    struct rules *rules = start(&host, 1, 1, 1);
+    struct log_data *data = log_data_new(bytes_of_text("command"));
+    uint64_t index = 0;
+
+    rules_disk_done(rules, 1001, oldest(&host)); /* the barrier of its election */
+    EXPECT_EQ(rules_submit(rules, 1001, LOG_COMMAND, data, &index), ST_OK);
+    EXPECT_EQ(index, 3);
+    EXPECT_EQ(host.applied, 2);
+    rules_disk_done(rules, 1002, oldest(&host));
+    EXPECT_EQ(host.applied, 3);
+    log_data_drop(data);
+    rules_free(rules);
+}
+
+TEST(a_follower_takes_nothing)
+{
+    struct host host;
+    struct rules *rules = start(&host, 3, 1, 1);
+    struct log_data *data = log_data_new(bytes_of_text("command"));
+    uint64_t index = 0;
+
+    EXPECT_EQ(rules_submit(rules, 1001, LOG_COMMAND, data, &index), ST_NOT_LEADER);
+    log_data_drop(data);
+    rules_free(rules);
+}
+
+/* F1: libraft answers these with rejected = 0 and an index that it never set. */
+static const struct {
+    const char *name;
+    enum raft_message_type type;
+    uint64_t term;
+    unsigned answers;
+    uint64_t rejected;
+} requests[] = {
+    { "entries of the term", RAFT_APPEND_ENTRIES, 7, 1, 0 },
+    { "entries of an older term", RAFT_APPEND_ENTRIES, 6, 1, UINT64_MAX },
+    { "a snapshot of an older term", RAFT_INSTALL_SNAPSHOT, 6, 0, 0 },
+};
+
+TEST(requests_of_an_older_term_acknowledge_nothing)
+{
+    for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
+        struct raft_message message = { .type = requests[i].type };
+        struct host host;
+        struct rules *rules = start(&host, 3, 7, 2);
+
+        test_case = requests[i].name;
+        if (requests[i].type == RAFT_APPEND_ENTRIES) {
+            message.append_entries.term = requests[i].term;
+            message.append_entries.prev_log_index = 1;
+            message.append_entries.prev_log_term = 1;
+        } else {
+            message.install_snapshot.term = requests[i].term;
+            message.install_snapshot.last_index = 1;
+            message.install_snapshot.last_term = 1;
+        }
+        rules_receive(rules, 1001, 2, &message, NULL, NULL);
+        EXPECT_EQ(host.sent_count, requests[i].answers);
+        if (host.sent_count > 0)
+            EXPECT(host.sent[0].append_entries_result.rejected == requests[i].rejected);
+        if (host.sent_count > 0 && requests[i].rejected != 0)
+            EXPECT_EQ(host.sent[0].append_entries_result.last_log_index, 0);
+        rules_free(rules);
+    }
+}
+
+/* Feed an AppendEntries of one entry of `term` at `index` from node 2. */
+static void receive_one(struct rules *rules, uint64_t term, uint64_t index, uint64_t prev_term)
+{
+    struct raft_message message = { .type = RAFT_APPEND_ENTRIES };
+    struct log_entry entry = { term, LOG_COMMAND, log_data_new(bytes_of_text("y")) };
+
+    message.append_entries.term = term;
+    message.append_entries.prev_log_index = index - 1;
+    message.append_entries.prev_log_term = prev_term;
+    message.append_entries.n_entries = 1;
+    rules_receive(rules, 1001, 2, &message, &entry, NULL);
+    log_data_drop(entry.data);
+}
+
+TEST(an_append_that_was_truncated_while_queued_acknowledges_nothing)
+{
+    struct host host;
+    struct rules *rules = start(&host, 3, 1, 1);
+
+    receive_one(rules, 2, 2, 1); /* queued, then another leader's entry takes its place */
+    receive_one(rules, 3, 2, 1);
+    EXPECT_EQ(host.op_count, 2);
+    EXPECT_EQ(host.ops[0]->valid, 0);
+    host.sent_count = 0;
+    rules_disk_done(rules, 1002, oldest(&host));
+    EXPECT_EQ(host.sent_count, 0);
+    EXPECT_EQ(rules_persisted(rules), 1);
+    rules_disk_done(rules, 1003, oldest(&host));
+    EXPECT_EQ(host.sent_count, 1);
+    EXPECT_EQ(rules_persisted(rules), 2);
+    rules_free(rules);
+}
+
+TEST(no_snapshot_of_what_is_applied_but_not_durable_here)
+{
+    struct host host;
+    struct rules *rules = start(&host, 3, 1, 1);
+    struct raft_message commit = { .type = RAFT_APPEND_ENTRIES };
+    struct snapshot_meta meta;
+
+    receive_one(rules, 2, 2, 1);
+    commit.append_entries.term = 2;
+    commit.append_entries.prev_log_index = 2;
+    commit.append_entries.prev_log_term = 2;
+    commit.append_entries.leader_commit = 2;
+    rules_receive(rules, 1001, 2, &commit, NULL, NULL); /* two others have it */
+    EXPECT_EQ(host.applied, 2);
+    EXPECT(!rules_snapshot_ready(rules, &meta));
+    rules_disk_done(rules, 1002, oldest(&host));
+    EXPECT(rules_snapshot_ready(rules, &meta));
+    EXPECT_EQ(meta.index, 2);
+    EXPECT_EQ(meta.term, 2);
+    EXPECT_EQ(meta.configuration_index, 1);
+    rules_free(rules);
+}
+
+TEST(the_timer_never_spins)
+{
+    struct host host;
+    struct rules *rules = start(&host, 3, 1, 1);
+    uint64_t now = 1000;
+
+    for (int i = 0; i < 5; i++) {
+        uint64_t at = rules_timeout_ms(rules);
+
+        EXPECT(at > now);
+        now = at;
+        host.sent_count = 0;
+        rules_tick(rules, now);
+    }
+    rules_free(rules);
+}
