@@ -215,9 +215,12 @@ static int map_user(uid_t uid)
 
 static int drop_capabilities(void)
 {
-    for (unsigned long cap = 0; cap <= 63; cap++)
-        if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 && errno != EINVAL)
-            return -1;
+    unsigned long cap = 0;
+
+    while (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0)
+        cap++;
+    if (cap == 0 || errno != EINVAL) /* EINVAL: behind the last one that this kernel has */
+        return -1;
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
         return -1;
     if (set_capabilities(false) < 0)
