@@ -9,6 +9,7 @@ LAPWING_PROBE=$(realpath "$build/tests/cluster/probe")
 export LAPWING_INIT LAPWING_CONVERT LAPWING_PROBE
 bench=$(realpath "$build/tests/bench/bench_spawn")
 # A default route makes it a host with an outside, so environments get their outbound network.
+# shellcheck disable=SC2016  # the inner shell expands it
 unshare -n sh -c '
     ip link set lo up
     ip link add outside type veth peer name other && ip link set other up
