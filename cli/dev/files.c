@@ -155,7 +155,7 @@ static enum status make_zone(const struct dev_options *options,
                              const struct dev_user *user,
                              struct err *err)
 {
-    static const char *const parts[] = { "controlplane", "objstore", "worker", "spawner" };
+    static const char *const parts[] = { "controlplane", "objstore", "worker", "spawner/packages" };
     char path[PATH_MAX];
 
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {

@@ -424,6 +424,12 @@ static void progress_cb(uv_timer_t *timer)
 
 static enum status prepare_program(struct program *program, struct err *err)
 {
+    static const char *const folders[PLAN_KINDS] = {
+        [PLAN_OBJSTORE] = "objstore",
+        [PLAN_CONTROLPLANE] = "controlplane",
+        [PLAN_SPAWNER] = "worker/spawner",
+        [PLAN_WORKER] = "worker/agent",
+    };
     struct supervisor *sv = program->owner;
     const struct dev_options *options = sv->plan.options;
     char name[64];
@@ -432,10 +438,8 @@ static enum status prepare_program(struct program *program, struct err *err)
     enum status st;
 
     (void)snprintf(name, sizeof name, "lapwing-%s", plan_kind_name(program->kind));
-    st =
-        child_find(sv->plan.program_dir,
-                   program->kind == PLAN_SPAWNER ? "worker/spawner" : plan_kind_name(program->kind),
-                   name, program->path, sizeof program->path, err);
+    st = child_find(sv->plan.program_dir, folders[program->kind], name, program->path,
+                    sizeof program->path, err);
     if (st != ST_OK)
         return st;
     (void)snprintf(program->config, sizeof program->config, "%.3900s/zone-%s/%s.ini", options->data,

@@ -59,7 +59,7 @@ int main(int argc, char **argv)
         spawner_close(&spawner);
         return 1;
     }
-    log_event(LOG_INFO, "spawner_ready", LS("instance", spawner.config.instance),
+    log_event(LOG_INFO, "ready", LS("instance", spawner.config.instance),
               LS("limits", spawner.groups.limiter->name),
               LS("outbound", spawner.network.router >= 0 ? "yes" : "no"));
     spawner_run(&spawner);
