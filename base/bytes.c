@@ -36,7 +36,7 @@ bool bytes_equal_secret(struct bytes a, struct bytes b)
 
 uint8_t *buf_reserve(struct buf *buf, size_t len)
 {
-    if (buf->capacity - buf->len < len) {
+    if (buf->data == NULL || buf->capacity - buf->len < len) {
         size_t want = buf->capacity < 256 ? 256 : buf->capacity * 2;
 
         if (want < buf->len + len)

@@ -145,7 +145,7 @@ static void connection_cb(void *cls,
             connection->next->previous = connection;
         server->connections = connection;
         if (server->connection_count++ == 0)
-            (void)uv_timer_start(&server->sweep, sweep_cb, SWEEP_MS, SWEEP_MS);
+            (void)uv_timer_start(&server->sweep, sweep_cb, server->sweep_ms, server->sweep_ms);
         gone_watch(connection);
         *slot = connection;
         return;
@@ -378,6 +378,20 @@ static unsigned or_default(unsigned value, unsigned fallback)
     return value == 0 ? fallback : value;
 }
 
+/* Often enough for the shortest limit. */
+static unsigned sweep_interval(const struct http_server_options *options)
+{
+    unsigned ms = SWEEP_MS;
+
+    if (options->head_ms < ms)
+        ms = options->head_ms;
+    if (options->idle_ms < ms)
+        ms = options->idle_ms;
+    if (options->stall_ms < ms)
+        ms = options->stall_ms;
+    return ms;
+}
+
 enum status http_server_new(uv_loop_t *loop,
                             const struct http_server_options *options,
                             const struct http_handler *handler,
@@ -401,6 +415,7 @@ enum status http_server_new(uv_loop_t *loop,
         .head_ms = or_default(given.head_ms, HTTP_HEAD_MS),
         .stall_ms = or_default(given.stall_ms, HTTP_STALL_MS),
     };
+    server->sweep_ms = sweep_interval(&server->options);
     server->gone_fd = epoll_create1(EPOLL_CLOEXEC);
     if (server->gone_fd < 0) {
         free(server);

@@ -48,9 +48,10 @@ struct http_server {
     uv_prepare_t before; /* runs the daemon before the loop sleeps... */
     uv_check_t after;    /* ...and right after it was woken, if there is something to do */
     uv_idle_t again;     /* keeps the loop awake for one more turn */
-    uv_timer_t sweep;    /* once a second while there are connections */
-    uv_timer_t pause;    /* ends a pause of accepting, or starts the closing */
-    unsigned handles;    /* open libuv handles */
+    unsigned sweep_ms;
+    uv_timer_t sweep; /* once a second at most, while there are connections */
+    uv_timer_t pause; /* ends a pause of accepting, or starts the closing */
+    unsigned handles; /* open libuv handles */
 
     bool dirty;   /* the daemon has something to do */
     bool running; /* inside the daemon */

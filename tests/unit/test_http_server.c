@@ -710,10 +710,89 @@ TEST(a_full_table_makes_room_by_closing_the_connection_idle_longest)
     f.client = client_connect(f.port);
     f.in.len = 0;
     say(&f, get_request);
-    for (int i = 0; i < 2000000 && f.done < 2; i++)
+    for (int i = 0; i < 200000 && f.done < 2; i++)
         turn(&f);
     EXPECT(sees(&f, "hello"));
     (void)close(first);
     (void)close(more);
+    stop(&f);
+}
+
+/* Turns of the loop until the server cut the client; the limits of these tests are some
+ * milliseconds. */
+static bool is_cut(struct fixture *f)
+{
+    for (int i = 0; i < 300000 && !f->closed_by_server; i++)
+        turn(f);
+    return f->closed_by_server;
+}
+
+static const struct http_server_options impatient = { .head_ms = 30,
+                                                      .idle_ms = 30,
+                                                      .stall_ms = 30 };
+
+TEST(a_client_that_does_not_finish_its_head_is_cut)
+{
+    struct fixture f;
+
+    start(&f, ANSWER_AT_ONCE, &impatient);
+    say(&f, "GET / HTTP/1.1\r\nHost:");
+    EXPECT(is_cut(&f));
+    EXPECT_EQ(f.requests, 0);
+    stop(&f);
+    start(&f, ANSWER_AT_ONCE, &impatient);
+    say(&f, get_request);
+    until_done(&f, 1);
+    EXPECT(is_cut(&f)); /* idle for too long */
+    EXPECT_EQ(f.outcome, ST_OK);
+    stop(&f);
+}
+
+TEST(a_client_that_stops_in_its_body_is_cut)
+{
+    struct fixture f;
+
+    start(&f, ANSWER_AFTER_COLLECT, &impatient);
+    say(&f, "PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nab");
+    EXPECT(is_cut(&f));
+    EXPECT_EQ(f.done, 1);
+    EXPECT_EQ(f.outcome, ST_TIMEOUT);
+    stop(&f);
+}
+
+TEST(a_client_that_does_not_read_its_answer_is_cut)
+{
+    struct fixture f;
+    static uint8_t block[65536];
+
+    start(&f, ANSWER_LATER, &impatient);
+    say(&f, get_request);
+    turns(&f, 5);
+    http_respond_stream(f.req, &ok, HTTP_LENGTH_UNKNOWN);
+    for (int i = 0; i < 512; i++) /* more than both kernels' buffers take */
+        (void)http_push(f.req, bytes_of(block, sizeof block));
+    for (int i = 0; i < 300000 && f.done == 0; i++)
+        (void)uv_run(&f.loop, UV_RUN_NOWAIT); /* the client does not turn */
+    EXPECT_EQ(f.done, 1);
+    EXPECT_EQ(f.outcome, ST_TIMEOUT);
+    stop(&f);
+}
+
+TEST(a_request_that_waits_for_us_is_never_cut)
+{
+    struct fixture f;
+    uint64_t until;
+
+    start(&f, ANSWER_LATER, &impatient);
+    say(&f, get_request);
+    turns(&f, 5);
+    until = uv_now(&f.loop) + 5 * impatient.stall_ms;
+    while (uv_now(&f.loop) < until)
+        turn(&f);
+    EXPECT_EQ(f.done, 0);
+    http_respond(f.req, &ok, bytes_of_text("at last"));
+    EXPECT(sees(&f, "at last"));
+    until_done(&f, 1);
+    EXPECT_EQ(f.outcome, ST_OK);
     stop(&f);
 }
