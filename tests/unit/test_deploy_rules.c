@@ -1,0 +1,140 @@
+#include "controlplane/api/lambda/deploy_rules.h"
+
+#include "controlplane/api/lambda/deploy_plan.h"
+#include "tests/unit/check.h"
+
+enum {
+    PENDING = LAPWING__FUNCTION_STATE__FUNCTION_PENDING,
+    ACTIVE = LAPWING__FUNCTION_STATE__FUNCTION_ACTIVE,
+    SUCCESSFUL = LAPWING__FUNCTION_UPDATE_STATUS__FUNCTION_UPDATE_SUCCESSFUL,
+    IN_PROGRESS = LAPWING__FUNCTION_UPDATE_STATUS__FUNCTION_UPDATE_IN_PROGRESS
+};
+
+static const struct {
+    const char *name;
+    unsigned state;
+    unsigned update;
+    const char *expected;
+    const char *code;
+    const char *text;
+} updates[] = {
+    { "a settled one", ACTIVE, SUCCESSFUL, NULL, NULL, NULL },
+    { "the revision that it has", ACTIVE, SUCCESSFUL, "rev", NULL, NULL },
+    { "an empty revision", ACTIVE, SUCCESSFUL, "", NULL, NULL },
+    { "another revision", ACTIVE, SUCCESSFUL, "old", "PreconditionFailedException",
+      "The Revision Id provided does not match the latest Revision Id. Call the "
+      "GetFunction/GetAlias API to retrieve the latest Revision Id" },
+    { "one that is being made", PENDING, 0, NULL, "ResourceConflictException",
+      "The operation cannot be performed at this time. The function is currently in the following "
+      "state: Pending" },
+    { "one that is being changed", ACTIVE, IN_PROGRESS, NULL, "ResourceConflictException",
+      "The operation cannot be performed at this time. An update is in progress for resource: "
+      "arn:aws:lambda:eu-west-1:000000000000:function:f" },
+};
+
+static Lapwing__Function sample(void)
+{
+    Lapwing__Function function = LAPWING__FUNCTION__INIT;
+
+    function.account = (char *)"000000000000";
+    function.region = (char *)"eu-west-1";
+    function.name = (char *)"f";
+    function.revision_id = (char *)"rev";
+    return function;
+}
+
+TEST(code_changes_only_while_nothing_else_does)
+{
+    for (size_t i = 0; i < ARRAY_LEN(updates); i++) {
+        Lapwing__Function function = sample();
+        struct api_error error = { 0 };
+
+        test_case = updates[i].name;
+        function.state = updates[i].state;
+        function.update_status = updates[i].update;
+        EXPECT_EQ(deploy_update_allowed(&function, updates[i].expected, &error) == ST_OK,
+                  updates[i].code == NULL);
+        EXPECT_TEXT(error.code, updates[i].code);
+        if (updates[i].text != NULL)
+            EXPECT_TEXT(error.text, updates[i].text);
+    }
+}
+
+static const struct {
+    enum status status;
+    const char *reason;
+    const char *text;
+    const char *code;
+    const char *want;
+} packages[] = {
+    { ST_OK, "", "", NULL, NULL },
+    { ST_BAD_INPUT, "not_a_zip", "x", "InvalidParameterValueException",
+      "Could not unzip uploaded file. Please check your file, then try to upload again." },
+    { ST_BAD_INPUT, "too_large_unzipped", "x", "InvalidParameterValueException",
+      "Unzipped size must be smaller than 262144000 bytes" },
+    { ST_BAD_INPUT, "path_escape", "../x leaves the package", "InvalidParameterValueException",
+      "Could not unzip uploaded file. Please check your file, then try to upload again. "
+      "(path_escape: ../x leaves the package)" },
+    { ST_UNAVAILABLE, "", "no store", "ServiceUnavailableException",
+      "The package could not be checked: no store. Please try again." },
+};
+
+TEST(a_bad_package_is_refused_in_the_words_of_aws)
+{
+    for (size_t i = 0; i < ARRAY_LEN(packages); i++) {
+        Lapwing__PackageChecked checked = LAPWING__PACKAGE_CHECKED__INIT;
+        struct api_error error = { 0 };
+
+        test_case = packages[i].reason;
+        checked.status = packages[i].status;
+        checked.reason = (char *)(uintptr_t)packages[i].reason;
+        checked.text = (char *)(uintptr_t)packages[i].text;
+        EXPECT_EQ(deploy_package_verdict(&checked, &error) == ST_OK, packages[i].code == NULL);
+        EXPECT_TEXT(error.code, packages[i].code);
+        if (packages[i].want != NULL)
+            EXPECT_TEXT(error.text, packages[i].want);
+    }
+}
+
+static const struct {
+    enum status status;
+    const char *reason;
+    bool named;
+    const char *code;
+} outcomes[] = {
+    { ST_OK, "", false, NULL },
+    { ST_EXISTS, "function_exists", false, "ResourceConflictException" },
+    { ST_NOT_FOUND, "function_not_found", false, "ResourceNotFoundException" },
+    { ST_CONFLICT, "revision_mismatch", true, "PreconditionFailedException" },
+    { ST_CONFLICT, "revision_mismatch", false, "ResourceConflictException" },
+    { ST_CONFLICT, "uid_taken", false, "ServiceException" },
+};
+
+TEST(what_the_state_said_becomes_an_error_of_aws)
+{
+    for (size_t i = 0; i < ARRAY_LEN(outcomes); i++) {
+        Lapwing__Outcome outcome = LAPWING__OUTCOME__INIT;
+        Lapwing__Function before = sample();
+        struct api_error error = { 0 };
+
+        test_case = outcomes[i].reason;
+        outcome.status = outcomes[i].status;
+        outcome.reason = (char *)(uintptr_t)outcomes[i].reason;
+        EXPECT_EQ(deploy_outcome_verdict(&outcome, &before, outcomes[i].named, &error) == ST_OK,
+                  outcomes[i].code == NULL);
+        EXPECT_TEXT(error.code, outcomes[i].code);
+    }
+}
+
+TEST(no_command_is_proposed_before_the_package_was_checked)
+{
+    for (int state = 0; state < DEPLOY_STATES; state++)
+        for (int event = 0; event < DEPLOY_EVENTS; event++) {
+            struct deploy_move move = deploy_next(state, event);
+
+            if (move.action == DEPLOY_DO_PROPOSE)
+                EXPECT(state == DEPLOY_CHECKING && event == DEPLOY_CHECKED);
+            if (event == DEPLOY_FAILED && state != DEPLOY_FINISHED)
+                EXPECT(move.action == DEPLOY_DO_REFUSE && move.next == DEPLOY_FINISHED);
+        }
+}
