@@ -79,25 +79,21 @@ static void location_of(const struct api_call *call,
                                          .region = call->region,
                                          .service = "s3",
                                          .now_s = clock_stamp_ms(&clock_system) / 1000 };
-    char *host = api_header(call, "Host");
+    struct http_field host = { .name = bytes_of_text("Host") };
     char hex[SHA256_HEX_BYTES] = { 0 };
-    struct http_field field;
-    struct http_head head = { .method = bytes_of_text("GET"), .fields = &field, .field_count = 1 };
     struct buf target = { 0 };
+    struct http_head head = { .method = bytes_of_text("GET"), .fields = &host, .field_count = 1 };
     struct err err = { 0 };
 
-    if (host == NULL || function->code_sha256.len != SHA256_BYTES) {
-        free(host);
+    if (!http_head_find(http_request_head(call->http), "Host", &host.value) ||
+        function->code_sha256.len != SHA256_BYTES)
         return;
-    }
     hex_encode(bytes_of(function->code_sha256.data, SHA256_BYTES), hex);
     buf_printf(&target, "/%s/%s.zip", OBJSTORE_PACKAGES_BUCKET, hex);
-    field = (struct http_field){ bytes_of_text("Host"), bytes_of_text(host) };
     head.target = buf_view(&target);
-    buf_printf(out, "http://%s", host);
+    buf_printf(out, "http://%.*s", (int)host.value.len, (const char *)host.value.data);
     (void)sigv4_presign(&signer, &head, LOCATION_LIFE_S, out, &err);
     buf_done(&target);
-    free(host);
 }
 
 static void answer_function(struct read *read)
@@ -110,7 +106,8 @@ static void answer_function(struct read *read)
         api_fail(call, &call->error);
         return;
     }
-    location_of(call, function, &location);
+    if (call->http != NULL)
+        location_of(call, function, &location);
     lambda_answer_json(call, 200,
                        function_answer(function, read->ref.qualifier, buf_text(&location)));
     lambda_activate(call->api, function);
