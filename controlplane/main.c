@@ -127,6 +127,13 @@ static enum status start_doors(struct node *node, struct err *err)
         .storage = node->storage_client,
         .storage_replica = node->storage,
     };
+    const struct registration_config registration = {
+        .loop = &node->loop,
+        .address = config_text(node->config, "listen", "registration"),
+        .key = node->settings.identity.key,
+        .on_beat = heartbeat_cb,
+        .context = node,
+    };
     enum status st;
 
     node->dispatch = dispatch_new(&(struct dispatch_options){
@@ -140,9 +147,7 @@ static enum status start_doors(struct node *node, struct err *err)
     if (st == ST_OK)
         st = start_api(node, err);
     if (st == ST_OK)
-        st = registration_start(&node->loop, config_text(node->config, "listen", "registration"),
-                                node->settings.identity.key, heartbeat_cb, node,
-                                &node->registration, err);
+        st = registration_start(&registration, &node->registration, err);
     return st;
 }
 

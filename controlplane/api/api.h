@@ -9,33 +9,11 @@
 #define CONTROLPLANE_API_API_H
 
 #include <stdbool.h>
-#include <uv.h>
 
 #include "base/status.h"
+#include "controlplane/api/call/options.h"
 
 struct api; /* freed by api_free() */
-struct config;
-struct dispatch;
-struct objstore;
-struct replica;
-struct replica_client;
-
-/* Everything is borrowed for the life of the front door. */
-struct api_options {
-    uv_loop_t *loop;
-    const struct config *config; /* section [keys]: access key id = secret */
-    const char *cluster;
-    const char *node;
-    const char *zone;
-    const char *account;
-    const uint8_t *cluster_key; /* 32 bytes */
-    const char *objstore_address;
-    struct replica *control;
-    struct replica *storage;
-    struct replica_client *control_client;
-    struct dispatch *dispatch;
-};
-
 /* ST_IO: the rows cannot be opened.  ST_BAD_INPUT: the object store's address. */
 enum status api_new(const struct api_options *options, struct api **out, struct err *err);
 /* Listen on one address; several times.  Statuses as http_server_listen(). */

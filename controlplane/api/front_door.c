@@ -6,8 +6,12 @@
 
 #include "base/check.h"
 #include "base/log.h"
-#include "controlplane/api/api_internal.h"
+#include "controlplane/api/admin/admin.h"
+#include "controlplane/api/api.h"
+#include "controlplane/api/call/call.h"
+#include "controlplane/api/lambda/lambda.h"
 #include "controlplane/api/s3/s3_proxy.h"
+#include "controlplane/api/sts.h"
 #include "controlplane/replica/replica.h"
 #include "controlplane/state/state.h"
 #include "objstore/client/objstore.h"

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "controlplane/api/api_internal.h"
+#include "controlplane/api/sts.h"
 
 /* The last part of a role's ARN. */
 static const char *role_name(const char *arn)

@@ -147,11 +147,7 @@ static enum status listen_on(struct registration *registration,
     return err_set(err, ST_IO, "listen for workers on %s: %s", address, nng_strerror(rv));
 }
 
-enum status registration_start(uv_loop_t *loop,
-                               const char *address,
-                               const uint8_t *key,
-                               registration_beat_fn on_beat,
-                               void *context,
+enum status registration_start(const struct registration_config *config,
                                struct registration **out,
                                struct err *err)
 {
@@ -159,15 +155,15 @@ enum status registration_start(uv_loop_t *loop,
     enum status st;
     int rv;
 
-    registration->key = key;
-    registration->on_beat = on_beat;
-    registration->context = context;
-    st = listen_on(registration, address, err);
+    registration->key = config->key;
+    registration->on_beat = config->on_beat;
+    registration->context = config->context;
+    st = listen_on(registration, config->address, err);
     if (st != ST_OK) {
         free(registration);
         return st;
     }
-    registration->mailbox = mailbox_new(loop, beat_cb, registration);
+    registration->mailbox = mailbox_new(config->loop, beat_cb, registration);
     for (size_t i = 0; i < REGISTRATION_SLOTS; i++) {
         struct slot *slot = &registration->slots[i];
 

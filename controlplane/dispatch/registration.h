@@ -19,13 +19,16 @@ typedef void (*registration_beat_fn)(const Lapwing__Heartbeat *beat,
                                      Lapwing__HeartbeatReply *reply,
                                      void *context);
 
-/* Listen on "127.0.0.1:4579".  `key` is the cluster key, 32 bytes, borrowed.  ST_IO: the address
- * cannot be used. */
-enum status registration_start(uv_loop_t *loop,
-                               const char *address,
-                               const uint8_t *key,
-                               registration_beat_fn on_beat,
-                               void *context,
+struct registration_config {
+    uv_loop_t *loop;
+    const char *address; /* "127.0.0.1:4579" */
+    const uint8_t *key;  /* the cluster key, 32 bytes; borrowed for the life */
+    registration_beat_fn on_beat;
+    void *context;
+};
+
+/* Listen.  ST_IO: the address cannot be used. */
+enum status registration_start(const struct registration_config *config,
                                struct registration **out,
                                struct err *err);
 /* On the loop's thread; no beat runs after it.  NULL is harmless. */

@@ -1,6 +1,6 @@
 #include "controlplane/api/lambda/function_json.h"
 
-#include "controlplane/api/error_rules.h"
+#include "controlplane/api/call/error_rules.h"
 #include "tests/unit/check.h"
 
 static uint8_t sha[32];

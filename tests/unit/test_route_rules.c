@@ -1,4 +1,4 @@
-#include "controlplane/api/route_rules.h"
+#include "controlplane/api/call/route_rules.h"
 
 #include "tests/unit/check.h"
 

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "controlplane/api/lambda/lambda.h"
 #include "controlplane/dispatch/dispatch.h"
 #include "controlplane/replica/replica.h"
 
@@ -104,10 +103,10 @@ void admin_status(struct api_call *call)
 
     json_array_append_new(groups, group_json(options->control));
     json_array_append_new(groups, group_json(options->storage));
-    lambda_answer_json(call, 200,
-                       json_pack("{s:s, s:s, s:s, s:o, s:o}", "cluster", options->cluster, "node",
-                                 options->node, "zone", options->zone, "groups", groups, "workers",
-                                 workers_json(options->dispatch)));
+    api_answer_json(call, 200,
+                    json_pack("{s:s, s:s, s:s, s:o, s:o}", "cluster", options->cluster, "node",
+                              options->node, "zone", options->zone, "groups", groups, "workers",
+                              workers_json(options->dispatch)));
 }
 
 static int compare_texts(const void *a, const void *b)
@@ -131,5 +130,5 @@ void admin_runtimes(struct api_call *call)
     for (size_t i = 0; i < count; i++)
         if (i == 0 || strcmp(names[i - 1], names[i]) != 0)
             json_array_append_new(list, json_string(names[i]));
-    lambda_answer_json(call, 200, json_pack("{s:o}", "runtimes", list));
+    api_answer_json(call, 200, json_pack("{s:o}", "runtimes", list));
 }

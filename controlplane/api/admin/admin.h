@@ -2,7 +2,9 @@
 #ifndef CONTROLPLANE_API_ADMIN_ADMIN_H
 #define CONTROLPLANE_API_ADMIN_ADMIN_H
 
-#include "controlplane/api/api_internal.h"
+#include "controlplane/api/call/call.h"
+
+const struct api_operation *admin_operation_find(struct api_call *call, struct api_error *error);
 
 void admin_status(struct api_call *call);
 void admin_runtimes(struct api_call *call);

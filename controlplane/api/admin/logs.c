@@ -5,7 +5,6 @@
 #include "base/check.h"
 #include "controlplane/api/admin/admin.h"
 #include "controlplane/api/admin/log_merge_rules.h"
-#include "controlplane/api/lambda/lambda.h"
 #include "controlplane/dispatch/dispatch.h"
 
 enum { LOG_BYTES_DEFAULT = 1048576, LOG_BYTES_MAX = 4194304 };
@@ -47,7 +46,7 @@ static void logs_finish(struct logs *logs)
     for (size_t i = 0; i < logs->count; i++)
         if (logs->parts[i].answer != NULL)
             parts[count++] = (struct log_part){ logs->parts[i].worker, logs->parts[i].answer };
-    lambda_answer_json(logs->call, 200, log_merge(parts, count, &logs->cursors));
+    api_answer_json(logs->call, 200, log_merge(parts, count, &logs->cursors));
 }
 
 /* The message is borrowed: keep a copy until all have answered. */

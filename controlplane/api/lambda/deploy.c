@@ -333,8 +333,8 @@ static void do_answer(struct deploy *deploy)
 {
     struct api_call *call = deploy->call;
 
-    lambda_answer_json(call, deploy->create ? 201 : 200,
-                       function_configuration(deploy->function, "", FUNCTION_VIEW_FULL));
+    api_answer_json(call, deploy->create ? 201 : 200,
+                    function_configuration(deploy->function, "", FUNCTION_VIEW_FULL));
     lambda_activate(call->api, deploy->function);
 }
 

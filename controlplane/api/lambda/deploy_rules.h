@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "base/status.h"
-#include "controlplane/api/error_rules.h"
+#include "controlplane/api/call/error_rules.h"
 #include "proto/command.pb-c.h"
 #include "proto/invoke.pb-c.h"
 

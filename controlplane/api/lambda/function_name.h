@@ -9,7 +9,8 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 #include "base/status.h"
-#include "controlplane/api/error_rules.h"
+#include "controlplane/api/call/error_rules.h"
+#include "controlplane/api/call/options.h"
 
 enum {
     FUNCTION_REFERENCE_BYTES_MAX = 256, /* what a client may send, decoded */
@@ -22,12 +23,6 @@ enum {
 struct function_ref {
     char name[FUNCTION_NAME_BYTES_MAX + 1];
     char qualifier[FUNCTION_QUALIFIER_BYTES_MAX + 1];
-};
-
-/* Who asks and where: from the signature and the configuration. */
-struct function_scope {
-    const char *account;
-    const char *region;
 };
 
 /* Read a reference.

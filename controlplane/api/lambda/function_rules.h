@@ -12,7 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/status.h"
-#include "controlplane/api/error_rules.h"
+#include "controlplane/api/call/error_rules.h"
 #include "controlplane/api/lambda/function_name.h"
 #include "proto/command.pb-c.h"
 

@@ -2,9 +2,11 @@
 #ifndef CONTROLPLANE_API_LAMBDA_LAMBDA_H
 #define CONTROLPLANE_API_LAMBDA_LAMBDA_H
 
-#include <jansson.h>
+#include "controlplane/api/call/call.h"
+#include "controlplane/api/lambda/function_name.h"
 
-#include "controlplane/api/api_internal.h"
+/* The operation that a call asks for; NULL with `error` filled when it is none, or not built. */
+const struct api_operation *lambda_operation_find(struct api_call *call, struct api_error *error);
 
 /* Each starts one call whose signature is right, and answers it in the end. */
 void lambda_create_function(struct api_call *call);
@@ -32,8 +34,5 @@ enum status lambda_row_of(const struct api_call *call,
 /* Propose that a function which waits becomes active; the outcome is only logged.  A pending one
  * that is looked at is proposed again, so that a front door which died leaves none behind. */
 void lambda_activate(struct api *api, const Lapwing__Function *function);
-
-/* Answer with JSON; takes the reference. */
-void lambda_answer_json(struct api_call *call, unsigned status, json_t *value);
 
 #endif

@@ -4,7 +4,6 @@
 
 #include "base/check.h"
 #include "base/log.h"
-#include "controlplane/api/lambda/function_json.h"
 #include "controlplane/api/lambda/lambda.h"
 #include "controlplane/replica/replica.h"
 #include "controlplane/state/functions.h"
@@ -105,13 +104,4 @@ void lambda_activate(struct api *api, const Lapwing__Function *function)
     (void)lapwing__activate_function__pack(&body, packed);
     (void)replica_propose(api->options.control_client, LAPWING__COMMAND_TYPE__ACTIVATE_FUNCTION,
                           bytes_of(packed, len), API_PROPOSE_MS, activate_cb, NULL);
-}
-
-void lambda_answer_json(struct api_call *call, unsigned status, json_t *value)
-{
-    struct buf body = { 0 };
-
-    json_append(&body, value);
-    api_answer(call, status, "application/json", buf_view(&body));
-    buf_done(&body);
 }

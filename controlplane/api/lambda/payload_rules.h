@@ -6,7 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/status.h"
-#include "controlplane/api/error_rules.h"
+#include "controlplane/api/call/error_rules.h"
 
 enum { PAYLOAD_DEPTH_MAX = 1000 };
 

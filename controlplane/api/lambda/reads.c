@@ -108,8 +108,7 @@ static void answer_function(struct read *read)
     }
     if (call->http != NULL)
         location_of(call, function, &location);
-    lambda_answer_json(call, 200,
-                       function_answer(function, read->ref.qualifier, buf_text(&location)));
+    api_answer_json(call, 200, function_answer(function, read->ref.qualifier, buf_text(&location)));
     lambda_activate(call->api, function);
     buf_done(&location);
     lapwing__function__free_unpacked(function, NULL);
@@ -124,8 +123,8 @@ static void answer_configuration(struct read *read)
         api_fail(call, &call->error);
         return;
     }
-    lambda_answer_json(call, 200,
-                       function_configuration(function, read->ref.qualifier, FUNCTION_VIEW_FULL));
+    api_answer_json(call, 200,
+                    function_configuration(function, read->ref.qualifier, FUNCTION_VIEW_FULL));
     lambda_activate(call->api, function);
     lapwing__function__free_unpacked(function, NULL);
 }
@@ -180,7 +179,7 @@ static void answer_list(struct read *read)
         marker_of(list.functions[list.count - 1]->name, &marker);
         json_object_set_new(answer, "NextMarker", json_string(buf_text(&marker)));
     }
-    lambda_answer_json(call, 200, answer);
+    api_answer_json(call, 200, answer);
     buf_done(&marker);
     function_list_done(&list);
 }

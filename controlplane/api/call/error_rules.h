@@ -4,14 +4,14 @@
  * Pure.  A rest-json error carries its code in the header x-amzn-ErrorType and its text in the
  * body, under `message` or `Message` as the exception's shape has it; query services and S3 use
  * XML. */
-#ifndef CONTROLPLANE_API_ERROR_RULES_H
-#define CONTROLPLANE_API_ERROR_RULES_H
+#ifndef CONTROLPLANE_API_CALL_ERROR_RULES_H
+#define CONTROLPLANE_API_CALL_ERROR_RULES_H
 
 #include <stdbool.h>
 
 #include "base/bytes.h"
 #include "base/status.h"
-#include "controlplane/api/route_rules.h"
+#include "controlplane/api/call/route_rules.h"
 
 enum { API_ERROR_TEXT_BYTES = 6144 };
 

@@ -4,7 +4,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
-#include "controlplane/api/api_internal.h"
+#include "controlplane/api/call/call.h"
 
 enum { FIELDS_MAX = 8 };
 
@@ -40,6 +40,16 @@ void api_answer(struct api_call *call, unsigned status, const char *content_type
     const struct api_field field = { "Content-Type", content_type };
 
     api_answer_fields(call, status, &field, 1, body);
+}
+
+void api_answer_json(struct api_call *call, unsigned status, json_t *value)
+{
+    char *text = json_dumps(value, JSON_COMPACT);
+
+    CHECK(text != NULL); /* our own values are never anything else */
+    api_answer(call, status, "application/json", bytes_of_text(text));
+    free(text);
+    json_decref(value);
 }
 
 void api_fail(struct api_call *call, const struct api_error *error)

@@ -1,5 +1,5 @@
 /* Refusals, rendered.  See error_rules.h. */
-#include "controlplane/api/error_rules.h"
+#include "controlplane/api/call/error_rules.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* Routing: pure text in, a decision out.  See route_rules.h. */
-#include "controlplane/api/route_rules.h"
+#include "controlplane/api/call/route_rules.h"
 
 #include <stdint.h>
 #include <stdio.h>

@@ -1,16 +1,17 @@
-/* Shared by the files of api/ alone: one call, from request to answer. */
-#ifndef CONTROLPLANE_API_API_INTERNAL_H
-#define CONTROLPLANE_API_API_INTERNAL_H
+/* One call of the front door, from request to answer: shared by the folders of api/. */
+#ifndef CONTROLPLANE_API_CALL_CALL_H
+#define CONTROLPLANE_API_CALL_CALL_H
+
+#include <jansson.h>
 
 #include "base/bytes.h"
 #include "base/hash.h"
 #include "base/http_server.h"
 #include "base/pool.h"
 #include "base/sigv4.h"
-#include "controlplane/api/api.h"
-#include "controlplane/api/error_rules.h"
-#include "controlplane/api/lambda/function_name.h"
-#include "controlplane/api/route_rules.h"
+#include "controlplane/api/call/error_rules.h"
+#include "controlplane/api/call/options.h"
+#include "controlplane/api/call/route_rules.h"
 #include "proto/command.pb-c.h"
 
 enum {
@@ -107,6 +108,8 @@ void api_answer_fields(struct api_call *call,
                        const struct api_field *fields,
                        size_t count,
                        struct bytes body);
+/* Answer with JSON; takes the reference. */
+void api_answer_json(struct api_call *call, unsigned status, json_t *value);
 /* Answer with `error`, in the dialect of the service. */
 void api_fail(struct api_call *call, const struct api_error *error);
 /* Answer that the cluster could not: 503 for what was not done, 500 for what may have been. */
@@ -122,10 +125,5 @@ char *api_parameter(const struct api_call *call, const char *name);
 enum status api_signature_open(struct api_call *call, struct api_error *error);
 /* Is the signature right, now that the body's digest is known?  Answers the call when it is not. */
 enum status api_signature_check(struct api_call *call);
-
-/* The operations of the services; `error` filled when there is none. */
-const struct api_operation *lambda_operation_find(struct api_call *call, struct api_error *error);
-const struct api_operation *sts_operation_find(struct api_call *call, struct api_error *error);
-const struct api_operation *admin_operation_find(struct api_call *call, struct api_error *error);
 
 #endif

@@ -3,8 +3,8 @@
  * Pure.  One endpoint speaks for all services, so the request itself has to say whom it means: by
  * the service in its signature's scope, by X-Amz-Target, by its path, by its form's Action, in that
  * order.  What is left belongs to S3, whose paths can be anything. */
-#ifndef CONTROLPLANE_API_ROUTE_RULES_H
-#define CONTROLPLANE_API_ROUTE_RULES_H
+#ifndef CONTROLPLANE_API_CALL_ROUTE_RULES_H
+#define CONTROLPLANE_API_CALL_ROUTE_RULES_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/log.h"
-#include "controlplane/api/api_internal.h"
+#include "controlplane/api/call/call.h"
 #include "controlplane/state/functions.h"
 
 static const char function_key_prefix[] = "LWFK";

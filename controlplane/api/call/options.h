@@ -1,0 +1,36 @@
+/* What the front door stands on, and for whom a call acts. */
+#ifndef CONTROLPLANE_API_CALL_OPTIONS_H
+#define CONTROLPLANE_API_CALL_OPTIONS_H
+
+#include <stdint.h>
+#include <uv.h>
+
+struct config;
+struct dispatch;
+struct objstore;
+struct replica;
+struct replica_client;
+
+/* Everything is borrowed for the life of the front door. */
+struct api_options {
+    uv_loop_t *loop;
+    const struct config *config; /* section [keys]: access key id = secret */
+    const char *cluster;
+    const char *node;
+    const char *zone;
+    const char *account;
+    const uint8_t *cluster_key; /* 32 bytes */
+    const char *objstore_address;
+    struct replica *control;
+    struct replica *storage;
+    struct replica_client *control_client;
+    struct dispatch *dispatch;
+};
+
+/* Whose things, and where: from the key and the signature's scope. */
+struct function_scope {
+    const char *account;
+    const char *region;
+};
+
+#endif
