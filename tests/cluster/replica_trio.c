@@ -9,6 +9,7 @@ void replica_trio_init(struct replica_trio *trio, const char *dir, uint16_t port
     memset(trio, 0, sizeof *trio);
     (void)snprintf(trio->dir, sizeof trio->dir, "%s", dir);
     trio->port = port;
+    trio->member_count = TRIO;
     for (unsigned i = 0; i < TRIO; i++) {
         struct replica_member *member = &trio->members[i];
         struct stream_hello *self = &trio->identity[i].self;
@@ -31,7 +32,7 @@ void replica_trio_start(struct replica_trio *trio, unsigned at)
     struct replica_config config = { .group = "control",
                                      .self_id = at + 1,
                                      .members = trio->members,
-                                     .member_count = TRIO,
+                                     .member_count = trio->member_count,
                                      .identity = &trio->identity[at],
                                      .service = STREAM_RAFT_CONTROL,
                                      .snapshot_log_bytes = trio->snapshot_log_bytes };

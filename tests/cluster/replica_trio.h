@@ -9,7 +9,8 @@ enum { TRIO = 3 };
 
 struct replica_trio {
     char dir[256];
-    uint16_t port; /* of the first; the others follow */
+    uint16_t port;         /* of the first; the others follow */
+    unsigned member_count; /* 3; or 1, started as the first */
     uint64_t snapshot_log_bytes;
     struct replica_member members[TRIO];
     struct stream_identity identity[TRIO];

@@ -413,3 +413,67 @@ TEST(all_three_killed_at_once_lose_nothing_that_was_answered)
     expect_equal_states(&group);
     group_remove(&group);
 }
+
+/* ---- a group of one ---- */
+
+struct alone {
+    unsigned answers;
+    unsigned created;
+    enum status barrier;
+};
+
+static void alone_proposed(enum status st, const Lapwing__Outcome *outcome, void *context)
+{
+    struct alone *alone = context;
+
+    alone->answers++;
+    if (st == ST_OK && outcome->status == ST_OK)
+        alone->created++;
+}
+
+static void alone_barrier(enum status st, void *context)
+{
+    struct alone *alone = context;
+
+    alone->answers++;
+    alone->barrier = st;
+}
+
+TEST(a_sole_voter_answers_and_finds_all_of_it_after_a_restart)
+{
+    struct replica_trio trio;
+    struct alone alone = { .barrier = ST_UNKNOWN };
+    char dir[] = "/tmp/test_replica.XXXXXX";
+    char command[400];
+    uv_loop_t loop;
+
+    CHECK(mkdtemp(dir) != NULL);
+    CHECK(uv_loop_init(&loop) == 0);
+    log_threshold(LOG_ERROR);
+    replica_trio_init(&trio, dir, PORT + 30);
+    trio.member_count = 1;
+    for (unsigned life = 1; life <= 2; life++) {
+        struct replica_client *client;
+        struct buf body = { 0 };
+
+        replica_trio_start(&trio, 0);
+        client = replica_client_new(trio.replicas[0], &loop);
+        replica_trio_create_body("only", life, &body);
+        alone.answers = 0;
+        EXPECT_EQ(replica_propose(client, LAPWING__COMMAND_TYPE__CREATE_FUNCTION, buf_view(&body),
+                                  10000, alone_proposed, &alone),
+                  ST_OK);
+        EXPECT_EQ(replica_barrier(client, 10000, alone_barrier, &alone), ST_OK);
+        while (alone.answers < 2)
+            (void)uv_run(&loop, UV_RUN_ONCE);
+        EXPECT_EQ(alone.barrier, ST_OK);
+        EXPECT_EQ(alone.created, 1); /* the second life is told that it exists */
+        replica_client_close(client);
+        (void)uv_run(&loop, UV_RUN_DEFAULT);
+        replica_trio_stop(&trio, 0);
+        buf_done(&body);
+    }
+    CHECK(uv_loop_close(&loop) == 0);
+    (void)snprintf(command, sizeof command, "rm -rf '%s'", dir);
+    EXPECT_EQ(system(command), 0);
+}

@@ -166,9 +166,11 @@ int main(int argc, char **argv)
             break;
         if (!reap(jobs, options.jobs, &total, &seed)) {
             failed++;
-            printf("FAILED: replay with ./dev sim --seed %llu%s%s\n", (unsigned long long)seed,
-                   options.broken == BREAK_NOTHING ? "" : " --break ",
-                   options.broken == BREAK_NOTHING ? "" : options.break_name);
+            if (options.broken == BREAK_NOTHING)
+                printf("FAILED: replay with ./dev sim --seed %llu\n", (unsigned long long)seed);
+            else
+                printf("FAILED, as %s are broken: sim_control --seed %llu --break %s\n",
+                       options.break_name, (unsigned long long)seed, options.break_name);
         }
         running--;
     }
