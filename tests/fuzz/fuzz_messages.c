@@ -37,7 +37,7 @@ static const ProtobufCMessageDescriptor *const descriptors[] = {
     &lapwing__forward__descriptor,
     &lapwing__forwarded__descriptor,
     &lapwing__barrier_done__descriptor,
-    &lapwing__spawn_request__descriptor,
+
     &lapwing__spawner_message__descriptor,
 };
 
@@ -100,10 +100,8 @@ static enum status check_of_parts(size_t which, const void *m, struct err *err)
         return forwarded_check(m, err);
     case 23:
         return barrier_done_check(m, err);
-    case 24:
-        return spawn_request_check(m, err);
     default:
-        CHECK(which == 25);
+        CHECK(which == 24);
         return spawner_message_check(m, err);
     }
 }

@@ -13,8 +13,7 @@
 #include "tests/unit/check.h"
 #include "tests/unit/state_fixture.h"
 
-#define UID_1   "00000000000000000000000000000001"
-#define PACKAGE "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define UID_1 "00000000000000000000000000000001"
 
 static uint8_t zeros[8192];
 
@@ -285,75 +284,26 @@ TEST(an_outcome_comes_exactly_with_ok)
     EXPECT_EQ(forwarded_check(&forwarded, NULL), ST_OK);
 }
 
-TEST(a_spawn_request_holds_nothing_that_means_something_in_a_path)
+TEST(a_message_of_the_spawner_names_a_request_or_a_slot)
 {
-    static const struct {
-        const char *name, *package, *argument, *variable, *runtime;
-        uint32_t slot, memory_mb, processes;
-        enum status want;
-    } rows[] = {
-        { "all well", PACKAGE, "/a", "A=b", "python3.11", 0, 128, 0, ST_OK },
-        { "the last slot", PACKAGE, "/a", "A=", "x", SPAWN_SLOTS_MAX - 1, 128, 1024, ST_OK },
-        { "a slot too far", PACKAGE, "/a", "A=b", "x", SPAWN_SLOTS_MAX, 128, 0, ST_BAD_INPUT },
-        { "a path as package", "../../etc", "/a", "A=b", "x", 0, 128, 0, ST_BAD_INPUT },
-        { "a relative program", PACKAGE, "a", "A=b", "x", 0, 128, 0, ST_BAD_INPUT },
-        { "an empty program", PACKAGE, "", "A=b", "x", 0, 128, 0, ST_BAD_INPUT },
-        { "no name", PACKAGE, "/a", "=b", "x", 0, 128, 0, ST_BAD_INPUT },
-        { "no equals sign", PACKAGE, "/a", "AB", "x", 0, 128, 0, ST_BAD_INPUT },
-        { "too little memory", PACKAGE, "/a", "A=b", "x", 0, 127, 0, ST_BAD_INPUT },
-        { "too many processes", PACKAGE, "/a", "A=b", "x", 0, 128, 1025, ST_BAD_INPUT },
-        { "a path as runtime", PACKAGE, "/a", "A=b", "a/b", 0, 128, 0, ST_BAD_INPUT },
-    };
+    Lapwing__SpawnerMessage message = LAPWING__SPAWNER_MESSAGE__INIT;
+    Lapwing__SpawnReply reply = LAPWING__SPAWN_REPLY__INIT;
+    Lapwing__EnvironmentExited exited = LAPWING__ENVIRONMENT_EXITED__INIT;
 
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        Lapwing__SpawnRequest req = LAPWING__SPAWN_REQUEST__INIT;
-        Lapwing__SpawnEnvironment spawn = LAPWING__SPAWN_ENVIRONMENT__INIT;
-        char *argv[] = { (char *)rows[i].argument };
-        char *variables[] = { (char *)rows[i].variable };
-
-        test_case = rows[i].name;
-        req.id = 1;
-        req.what_case = LAPWING__SPAWN_REQUEST__WHAT_SPAWN;
-        req.spawn = &spawn;
-        spawn.slot = rows[i].slot;
-        spawn.package = (char *)rows[i].package;
-        spawn.runtime = (char *)rows[i].runtime;
-        spawn.memory_mb = rows[i].memory_mb;
-        spawn.ephemeral_mb = FUNCTION_EPHEMERAL_MB_MIN;
-        spawn.processes_max = rows[i].processes;
-        spawn.n_argv = spawn.n_environment = 1;
-        spawn.argv = argv;
-        spawn.environment = variables;
-        EXPECT_EQ(spawn_request_check(&req, NULL), rows[i].want);
-        req.id = 0;
-        EXPECT_EQ(spawn_request_check(&req, NULL), ST_BAD_INPUT);
-    }
-    test_case = NULL;
-}
-
-TEST(other_requests_of_the_agent_are_checked_too)
-{
-    Lapwing__SpawnRequest req = LAPWING__SPAWN_REQUEST__INIT;
-    Lapwing__Convert convert = LAPWING__CONVERT__INIT;
-
-    req.id = 1;
-    EXPECT_EQ(spawn_request_check(&req, NULL), ST_BAD_INPUT);
-    req.what_case = LAPWING__SPAWN_REQUEST__WHAT_KILL_SLOT;
-    req.kill_slot = SPAWN_SLOTS_MAX;
-    EXPECT_EQ(spawn_request_check(&req, NULL), ST_BAD_INPUT);
-    req.kill_slot--;
-    EXPECT_EQ(spawn_request_check(&req, NULL), ST_OK);
-    req.what_case = LAPWING__SPAWN_REQUEST__WHAT_REMOVE_PACKAGE;
-    req.remove_package = (char *)"..";
-    EXPECT_EQ(spawn_request_check(&req, NULL), ST_BAD_INPUT);
-    req.remove_package = (char *)PACKAGE;
-    EXPECT_EQ(spawn_request_check(&req, NULL), ST_OK);
-    req.what_case = LAPWING__SPAWN_REQUEST__WHAT_CONVERT;
-    req.convert = &convert;
-    convert.package = (char *)PACKAGE;
-    EXPECT_EQ(spawn_request_check(&req, NULL), ST_BAD_INPUT);
-    convert.zip_bytes = PACKAGE_ZIP_BYTES_MAX;
-    EXPECT_EQ(spawn_request_check(&req, NULL), ST_OK);
+    EXPECT_EQ(spawner_message_check(&message, NULL), ST_BAD_INPUT);
+    message.what_case = LAPWING__SPAWNER_MESSAGE__WHAT_REPLY;
+    message.reply = &reply;
+    EXPECT_EQ(spawner_message_check(&message, NULL), ST_BAD_INPUT);
+    reply.id = 1;
+    EXPECT_EQ(spawner_message_check(&message, NULL), ST_OK);
+    reply.status = STATUS_COUNT;
+    EXPECT_EQ(spawner_message_check(&message, NULL), ST_BAD_INPUT);
+    message.what_case = LAPWING__SPAWNER_MESSAGE__WHAT_EXITED;
+    message.exited = &exited;
+    exited.slot = SPAWN_SLOTS_MAX - 1;
+    EXPECT_EQ(spawner_message_check(&message, NULL), ST_OK);
+    exited.slot++;
+    EXPECT_EQ(spawner_message_check(&message, NULL), ST_BAD_INPUT);
 }
 
 TEST(a_read_must_say_what)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "proto/spawner_check.h"
 #include "worker/spawner/packet.h"
 
 enum status spawner_client_init(struct spawner_client *client, int fd, struct err *err)
@@ -68,7 +69,7 @@ enum status spawner_client_receive(struct spawner_client *client,
     }
     Lapwing__SpawnerMessage *message = lapwing__spawner_message__unpack(NULL, packet.len, body);
     free(body);
-    if (message == NULL || message->what_case == LAPWING__SPAWNER_MESSAGE__WHAT__NOT_SET ||
+    if (message == NULL || spawner_message_check(message, NULL) != ST_OK ||
         packet.fd_count > SPAWNER_FDS_MAX) {
         for (size_t i = 0; i < packet.fd_count; i++)
             (void)close(packet.fds[i]);
