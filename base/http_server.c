@@ -246,7 +246,7 @@ static void accept_pause(struct http_server *server)
 }
 
 /* The table is full: the connection that has been idle for longest makes room. */
-static void evict_idle(struct http_server *server)
+static void make_room(struct http_server *server)
 {
     struct http_connection *oldest = NULL;
 
@@ -261,6 +261,7 @@ static void evict_idle(struct http_server *server)
               LS("then", oldest == NULL ? "waiting" : "closing the one idle longest"));
     if (oldest != NULL)
         connection_cut(oldest, "head");
+    accept_pause(server);
 }
 
 static enum status adopt(struct http_server *server,
@@ -290,9 +291,10 @@ static void accept_cb(uv_poll_t *handle, int status, int events)
         struct err err = { 0 };
         int fd;
 
+        /* Only the first round knows that somebody waits; if more do, we are called again. */
         if (server->connection_count >= server->options.connections_max) {
-            evict_idle(server);
-            accept_pause(server);
+            if (i == 0)
+                make_room(server);
             return;
         }
         fd = accept4(listener->fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
