@@ -19,7 +19,7 @@
 #include "base/check.h"
 #include "worker/spawner/spawner.h"
 
-enum { WAIT_MS = 10000, TEST_UID_BASE = 1900000000 };
+enum { WAIT_MS = 60000, TEST_UID_BASE = 1900000000 };
 
 const char *fixture_missing(void)
 {

@@ -34,7 +34,7 @@ void fixture_kill(struct fixture *fixture);
 /* Run the real program with --clean; its exit status. */
 int fixture_clean(const struct fixture *fixture);
 
-/* The next message, waiting up to ten seconds.  False when there is none. */
+/* The next message, waiting up to a minute.  False when there is none. */
 bool fixture_receive(struct fixture *fixture, struct spawner_message *out);
 
 /* Ask for an environment in `slot` that runs the probe with `arguments` (NULL-terminated). */

@@ -42,7 +42,6 @@ TEST(a_program_runs_as_a_stranger_who_can_write_only_to_tmp)
         "write_shm ok",
         "write_null ok",
         "usr_there ok",
-        "certificates ok",
         "resolver ok",
         "host_root ENOENT",
         "cgroup_folder ENOENT",
@@ -65,6 +64,8 @@ TEST(a_program_runs_as_a_stranger_who_can_write_only_to_tmp)
         EXPECT(run_says(&run, lines[i]));
     }
     test_case = NULL;
+    if (access("/etc/ssl/certs", F_OK) == 0) /* package ca-certificates */
+        EXPECT(run_says(&run, "certificates ok"));
     if (getenv("LAPWING_TEST_SHOW") != NULL)
         (void)fprintf(stderr, "%s", run.output);
     EXPECT_EQ(fixture_stop(&fixture), 0);
