@@ -98,6 +98,9 @@ static const struct {
     { API_NOT_FOUND, ROUTE_DIALECT_JSON, "{\"Type\":\"User\",\"Message\":\"a <\\\"b\\\">\"}" },
     { API_CONFLICT, ROUTE_DIALECT_JSON, "{\"Type\":\"User\",\"message\":\"a <\\\"b\\\">\"}" },
     { API_VALIDATION, ROUTE_DIALECT_JSON, "{\"message\":\"a <\\\"b\\\">\"}" },
+    { API_NOT_IMPLEMENTED, ROUTE_DIALECT_TARGET_JSON,
+      "{\"__type\":\"NotImplementedException\",\"Type\":\"Service\",\"message\":\"a "
+      "<\\\"b\\\">\"}" },
     { API_UNRECOGNIZED_CLIENT, ROUTE_DIALECT_QUERY_XML,
       "<ErrorResponse><Error><Type>Sender</Type><Code>InvalidClientTokenId</Code><Message>a "
       "&lt;\"b\"&gt;</Message></Error><RequestId>id</RequestId></ErrorResponse>\n" },

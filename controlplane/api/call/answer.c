@@ -63,7 +63,8 @@ void api_fail(struct api_call *call, const struct api_error *error)
               LS("text", error->text));
     api_error_render(error, call->route.dialect, call->request_id, &body);
     fields[0].value = api_error_content_type(call->route.dialect);
-    if (call->route.dialect == ROUTE_DIALECT_JSON)
+    if (call->route.dialect == ROUTE_DIALECT_JSON ||
+        call->route.dialect == ROUTE_DIALECT_TARGET_JSON)
         fields[count++] = (struct api_field){ "x-amzn-ErrorType", error->code };
     if (error->http_status == 429)
         fields[count++] = (struct api_field){ "Retry-After", "1" };

@@ -113,7 +113,7 @@ void api_append_xml_text(struct buf *out, const char *text)
     }
 }
 
-static void render_json(const struct api_error *error, struct buf *out)
+static void render_json(const struct api_error *error, bool with_type, struct buf *out)
 {
     const char *type = "Service";
     bool capital = false;
@@ -125,6 +125,8 @@ static void render_json(const struct api_error *error, struct buf *out)
         capital = codes[i].capital;
     }
     buf_append_text(out, "{");
+    if (with_type)
+        buf_printf(out, "\"__type\":\"%s\",", error->code);
     if (error->reason != NULL)
         buf_printf(out, "\"Reason\":\"%s\",", error->reason);
     if (type != NULL)
@@ -164,8 +166,8 @@ void api_error_render(const struct api_error *error,
 {
     CHECK(error->code != NULL);
     CHECK(error->http_status >= 400);
-    if (dialect == ROUTE_DIALECT_JSON)
-        render_json(error, out);
+    if (dialect == ROUTE_DIALECT_JSON || dialect == ROUTE_DIALECT_TARGET_JSON)
+        render_json(error, dialect == ROUTE_DIALECT_TARGET_JSON, out);
     else if (dialect == ROUTE_DIALECT_QUERY_XML)
         render_query_xml(error, request_id, out);
     else
@@ -176,5 +178,7 @@ const char *api_error_content_type(enum route_dialect dialect)
 {
     if (dialect == ROUTE_DIALECT_JSON)
         return "application/json";
+    if (dialect == ROUTE_DIALECT_TARGET_JSON)
+        return "application/x-amz-json-1.0";
     return dialect == ROUTE_DIALECT_QUERY_XML ? "text/xml" : "application/xml";
 }

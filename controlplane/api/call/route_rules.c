@@ -332,7 +332,7 @@ static bool form_service(const struct route_request *req, struct route *route)
 static enum route_dialect dialect_of(const struct route_request *req, const char *name)
 {
     if (req->target != NULL)
-        return ROUTE_DIALECT_JSON;
+        return ROUTE_DIALECT_TARGET_JSON;
     if (strcmp(name, "query") == 0)
         return ROUTE_DIALECT_QUERY_XML;
     for (size_t i = 0; i < ARRAY_LEN(query_services); i++)

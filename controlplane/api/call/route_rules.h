@@ -18,7 +18,12 @@ enum route_service {
 };
 
 /* How clients of a service read an error. */
-enum route_dialect { ROUTE_DIALECT_JSON, ROUTE_DIALECT_QUERY_XML, ROUTE_DIALECT_S3_XML };
+enum route_dialect {
+    ROUTE_DIALECT_JSON,        /* rest-json: the code in a header */
+    ROUTE_DIALECT_TARGET_JSON, /* AWS JSON 1.x: the code in member __type */
+    ROUTE_DIALECT_QUERY_XML,
+    ROUTE_DIALECT_S3_XML,
+};
 
 enum { ROUTE_SERVICE_NAME_BYTES_MAX = 31, ROUTE_ACTION_BYTES_MAX = 63 };
 
