@@ -22,6 +22,7 @@ struct note {
     uint64_t applied;
     uint64_t snapshot; /* index of the stored one */
     uint64_t leader;   /* id, 0 when unknown */
+    uint64_t open;     /* proposals that wait for an answer */
 };
 
 /* ---- one node's process ---- */
@@ -58,6 +59,7 @@ static void proposed(enum status st, const Lapwing__Outcome *outcome, void *cont
 {
     struct node *node = context;
 
+    node->note.open--;
     if (st == ST_OK && outcome->status == ST_OK)
         node->note.acked++;
     else if (st == ST_OK)
@@ -81,6 +83,7 @@ static void propose(struct node *node)
     if (replica_propose(node->client, LAPWING__COMMAND_TYPE__CREATE_FUNCTION, buf_view(&body),
                         60000, proposed, node) != ST_OK)
         _exit(5);
+    node->note.open++;
     buf_done(&body);
 }
 
@@ -272,6 +275,9 @@ static bool all_equal(const struct test_group *group)
 {
     uint64_t applied = group->processes[0].note.applied;
 
+    for (unsigned i = 0; i < TRIO; i++)
+        if (group->processes[i].note.open > 0)
+            return false;
     return applied > 0 && group->processes[1].note.applied == applied &&
            group->processes[2].note.applied == applied;
 }
@@ -325,14 +331,19 @@ static void expect_equal_states(struct test_group *group)
     for (unsigned i = 0; i < TRIO; i++) {
         struct state *state = NULL;
         uint64_t digest = 0;
+        uint64_t index = 0;
+        uint64_t term = 0;
         char path[400];
 
         (void)snprintf(path, sizeof path, "%s/%s/state.db", group->trio.dir,
                        group->trio.members[i].node);
         EXPECT_EQ(state_open(path, STATE_GROUP_CONTROL, &state, NULL), ST_OK);
         EXPECT_EQ(state_digest(state, &digest, NULL), ST_OK);
+        state_applied(state, &index, &term);
         if (i == 0)
             first = digest;
+        if (digest != first)
+            printf("# node %u at %llu\n", i, (unsigned long long)index);
         EXPECT(digest == first);
         for (unsigned at = 0; at < TRIO; at++)
             expect_all_rows(group, state, at);
