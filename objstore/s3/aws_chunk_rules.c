@@ -49,7 +49,7 @@ static enum status check_signature(struct aws_chunk *chunk,
     hex_encode(bytes_of(mac, sizeof mac), want);
     if (!bytes_equal_secret(bytes_of_text(want), bytes_of_text(got)))
         return err_set(err, ST_DENIED, "the signature of a chunk does not match");
-    (void)strcpy(chunk->key.previous, want);
+    memcpy(chunk->key.previous, want, sizeof want);
     return ST_OK;
 }
 

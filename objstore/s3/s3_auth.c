@@ -55,6 +55,52 @@ static enum s3_error refusal(enum status st, bool presigned, struct err *err)
     }
 }
 
+/* What a version 2 signature covers is the path with the bucket in it, also when the host names it.
+ */
+static void signed_target(const struct http_head *head, bool with_slash, struct buf *out)
+{
+    struct bytes path = http_target_path(head->target);
+    struct bytes query = http_target_query(head->target);
+    struct bytes host = { 0 };
+    struct bytes bucket;
+
+    (void)http_head_find(head, "host", &host);
+    bucket = s3_host_bucket(host);
+    if (bucket.len > 0) {
+        buf_append_text(out, "/");
+        buf_append(out, bucket.data, bucket.len);
+    }
+    buf_append(out, path.data, path.len);
+    if (with_slash)
+        buf_append_text(out, "/");
+    if (query.len > 0) {
+        buf_append_text(out, "?");
+        buf_append(out, query.data, query.len);
+    }
+}
+
+/* A bucket's own path is signed by some clients with a slash behind it that they do not send
+ * (botocore does), and S3 takes both. */
+static enum status verify_v2(const struct http_head *head,
+                             const struct sigv2 *sig,
+                             struct bytes secret,
+                             uint64_t now_s,
+                             struct err *err)
+{
+    enum status st = ST_DENIED;
+
+    for (unsigned with_slash = 0; with_slash < 2 && st == ST_DENIED; with_slash++) {
+        struct http_head signed_head = *head;
+        struct buf target = { 0 };
+
+        signed_target(head, with_slash != 0, &target);
+        signed_head.target = buf_view(&target);
+        st = sigv2_verify(&signed_head, sig, secret, now_s, err);
+        buf_done(&target);
+    }
+    return st;
+}
+
 static enum s3_error check_v2(const struct s3_keys *keys,
                               const struct http_head *head,
                               uint64_t now_s,
@@ -74,7 +120,7 @@ static enum s3_error check_v2(const struct s3_keys *keys,
         return S3_INVALID_ARGUMENT;
     if (!find_secret(keys, sig.access_key_id, derived, &secret))
         return S3_INVALID_ACCESS_KEY_ID;
-    st = sigv2_verify(head, &sig, secret, now_s, err);
+    st = verify_v2(head, &sig, secret, now_s, err);
     if (st != ST_OK)
         return refusal(st, sig.presigned, err);
     set_key_id(out, sig.access_key_id);

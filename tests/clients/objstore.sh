@@ -1,0 +1,22 @@
+#!/bin/sh
+# boto3 and the aws command of Debian against three object stores over a fake control plane.
+# $1 is objstore_serve.
+set -eu
+here=$(dirname "$0")
+tmp=$(mktemp -d)
+mkfifo "$tmp/in" "$tmp/out"
+"$1" <"$tmp/in" >"$tmp/out" 2>"$tmp/log" &
+serve=$!
+exec 3>"$tmp/in"
+stop() {
+    exec 3>&-
+    wait "$serve" || true
+    rm -rf "$tmp"
+}
+trap stop EXIT
+read -r ports <"$tmp/out"
+status=0
+# shellcheck disable=SC2086 # three words, three arguments
+/usr/bin/python3 "$here/objstore.py" $ports || status=$?
+[ "$status" = 0 ] || sed 's/^/# /' "$tmp/log" | tail -40
+exit "$status"
