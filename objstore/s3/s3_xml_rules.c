@@ -120,11 +120,11 @@ bool s3_location_parse(struct bytes xml, char *out_region, size_t out_bytes)
         at++;
     while (at + len < end && (isalnum((unsigned char)at[len]) || at[len] == '-'))
         len++;
-    if (at + len >= end || len >= out_bytes)
+    if (at + len >= end || at[len] != '<' || len >= out_bytes)
         return false;
     if (len > 0)
         (void)snprintf(out_region, out_bytes, "%.*s", (int)len, at);
-    return at[len] == '<' || isspace((unsigned char)at[len]);
+    return true;
 }
 
 /* ---- listing ---- */

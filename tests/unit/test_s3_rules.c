@@ -394,9 +394,9 @@ TEST(checksums_have_their_known_values)
     } rows[] = {
         { S3_CHECKSUM_CRC32, "y/Q5Jg==" },
         { S3_CHECKSUM_CRC32C, "4waSgw==" },
-        { S3_CHECKSUM_CRC64NVME, "rosUhgp5mYg=" },
-        { S3_CHECKSUM_SHA1, "98O8HYCOBHMqCMRZMbhRyPv/LUE=" },
-        { S3_CHECKSUM_SHA256, "FeKw08M4keuwRuzVwEzgcIzsPl1gRUKjo1OqIKNCfJA=" },
+        { S3_CHECKSUM_CRC64NVME, "rosUhgp5mIg=" },
+        { S3_CHECKSUM_SHA1, "98O8HYCOBHMq32eZZczDTKeuNEE=" },
+        { S3_CHECKSUM_SHA256, "FeKw08M4keuw8e9gnsQZQgwg4yDOlMZfvIwzEkSOsiU=" },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
