@@ -8,6 +8,7 @@ mkfifo "$tmp/in" "$tmp/out"
 "$1" <"$tmp/in" >"$tmp/out" 2>"$tmp/log" &
 serve=$!
 exec 3>"$tmp/in"
+# shellcheck disable=SC2317 # the trap calls it
 stop() {
     exec 3>&-
     wait "$serve" || true
