@@ -12,6 +12,9 @@ import tempfile
 import urllib.request
 
 import boto3
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -230,6 +233,62 @@ def buckets_can_be_named_by_the_host():
     connection = http.client.HTTPConnection("127.0.0.1", int(PORTS[0]))
     connection.request("GET", url[url.index("/", 8):], headers={"Host": f"first.localhost:{PORTS[0]}"})
     same(connection.getresponse().read(), b"host style")
+
+
+def put_chunked(key, body, payload, **extra):
+    """Send a body that is framed already, signed with what x-amz-content-sha256 says."""
+    class Auth(S3SigV4Auth):
+        def payload(self, request):
+            return payload
+
+    headers = {"Content-Encoding": "aws-chunked", "x-amz-content-sha256": payload,
+               **{name.replace("_", "-"): value for name, value in extra.items()}}
+    request = AWSRequest("PUT", f"http://127.0.0.1:{PORTS[0]}/first/{key}", headers=headers)
+    auth = Auth(Credentials("test", "test"), "s3", "us-east-1")
+    auth.add_auth(request)
+    del request.headers["x-amz-content-sha256"]
+    request.headers["x-amz-content-sha256"] = payload
+    connection = http.client.HTTPConnection("127.0.0.1", int(PORTS[0]))
+    connection.request("PUT", f"/first/{key}", body, dict(request.headers.items()))
+    answer = connection.getresponse()
+    return answer.status, answer.read().decode()
+
+
+@case
+def bodies_in_chunks_lose_their_frame_and_are_checked():
+    unsigned = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+    sums = {"x_amz_trailer": "x-amz-checksum-crc32", "x_amz_decoded_content_length": "5"}
+    good = b"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n"
+    same(put_chunked("chunked", good, unsigned, **sums), (200, ""))
+    got = s3.get_object(Bucket="first", Key="chunked", ChecksumMode="ENABLED")
+    same(got["Body"].read(), b"hello")
+    same(got["ChecksumCRC32"], "NhCmhg==")
+    assert "ContentEncoding" not in got, got["ContentEncoding"]
+    status, text = put_chunked("bad1", good.replace(b"NhCmhg", b"AAAAAA"), unsigned, **sums)
+    assert status == 400 and "<Code>BadDigest</Code>" in text, (status, text)
+    status, text = put_chunked("bad2", b"5\r\nhello\r\n0\r\n\r\n", unsigned, **sums)
+    assert status == 400 and "<Code>InvalidRequest</Code>" in text, (status, text)
+    status, text = put_chunked("bad3", b"4\r\nhell\r\n0\r\n\r\n", unsigned, **sums)
+    assert status == 400 and "<Code>IncompleteBody</Code>" in text, (status, text)
+    status, text = put_chunked("bad4", b"5;chunk-signature=" + b"0" * 64 + b"\r\nhello\r\n0\r\n\r\n",
+                               "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", x_amz_decoded_content_length="5")
+    assert status == 403 and "<Code>SignatureDoesNotMatch</Code>" in text, (status, text)
+    status, text = put_chunked("bad5", b"other bytes", hashlib.sha256(b"bytes").hexdigest())
+    assert status == 400, (status, text)
+    for number in range(1, 6):
+        same(code_of(s3.head_object, Bucket="first", Key=f"bad{number}"), ("404", 404))
+
+
+@case
+def a_body_with_another_hash_is_not_stored():
+    request = AWSRequest("PUT", f"http://127.0.0.1:{PORTS[0]}/first/swapped", data=b"what was signed")
+    S3SigV4Auth(Credentials("test", "test"), "s3", "us-east-1").add_auth(request)
+    connection = http.client.HTTPConnection("127.0.0.1", int(PORTS[0]))
+    connection.request("PUT", "/first/swapped", b"what was put in", dict(request.headers.items()))
+    answer = connection.getresponse()
+    same(answer.status, 400)
+    assert b"<Code>XAmzContentSHA256Mismatch</Code>" in answer.read()
+    same(code_of(s3.head_object, Bucket="first", Key="swapped"), ("404", 404))
 
 
 @case
