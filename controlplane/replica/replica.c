@@ -292,18 +292,28 @@ static void turn(struct replica *replica)
         publish_status(replica);
         maybe_checkpoint(replica, now);
     }
+    if (replica->due)
+        return; /* the timer is set for the very next turn */
     at = core_timeout_ms(replica->core);
     uv_update_time(&replica->loop);
     rv = uv_timer_start(&replica->timer, timer_cb, at > now ? at - now : 1, 0);
     CHECK(rv == 0);
 }
 
+/* A thread that was kept from running finds its timer due and the heartbeats of the whole time
+ * still in its sockets.  Sockets first: the tick comes one turn later, or a busy machine elects all
+ * day. */
 static void timer_cb(uv_timer_t *timer)
 {
     struct replica *replica = timer->data;
 
     if (replica->core == NULL)
         return;
+    replica->due = !replica->due;
+    if (replica->due) {
+        (void)uv_timer_start(timer, timer_cb, 0, 0);
+        return;
+    }
     core_tick(replica->core, replica_now_ms());
     turn(replica);
 }
