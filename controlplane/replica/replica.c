@@ -328,7 +328,7 @@ static void disk_done(void *context, struct disk_op *op)
     struct replica *replica = context;
 
     if (op->kind != DISK_APPEND)
-        snapshot_file_sweep(replica->dir, op->snapshot.index);
+        snapshot_file_sweep(replica->dir, op->snapshot.index, false);
     core_disk_done(replica->core, replica_now_ms(), op);
 }
 
@@ -394,7 +394,7 @@ static enum status catch_up_with_snapshot(struct replica *replica,
     uint64_t term;
     enum status st;
 
-    snapshot_file_sweep(replica->dir, snapshot->index);
+    snapshot_file_sweep(replica->dir, snapshot->index, true);
     state_applied(replica->state, &index, &term);
     if (index >= snapshot->index)
         return ST_OK;

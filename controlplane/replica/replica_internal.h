@@ -55,7 +55,6 @@ struct replica {
     struct snapshot_part part;
     int snapshot_fd; /* of the stored snapshot being sent; -1 */
     uint64_t snapshot_fd_index;
-    struct snapshot_job *snapshot_job; /* being written */
     uv_work_t checkpoint;
     bool checkpointing;
     uint64_t checkpoint_at;

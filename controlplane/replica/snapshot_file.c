@@ -104,7 +104,7 @@ enum status snapshot_file_store(const char *dir, const char *from, uint64_t inde
     return ST_OK;
 }
 
-void snapshot_file_sweep(const char *dir, uint64_t index)
+void snapshot_file_sweep(const char *dir, uint64_t index, bool unfinished)
 {
     char keep[SNAPSHOT_PATH_BYTES];
     DIR *folder = opendir(dir);
@@ -114,7 +114,9 @@ void snapshot_file_sweep(const char *dir, uint64_t index)
         return;
     (void)snprintf(keep, sizeof keep, "snapshot-%llu.db", (unsigned long long)index);
     while ((entry = readdir(folder)) != NULL) {
-        if (strncmp(entry->d_name, "snapshot", 8) != 0)
+        bool stored = strncmp(entry->d_name, "snapshot-", 9) == 0;
+
+        if (!stored && !(unfinished && strncmp(entry->d_name, "snapshot.", 9) == 0))
             continue;
         if (index != 0 && strcmp(entry->d_name, keep) == 0)
             continue;

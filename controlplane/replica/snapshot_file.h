@@ -28,8 +28,9 @@ enum status snapshot_file_verify(const char *path,
                                  struct err *err);
 /* Sync `from` and make it snapshot-INDEX.db, durably. */
 enum status snapshot_file_store(const char *dir, const char *from, uint64_t index, struct err *err);
-/* Remove every snapshot file but that of `index` (0: all of them). */
-void snapshot_file_sweep(const char *dir, uint64_t index);
+/* Remove every stored snapshot but that of `index` (0: all of them); `unfinished` ones too, which
+ * only a start may ask for: later they may be in the making. */
+void snapshot_file_sweep(const char *dir, uint64_t index, bool unfinished);
 
 /* A snapshot being received, hashed on the way. */
 struct snapshot_part {
