@@ -211,7 +211,8 @@ enum status function_ref_parse(const char *text,
     if (st != ST_OK)
         return st;
     memcpy(found.name, ref.name.text, ref.name.len);
-    memcpy(found.qualifier, ref.qualifier.text, ref.qualifier.len);
+    if (ref.qualifier.len > 0)
+        memcpy(found.qualifier, ref.qualifier.text, ref.qualifier.len);
     if (qualifier != NULL && qualifier[0] != '\0') {
         st = check_qualifier(qualifier, error);
         if (st != ST_OK)
