@@ -129,7 +129,7 @@ static enum status make_log_folder(struct agent *agent, struct err *err)
     (void)snprintf(path, sizeof path, "%s/logs", agent->settings->dir);
     if (mkdir(path, 0750) < 0 && errno != EEXIST)
         return err_set_errno(err, ST_IO, errno, "make the folder %s", path);
-    agent->logs = log_store_new(agent->loop, path);
+    agent->logs = function_log_new(agent->loop, path);
     return ST_OK;
 }
 
@@ -173,6 +173,6 @@ void agent_stop(struct agent *agent)
     agent->listener = NULL;
     invocations_stop(agent);
     environments_stop(agent);
-    log_store_free(agent->logs);
+    function_log_free(agent->logs);
     spawner_link_free(agent->spawner);
 }

@@ -2,7 +2,7 @@
  *
  *   link.c ──offers, gos──► invocation.c ◄──ready, ended──► environment.c ──► spawner_link.c
  *                                │                              │
- *                             log_store.c                 packages, runtime
+ *                             function_log.c                 packages, runtime
  *
  * One struct of each kind below is owned by the agent; everything runs on its loop's thread. */
 #ifndef WORKER_AGENT_AGENT_H
@@ -12,7 +12,7 @@
 
 #include "base/stream.h"
 #include "proto/command.pb-c.h"
-#include "worker/agent/log_store.h"
+#include "worker/agent/function_log.h"
 #include "worker/agent/slots_plan.h"
 #include "worker/agent/spawner_link.h"
 #include "worker/packages/package_cache.h"
@@ -51,7 +51,7 @@ struct agent {
     const struct agent_settings *settings;
     struct spawner_link *spawner;
     struct package_cache *packages;
-    struct log_store *logs;
+    struct function_log *logs;
     struct runtimes runtimes;
     struct stream_listener *listener;
     struct heartbeats *heartbeats;

@@ -35,7 +35,7 @@ static void on_line(struct bytes line, void *context)
     struct environment *env = context;
     enum environment_state state = environment_state(env);
 
-    log_store_append(env->agent->logs, env->log_key, clock_stamp_ms(&clock_system), line);
+    function_log_append(env->agent->logs, env->log_key, clock_stamp_ms(&clock_system), line);
     /* In these two the invocation that is attached is the one that comes next. */
     if (env->invocation != NULL && state != ENVIRONMENT_FINISHING &&
         state != ENVIRONMENT_RESTARTING)

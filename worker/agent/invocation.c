@@ -63,7 +63,8 @@ static void give_back(struct invocation *inv)
 
 static void log_line(struct invocation *inv, struct buf *line)
 {
-    log_store_append(inv->agent->logs, inv->log_key, clock_stamp_ms(&clock_system), buf_view(line));
+    function_log_append(inv->agent->logs, inv->log_key, clock_stamp_ms(&clock_system),
+                        buf_view(line));
     invocation_line(inv, buf_view(line));
     line->len = 0;
 }

@@ -182,7 +182,7 @@ static void read_logs(struct agent *agent, struct stream *stream, const Lapwing_
     name.name = message->function;
     agent_log_key(&name, key);
     if (read_logs_check(message, NULL) == ST_OK &&
-        log_store_read(agent->logs, key, message->after, max_bytes, logs_read, ask) == ST_OK)
+        function_log_read(agent->logs, key, message->after, max_bytes, logs_read, ask) == ST_OK)
         return;
     logs_read(NULL, 0, message->after, ask);
 }

@@ -1,5 +1,5 @@
 /* Logs of functions.  The loop's thread appends; one pool thread at a time writes and reads. */
-#include "worker/agent/log_store.h"
+#include "worker/agent/function_log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -37,7 +37,7 @@ struct read_request {
 
 /* Batches and reads are handed to the pool thread together, so that a read sees what was appended
  * before it; while the work runs they belong to that thread. */
-struct log_store {
+struct function_log {
     uv_loop_t *loop;
     uv_timer_t timer;
     uv_work_t work;
@@ -51,16 +51,16 @@ struct log_store {
     struct read_request *reads, *work_reads;
 };
 
-static void pump(struct log_store *store);
+static void pump(struct function_log *store);
 static void timer_cb(uv_timer_t *timer);
 
 static void path_of(
-    const struct log_store *store, const char *key, int index, char *out, size_t len)
+    const struct function_log *store, const char *key, int index, char *out, size_t len)
 {
     (void)snprintf(out, len, "%s/%s.%d", store->dir, key, index);
 }
 
-static void make_folders(const struct log_store *store, const char *key)
+static void make_folders(const struct function_log *store, const char *key)
 {
     char path[1024];
     const char *slash = strchr(key, '/');
@@ -72,7 +72,7 @@ static void make_folders(const struct log_store *store, const char *key)
     }
 }
 
-static void write_batch(const struct log_store *store, const struct batch *batch)
+static void write_batch(const struct function_log *store, const struct batch *batch)
 {
     char path[1024], old[1024];
     struct stat info;
@@ -157,7 +157,7 @@ static size_t load(struct read_request *req, int fd)
     return req->text.len - before;
 }
 
-static void read_files(const struct log_store *store, struct read_request *req)
+static void read_files(const struct function_log *store, struct read_request *req)
 {
     uint32_t room = req->max_bytes;
     char path[1024];
@@ -181,7 +181,7 @@ static void read_files(const struct log_store *store, struct read_request *req)
             (void)close(fds[i]);
 }
 
-static void work_run(struct log_store *store)
+static void work_run(struct function_log *store)
 {
     for (struct batch *batch = store->work_batches; batch != NULL; batch = batch->next)
         write_batch(store, batch);
@@ -191,10 +191,10 @@ static void work_run(struct log_store *store)
 
 static void work_cb(uv_work_t *work)
 {
-    work_run(container_of(work, struct log_store, work));
+    work_run(container_of(work, struct function_log, work));
 }
 
-static void free_batches(struct log_store *store)
+static void free_batches(struct function_log *store)
 {
     while (store->work_batches != NULL) {
         struct batch *batch = store->work_batches;
@@ -208,7 +208,7 @@ static void free_batches(struct log_store *store)
 
 static void after_work_cb(uv_work_t *work, int status)
 {
-    struct log_store *store = container_of(work, struct log_store, work);
+    struct function_log *store = container_of(work, struct function_log, work);
     struct read_request *req = store->work_reads;
 
     store->working = false;
@@ -234,7 +234,7 @@ static void after_work_cb(uv_work_t *work, int status)
         (void)uv_timer_start(&store->timer, timer_cb, LOG_FLUSH_MS, 0);
 }
 
-static void pump(struct log_store *store)
+static void pump(struct function_log *store)
 {
     int rv;
 
@@ -252,12 +252,12 @@ static void pump(struct log_store *store)
 
 static void timer_cb(uv_timer_t *timer)
 {
-    pump(container_of(timer, struct log_store, timer));
+    pump(container_of(timer, struct function_log, timer));
 }
 
-struct log_store *log_store_new(uv_loop_t *loop, const char *dir)
+struct function_log *function_log_new(uv_loop_t *loop, const char *dir)
 {
-    struct log_store *store = must_calloc(1, sizeof *store);
+    struct function_log *store = must_calloc(1, sizeof *store);
     int rv = uv_timer_init(loop, &store->timer);
 
     CHECK(rv == 0); /* cannot fail on a live loop */
@@ -268,10 +268,10 @@ struct log_store *log_store_new(uv_loop_t *loop, const char *dir)
 
 static void close_cb(uv_handle_t *handle)
 {
-    free(container_of((uv_timer_t *)handle, struct log_store, timer));
+    free(container_of((uv_timer_t *)handle, struct function_log, timer));
 }
 
-void log_store_free(struct log_store *store)
+void function_log_free(struct function_log *store)
 {
     if (store == NULL)
         return;
@@ -284,7 +284,10 @@ void log_store_free(struct log_store *store)
     uv_close((uv_handle_t *)&store->timer, close_cb);
 }
 
-void log_store_append(struct log_store *store, const char *key, uint64_t at_ms, struct bytes text)
+void function_log_append(struct function_log *store,
+                         const char *key,
+                         uint64_t at_ms,
+                         struct bytes text)
 {
     uint64_t now_us = clock_stamp_ms(&clock_system) * 1000;
     struct batch *batch = store->batches;
@@ -313,12 +316,12 @@ void log_store_append(struct log_store *store, const char *key, uint64_t at_ms, 
         (void)uv_timer_start(&store->timer, timer_cb, LOG_FLUSH_MS, 0);
 }
 
-enum status log_store_read(struct log_store *store,
-                           const char *key,
-                           uint64_t after,
-                           uint32_t max_bytes,
-                           log_read_fn done,
-                           void *context)
+enum status function_log_read(struct function_log *store,
+                              const char *key,
+                              uint64_t after,
+                              uint32_t max_bytes,
+                              log_read_fn done,
+                              void *context)
 {
     struct read_request *req;
 

@@ -7,8 +7,8 @@
  * Cursors rise on a worker, over its restarts too: microseconds since the epoch, forced upwards.
  * Lines wait in memory (at most LOG_PENDING_BYTES_MAX; beyond it they are dropped and counted)
  * until a pool thread writes them.  All calls on the loop's thread. */
-#ifndef WORKER_AGENT_LOG_STORE_H
-#define WORKER_AGENT_LOG_STORE_H
+#ifndef WORKER_AGENT_FUNCTION_LOG_H
+#define WORKER_AGENT_FUNCTION_LOG_H
 
 #include <stdint.h>
 #include <uv.h>
@@ -24,16 +24,19 @@ enum {
     LOG_FLUSH_MS = 20,
 };
 
-struct log_store;
+struct function_log;
 
 /* `dir` exists and is copied. */
-struct log_store *log_store_new(uv_loop_t *loop, const char *dir);
+struct function_log *function_log_new(uv_loop_t *loop, const char *dir);
 /* Writes what is pending and frees; blocks, and runs the loop until the last read has called back.
  */
-void log_store_free(struct log_store *store);
+void function_log_free(struct function_log *store);
 
 /* Add a line to the log `key`, "account/region/function", whose parts were checked. */
-void log_store_append(struct log_store *store, const char *key, uint64_t at_ms, struct bytes text);
+void function_log_append(struct function_log *store,
+                         const char *key,
+                         uint64_t at_ms,
+                         struct bytes text);
 
 struct log_read_line {
     uint64_t cursor, at_ms;
@@ -48,11 +51,11 @@ typedef void (*log_read_fn)(const struct log_read_line *lines,
 /* Read lines with a cursor over `after`, up to `max_bytes` of text, including all that were
  * appended before this call.  Calls back exactly once, later.  ST_LIMIT: LOG_READS_MAX are waiting.
  */
-enum status log_store_read(struct log_store *store,
-                           const char *key,
-                           uint64_t after,
-                           uint32_t max_bytes,
-                           log_read_fn done,
-                           void *context);
+enum status function_log_read(struct function_log *store,
+                              const char *key,
+                              uint64_t after,
+                              uint32_t max_bytes,
+                              log_read_fn done,
+                              void *context);
 
 #endif

@@ -1,0 +1,228 @@
+#!/usr/bin/env python3
+"""The Python runtime against a Runtime API of our own: test_bootstrap.py BOOTSTRAP.  Prints TAP."""
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import textwrap
+
+ID = "11111111-2222-4333-8444-555555555555"
+SOURCES = {
+    "app.py": """
+        import json
+        def echo(event, context): return event
+        def fail(event, context): raise ValueError("as asked")
+        def marshal(event, context): return {1}
+        def describe(event, context):
+            return [context.aws_request_id, context.function_name, context.function_version,
+                    context.invoked_function_arn, context.memory_limit_in_mb, context.log_group_name,
+                    context.log_stream_name, context.client_context.custom, context.identity.cognito_identity_id,
+                    0 < context.get_remaining_time_in_millis() <= 60000]
+        def log(event, context):
+            import logging
+            logging.warning("seen")
+            print("printed")
+        def leave(event, context): exit(4)
+        """,
+    "syntax.py": "def handler(:\n",
+    "broken.py": "import not_there\n",
+    "raises.py": "raise KeyError('early')\n",
+    "pkg/deep.py": "def handler(event, context): return 'deep'\n",
+    "botocore/__init__.py": "__version__ = '1.29.27'\n",
+    "botocore/session.py": """
+        class Session:
+            def create_client(self, service_name, region_name=None, api_version=None, use_ssl=True, verify=None, endpoint_url=None):
+                return endpoint_url
+        """,
+    "aws.py": """
+        import botocore.session
+        def handler(event, context):
+            session = botocore.session.Session()
+            return [session.create_client("s3"), session.create_client("s3", endpoint_url="http://mine"),
+                    session.create_client("s3", None, None, True, None, "http://placed")]
+        """,
+}
+
+
+class Api:
+    """One runtime, one connection: answers GET next with an event, collects what is posted."""
+
+    def __init__(self, bootstrap, handler, folder):
+        listener = socket.create_server(("127.0.0.1", 0))
+        environment = {
+            "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:%d" % listener.getsockname()[1],
+            "_HANDLER": handler, "LAMBDA_TASK_ROOT": folder, "PATH": os.environ["PATH"],
+            "AWS_LAMBDA_FUNCTION_NAME": "hello", "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128", "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/hello",
+            "AWS_LAMBDA_LOG_STREAM_NAME": "stream", "AWS_ENDPOINT_URL": "http://ours",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        self.process = subprocess.Popen(["/usr/bin/python3", "-S", "-u", bootstrap], env=environment,
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=folder)
+        listener.settimeout(10)
+        self.socket = listener.accept()[0]
+        self.socket.settimeout(10)
+        self.file = self.socket.makefile("rb")
+
+    def request(self):
+        line = self.file.readline().decode().split()
+        headers = {}
+        while True:
+            field = self.file.readline().decode().strip()
+            if not field:
+                break
+            name, _, value = field.partition(":")
+            headers[name.lower()] = value.strip()
+        body = self.file.read(int(headers.get("content-length", "0")))
+        return (line[0], line[1], headers, body) if line else None
+
+    def answer(self, status, headers, body):
+        text = "HTTP/1.1 %d X\r\n" % status
+        for name, value in headers.items():
+            text += "%s: %s\r\n" % (name, value)
+        # In two parts, for a network may deliver so.
+        self.socket.sendall((text + "Content-Length: %d\r\n" % len(body)).encode())
+        self.socket.sendall(b"\r\n" + body)
+
+    def event(self, payload):
+        import time
+
+        request = self.request()
+        assert request[:2] == ("GET", "/2018-06-01/runtime/invocation/next"), request
+        self.answer(200, {"Lambda-Runtime-Aws-Request-Id": ID,
+                          "Lambda-Runtime-Deadline-Ms": int(time.time() * 1000) + 60000,
+                          "Lambda-Runtime-Invoked-Function-Arn": "arn",
+                          "Lambda-Runtime-Client-Context": '{"custom":{"a":1}}'}, payload)
+        posted = self.request()
+        if posted is not None:
+            self.answer(202, {}, b'{"status":"OK"}\n')
+        return posted
+
+    def end(self):
+        self.file.close()
+        self.socket.close()
+        output = self.process.communicate(timeout=20)[0].decode()
+        return self.process.returncode, output
+
+
+def invoke(handler, payload=b"{}"):
+    api = Api(BOOTSTRAP, handler, FOLDER)
+    method, path, headers, body = api.event(payload)
+    assert method == "POST"
+    code, output = api.end()
+    return path.rsplit("/", 1)[1], headers, json.loads(body), output
+
+
+def init_error(handler):
+    api = Api(BOOTSTRAP, handler, FOLDER)
+    method, path, headers, body = api.request()
+    api.answer(202, {}, b"{}")
+    code, output = api.end()
+    assert path == "/2018-06-01/runtime/init/error" and code == 1, (path, code)
+    payload = json.loads(body)
+    assert payload["requestId"] == "" and headers["lambda-runtime-function-error-type"] == payload["errorType"]
+    return payload["errorType"], payload["errorMessage"], payload["stackTrace"], output
+
+
+def an_event_comes_back():
+    for payload in (b'{"a": [1, null, "\xc3\xa4"]}', b"1", b'"text"', b'"' + b"x" * 3000000 + b'"'):
+        kind, _, answer, _ = invoke("app.echo", payload)
+        assert kind == "response" and answer == json.loads(payload)
+    assert invoke("app.echo", b"")[2] == {}
+
+
+def the_context_is_lambdas():
+    want = [ID, "hello", "$LATEST", "arn", "128", "/aws/lambda/hello", "stream", {"a": 1}, None, True]
+    assert invoke("app.describe")[2] == want
+
+
+def an_exception_is_reported_without_our_frames():
+    kind, headers, answer, output = invoke("app.fail")
+    assert kind == "error" and headers["lambda-runtime-function-error-type"] == "ValueError"
+    assert (answer["errorType"], answer["errorMessage"], answer["requestId"]) == ("ValueError", "as asked", ID)
+    assert len(answer["stackTrace"]) == 1 and "/app.py" in answer["stackTrace"][0]
+    assert output.startswith("[ERROR] ValueError: as asked\nTraceback (most recent call last):\n  File ")
+
+
+def what_cannot_be_json_is_a_marshal_error():
+    _, _, answer, _ = invoke("app.marshal")
+    assert answer["errorType"] == "Runtime.MarshalError"
+    assert answer["errorMessage"] == "Unable to marshal response: Object of type set is not JSON serializable"
+    assert invoke("app.echo", b"{not json")[2]["errorType"] == "Runtime.UnmarshalError"
+
+
+def a_nested_path_is_a_module():
+    assert invoke("pkg/deep.handler")[2] == "deep"
+    assert invoke("pkg.deep.handler")[2] == "deep"
+
+
+def logging_has_level_time_and_request():
+    import re
+    output = invoke("app.log")[3]
+    assert re.match(r"\[WARNING\]\t\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\t" + ID + "\tseen\nprinted\n", output), output
+
+
+def exit_ends_the_process_with_its_status():
+    api = Api(BOOTSTRAP, "app.leave", FOLDER)
+    assert api.event(b"{}") is None
+    assert api.end()[0] == 4
+
+
+def botocore_of_old_gets_the_endpoint():
+    assert invoke("aws.handler")[2] == ["http://ours", "http://mine", "http://placed"]
+
+
+def init_failures_have_lambdas_words():
+    kind, message, trace, output = init_error("broken.handler")
+    assert (kind, message, trace) == ("Runtime.ImportModuleError",
+                                      "Unable to import module 'broken': No module named 'not_there'", [])
+    assert output.startswith("[ERROR] Runtime.ImportModuleError: Unable to import module 'broken'")
+    assert init_error("absent.handler")[1] == "Unable to import module 'absent': No module named 'absent'"
+    assert init_error("app.none")[:2] == ("Runtime.HandlerNotFound", "Handler 'none' missing on module 'app'")
+    kind, message, trace, _ = init_error("syntax.handler")
+    assert kind == "Runtime.UserCodeSyntaxError" and message.startswith("Syntax error in module 'syntax': ")
+    assert len(trace) == 1 and trace[0].startswith('  File "')
+    assert init_error("nodot")[:2] == ("Runtime.MalformedHandlerName",
+                                       "Bad handler 'nodot': not enough values to unpack (expected 2, got 1)")
+    assert init_error("sys.exit")[0] == "Runtime.BuiltInModuleConflict"
+    kind, message, trace, _ = init_error("raises.handler")
+    assert (kind, message) == ("KeyError", "'early'") and len(trace) == 1
+
+
+TESTS = (an_event_comes_back, the_context_is_lambdas, an_exception_is_reported_without_our_frames,
+         what_cannot_be_json_is_a_marshal_error, a_nested_path_is_a_module, logging_has_level_time_and_request,
+         exit_ends_the_process_with_its_status, botocore_of_old_gets_the_endpoint, init_failures_have_lambdas_words)
+BOOTSTRAP = os.path.abspath(sys.argv[1])
+FOLDER = tempfile.mkdtemp()
+
+
+def write_sources():
+    for name, text in SOURCES.items():
+        path = os.path.join(FOLDER, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w") as file:
+            file.write(textwrap.dedent(text))
+
+
+def main():
+    import shutil
+    import traceback
+    failed = 0
+
+    write_sources()
+    for number, test in enumerate(TESTS, 1):
+        try:
+            test()
+            print("ok %d - %s" % (number, test.__name__))
+        except Exception:
+            failed += 1
+            print("not ok %d - %s" % (number, test.__name__))
+            print("# " + traceback.format_exc().replace("\n", "\n# "))
+    print("1..%d" % len(TESTS))
+    shutil.rmtree(FOLDER)
+    sys.exit(failed > 0)
+
+
+main()
