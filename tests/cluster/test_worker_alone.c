@@ -91,7 +91,7 @@ static const struct {
       "{\"AWS_REGION\": \"eu-west-1\", \"AWS_ACCESS_KEY_ID\": "
       "\"LWFK00112233445566778899AABBCCDDEEFF\", \"_HANDLER\": \"app.environment\"}",
       NULL },
-    { "app.remaining", "1", 100, 256, false, "99", NULL },
+    { "app.remaining", "1", 100, 256, false, "100", NULL },
     { "app.log", "1", 5, 256, false, "true", "[INFO]\t" },
     { "app.relay", "1", 10, 256, false, "relayed", NULL },
     { "app.chatter", "20000", 20, 256, false, "said", "line 19999 " },

@@ -67,7 +67,7 @@ def environment(event, context):
 
 
 def remaining(event, context):
-    return context.get_remaining_time_in_millis() // 1000
+    return round(context.get_remaining_time_in_millis() / 1000)
 
 
 def log(event, context):
