@@ -66,10 +66,9 @@ supervisor_pid() {
 
 # Process ids of everything that belongs to this test's cluster.
 cluster_pids() {
-    local pid
-    for pid in /proc/[0-9]*; do
-        pid=${pid#/proc/}
-        tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qF -- "$TEST_DIR/data" && echo "$pid"
+    # The grep finds itself.
+    grep -laF -- "$TEST_DIR/data" /proc/[0-9]*/cmdline 2>/dev/null | while read -r file; do
+        [ "$(cat "${file%/cmdline}/comm" 2>/dev/null || echo grep)" = grep ] || basename "${file%/cmdline}"
     done
     cgroup_pids
     return 0
@@ -79,12 +78,15 @@ cgroup_pids() {
     find /sys/fs/cgroup -path "*$TEST_INSTANCE*" -name cgroup.procs -exec cat {} + 2>/dev/null | sort -u
 }
 
+# The host's ends of the routers' uplinks.
+uplinks() { ip -o link 2>/dev/null | grep -oE 'lwu-[0-9a-f]+'; }
+
 # What a cluster may leave behind, a line each.
 leftovers() {
     cluster_pids | sed 's/^/process /'
     find /sys/fs/cgroup -type d -name "*$TEST_INSTANCE*" 2>/dev/null | sed 's/^/cgroup /'
     grep -F "$TEST_DIR/data" /proc/self/mountinfo | sed 's/^/mount /'
-    ip -o link 2>/dev/null | grep -E ': lw' | sed 's/^/interface /'
+    uplinks | grep -vxF "$UPLINKS_BEFORE" | sed 's/^/interface /'
     ip netns list 2>/dev/null | grep -F lapwing | sed 's/^/namespace /'
     nft list tables 2>/dev/null | grep -F "$TEST_INSTANCE" | sed 's/^/rules /'
     return 0
@@ -112,6 +114,8 @@ cleanup() {
 }
 
 need_root
+# Those of a cluster that runs beside the test, which may be nobody's business here.
+UPLINKS_BEFORE=$(uplinks || echo none)
 TEST_DIR=$(mktemp -d /var/tmp/lapwing-test.XXXXXX)
 chmod 755 "$TEST_DIR"
 mkfifo "$TEST_DIR/pause"
