@@ -5,15 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
-#include "base/cluster_key.h"
+#include "base/identity.h"
 
 // clang-format off
 const struct config_option node_options[] = {
-    { "node", "name", NULL, "name of this node, one of the members", CONFIG_TEXT, false, 1, NODE_BYTES_MAX },
-    { "node", "zone", NULL, "zone of this node", CONFIG_TEXT, false, 1, ZONE_BYTES_MAX },
-    { "node", "cluster", NULL, "name of the cluster", CONFIG_TEXT, false, 1, CLUSTER_NAME_BYTES_MAX },
-    { "cluster", "key_file", NULL, "file with the cluster key, 64 hexadecimal digits", CONFIG_TEXT, false, 1, PATH_MAX - 1 },
+    IDENTITY_OPTIONS,
     { "listen", "api", NULL, "addresses of the front door, comma separated", CONFIG_TEXT, false, 1, 1024 },
     { "listen", "share_port", "no", "other nodes on this machine listen there too", CONFIG_BOOLEAN, false, 0, 0 },
     { "listen", "state", NULL, "address of the state service", CONFIG_ADDRESS, false, 0, 0 },
@@ -94,30 +90,11 @@ static enum status read_members(const struct config *config,
     return ST_OK;
 }
 
-static void copy_text(char *out, size_t size, const char *text)
-{
-    size_t len = strlen(text);
-
-    if (len >= size)
-        len = size - 1;
-    memcpy(out, text, len);
-    out[len] = '\0';
-}
-
 enum status node_settings_read(const struct config *config,
                                struct node_settings *out,
                                struct err *err)
 {
-    struct stream_hello *self = &out->identity.self;
-    enum status st;
+    enum status st = identity_read(config, "controlplane", &out->identity, err);
 
-    copy_text(self->cluster, sizeof self->cluster, config_text(config, "node", "cluster"));
-    copy_text(self->node, sizeof self->node, config_text(config, "node", "name"));
-    copy_text(self->zone, sizeof self->zone, config_text(config, "node", "zone"));
-    copy_text(self->role, sizeof self->role, "controlplane");
-    /* Rises with each start unless the clock went back; it only tells a new process from an old. */
-    self->epoch = clock_stamp_ms(&clock_system);
-    self->version = CLUSTER_VERSION_MAX;
-    st = cluster_key_read(config_text(config, "cluster", "key_file"), out->identity.key, err);
     return st == ST_OK ? read_members(config, out, err) : st;
 }

@@ -10,7 +10,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/config.h"
+#include "base/identity.h"
 #include "base/log.h"
 #include "base/stream.h"
 #include "objstore/blobs/blob_store.h"
@@ -28,13 +28,7 @@ enum {
 };
 
 static const struct config_option options[] = {
-    { "node", "name", NULL, "this node's name, unique in the cluster", CONFIG_TEXT, false, 1,
-      NODE_BYTES_MAX },
-    { "node", "zone", NULL, "the zone it stands in", CONFIG_TEXT, false, 1, ZONE_BYTES_MAX },
-    { "node", "cluster", NULL, "the cluster's name", CONFIG_TEXT, false, 1,
-      CLUSTER_NAME_BYTES_MAX },
-    { "cluster", "key_file", NULL, "file of 64 hexadecimal digits, the cluster's key", CONFIG_TEXT,
-      false, 1, 4096 },
+    IDENTITY_OPTIONS,
     { "listen", "http", NULL, "where S3 clients connect", CONFIG_ADDRESS, false, 0, 0 },
     { "listen", "stream", NULL, "where the other zones' object stores connect", CONFIG_ADDRESS,
       false, 0, 0 },
@@ -63,35 +57,9 @@ struct objstore_process {
     struct s3_server *s3;
 };
 
-static enum status read_key(const char *path, uint8_t out[CLUSTER_KEY_BYTES], struct err *err)
-{
-    char text[CLUSTER_KEY_BYTES * 2 + 2] = "";
-    FILE *file = fopen(path, "re");
-
-    if (file == NULL)
-        return err_set(err, ST_IO, "open the cluster key %s", path);
-    if (fgets(text, sizeof text, file) == NULL)
-        text[0] = '\0';
-    (void)fclose(file);
-    text[strcspn(text, "\n")] = '\0';
-    if (!hex_decode(text, out, CLUSTER_KEY_BYTES))
-        return err_set(err, ST_BAD_INPUT, "%s: want 64 hexadecimal digits on one line", path);
-    return ST_OK;
-}
-
 static enum status read_identity(struct objstore_process *process, struct err *err)
 {
-    struct stream_hello *self = &process->identity.self;
-    const struct config *config = process->config;
-
-    (void)snprintf(self->cluster, sizeof self->cluster, "%s",
-                   config_text(config, "node", "cluster"));
-    (void)snprintf(self->node, sizeof self->node, "%s", config_text(config, "node", "name"));
-    (void)snprintf(self->zone, sizeof self->zone, "%s", config_text(config, "node", "zone"));
-    (void)snprintf(self->role, sizeof self->role, "objstore");
-    self->epoch = clock_stamp_ms(&clock_system);
-    self->version = 1;
-    return read_key(config_text(config, "cluster", "key_file"), process->identity.key, err);
+    return identity_read(process->config, "objstore", &process->identity, err);
 }
 
 static enum status read_keys(struct objstore_process *process, struct err *err)

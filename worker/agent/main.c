@@ -11,7 +11,7 @@
 #include "base/address.h"
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/config.h"
+#include "base/identity.h"
 #include "base/log.h"
 #include "objstore/client/objstore.h"
 #include "worker/agent/agent.h"
@@ -21,10 +21,7 @@ enum { STOP_TURNS = 100, RESOLV_CONF_BYTES = 4096 };
 
 // clang-format off
 static const struct config_option options[] = {
-    { "node", "name", NULL, "name of this node, unique in the cluster", CONFIG_TEXT, false, 1, NODE_BYTES_MAX },
-    { "node", "zone", NULL, "zone of this node", CONFIG_TEXT, false, 1, ZONE_BYTES_MAX },
-    { "node", "cluster", NULL, "name of the cluster", CONFIG_TEXT, false, 1, CLUSTER_NAME_BYTES_MAX },
-    { "cluster", "key_file", NULL, "file with the cluster key, 64 hexadecimal digits", CONFIG_TEXT, false, 1, PATH_MAX - 1 },
+    IDENTITY_OPTIONS,
     { "listen", "invoke", NULL, "address of the invoke stream", CONFIG_ADDRESS, false, 0, 0 },
     { "worker", "dir", NULL, "folder for logs and packages on their way", CONFIG_TEXT, false, 1, 400 },
     { "worker", "memory_mb", "0", "memory for environments; 0: memory_percent of the host's", CONFIG_UNSIGNED, false, 0, 0 },
@@ -52,35 +49,6 @@ struct worker {
     char *controlplanes; /* what settings.controlplanes point into */
     int exit_code;
 };
-
-static enum status read_key(const char *path, uint8_t out[CLUSTER_KEY_BYTES], struct err *err)
-{
-    char text[2 * CLUSTER_KEY_BYTES + 2] = "";
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-
-    if (fd >= 0)
-        (void)close(fd);
-    if (got < 0)
-        return err_set(err, ST_IO, "cluster key: cannot read %.150s", path);
-    text[strcspn(text, "\r\n")] = '\0';
-    if (!hex_decode(text, out, CLUSTER_KEY_BYTES))
-        return err_set(err, ST_BAD_INPUT, "cluster key: %.150s does not hold %d hexadecimal digits",
-                       path, 2 * CLUSTER_KEY_BYTES);
-    explicit_bzero(text, sizeof text);
-    return ST_OK;
-}
-
-static void read_identity(const struct config *config, struct stream_hello *self)
-{
-    (void)snprintf(self->cluster, sizeof self->cluster, "%s",
-                   config_text(config, "node", "cluster"));
-    (void)snprintf(self->node, sizeof self->node, "%s", config_text(config, "node", "name"));
-    (void)snprintf(self->zone, sizeof self->zone, "%s", config_text(config, "node", "zone"));
-    (void)snprintf(self->role, sizeof self->role, "worker");
-    self->epoch = clock_stamp_ms(&clock_system);
-    self->version = 1;
-}
 
 static enum status read_api(const char *list, struct relay_targets *out, struct err *err)
 {
@@ -152,7 +120,6 @@ static enum status read_settings(struct worker *worker,
     char secret[OBJSTORE_SECRET_BYTES];
     enum status st;
 
-    read_identity(config, &settings->identity.self);
     settings->dir = config_text(config, "worker", "dir");
     settings->root = config_text(config, "worker", "root_dir");
     settings->listen_address = config_text(config, "listen", "invoke");
@@ -164,7 +131,7 @@ static enum status read_settings(struct worker *worker,
     settings->init_ms = INIT_MS;
     settings->spawner_fd = (int)config_unsigned(config, "spawner", "fd");
     read_resolvers(&settings->resolvers);
-    st = read_key(config_text(config, "cluster", "key_file"), settings->identity.key, err);
+    st = identity_read(config, "worker", &settings->identity, err);
     if (st == ST_OK)
         st = read_api(config_text(config, "api", "addresses"), &settings->api, err);
     if (st == ST_OK)

@@ -30,7 +30,4 @@ void variables_done(struct variables *variables);
 /* The value of `name`, borrowed, or NULL. */
 const char *variables_get(const struct variables *variables, const char *name);
 
-/* May a user not set this one? */
-bool variable_is_reserved(const char *name);
-
 #endif

@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "controlplane/api/lambda/runtimes.h"
+#include "proto/reserved_variables.h"
 
 static const char role_pattern[] =
     "arn:(aws[a-zA-Z-]*)?:iam::\\d{12}:role/?[a-zA-Z_0-9+=,.@\\-_/]+";
@@ -385,35 +386,6 @@ static enum status check_form(json_t *root, struct api_error *error)
     return findings_end(&findings, error);
 }
 
-static bool is_reserved_variable(const char *name)
-{
-    static const char *const reserved[] = {
-        "_HANDLER",
-        "_X_AMZN_TRACE_ID",
-        "AWS_ACCESS_KEY",
-        "AWS_ACCESS_KEY_ID",
-        "AWS_DEFAULT_REGION",
-        "AWS_EXECUTION_ENV",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-        "AWS_LAMBDA_FUNCTION_NAME",
-        "AWS_LAMBDA_FUNCTION_VERSION",
-        "AWS_LAMBDA_INITIALIZATION_TYPE",
-        "AWS_LAMBDA_LOG_GROUP_NAME",
-        "AWS_LAMBDA_LOG_STREAM_NAME",
-        "AWS_LAMBDA_RUNTIME_API",
-        "AWS_REGION",
-        "AWS_SECRET_ACCESS_KEY",
-        "AWS_SESSION_TOKEN",
-        "LAMBDA_RUNTIME_DIR",
-        "LAMBDA_TASK_ROOT",
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(reserved); i++)
-        if (strcmp(reserved[i], name) == 0)
-            return true;
-    return name[0] == '_';
-}
-
 static enum status check_variables(json_t *variables, struct api_error *error)
 {
     struct buf used = { 0 };
@@ -430,7 +402,7 @@ static enum status check_variables(json_t *variables, struct api_error *error)
                                  "The value of environment variable '%.128s' must be a string.",
                                  name);
         }
-        if (is_reserved_variable(name))
+        if (variable_is_reserved(name))
             buf_printf(&used, "%s%.128s", used.len == 0 ? "" : ", ", name);
     }
     if (used.len > 0)
