@@ -292,35 +292,31 @@ static void turn(struct replica *replica)
         publish_status(replica);
         maybe_checkpoint(replica, now);
     }
-    if (replica->due)
-        return; /* the timer is set for the very next turn */
     at = core_timeout_ms(replica->core);
     uv_update_time(&replica->loop);
     rv = uv_timer_start(&replica->timer, timer_cb, at > now ? at - now : 1, 0);
     CHECK(rv == 0);
 }
 
-/* A thread that was kept from running finds its timer due and the heartbeats of the whole time
- * still in its sockets.  Sockets first: the tick comes one turn later, or a busy machine elects all
- * day. */
+/* Only bounds how long the loop sleeps: check_cb() ticks.  When this runs before a poll (libuv's
+ * timers come first in a turn), the thread was kept from running, and the heartbeats of the whole
+ * time are still in its sockets: they are read before the tick, or a busy machine elects all day.
+ */
 static void timer_cb(uv_timer_t *timer)
 {
-    struct replica *replica = timer->data;
-
-    if (replica->core == NULL)
-        return;
-    replica->due = !replica->due;
-    if (replica->due) {
-        (void)uv_timer_start(timer, timer_cb, 0, 0);
-        return;
-    }
-    core_tick(replica->core, replica_now_ms());
-    turn(replica);
+    (void)uv_timer_start(timer, timer_cb, 1, 0);
 }
 
+/* After each poll.  The tick is here and not in the timer's callback since turn() arms the timer
+ * anew: one that was due, but had not run, would be put off by every turn and never tick. */
 static void check_cb(uv_check_t *check)
 {
-    turn(check->data);
+    struct replica *replica = check->data;
+    uint64_t now = replica_now_ms();
+
+    if (replica->core != NULL && now >= core_timeout_ms(replica->core))
+        core_tick(replica->core, now);
+    turn(replica);
 }
 
 static void disk_done(void *context, struct disk_op *op)

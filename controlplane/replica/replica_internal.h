@@ -44,7 +44,6 @@ struct replica {
     uv_thread_t thread;
     struct mailbox *mailbox; /* requests of clients */
     uv_timer_t timer;
-    bool due; /* the timer has fired, and ticks after the sockets were read */
     uv_check_t check;
     bool stopping;
 
