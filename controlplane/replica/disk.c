@@ -82,10 +82,14 @@ static void perform(struct disk *disk, struct disk_op *first, struct disk_op *en
     }
     if (st != ST_OK)
         fatal(disk, st, &err);
-    if (first->kind != DISK_APPEND)
-        log_event(LOG_INFO, first->kind == DISK_TAKE ? "snapshot_taken" : "snapshot_installed",
-                  LS("group", disk->config.group), LU("index", first->snapshot.index),
-                  LU("bytes", first->snapshot.bytes));
+    if (first->kind == DISK_APPEND)
+        return;
+    /* Here, in the order of the work: on the loop it would come late, when the snapshot of the next
+     * operation is in the folder already, and remove that. */
+    snapshot_file_sweep(disk->config.dir, first->snapshot.index, false);
+    log_event(LOG_INFO, first->kind == DISK_TAKE ? "snapshot_taken" : "snapshot_installed",
+              LS("group", disk->config.group), LU("index", first->snapshot.index),
+              LU("bytes", first->snapshot.bytes));
 }
 
 /* Appends that wait together are one transaction: one sync. */

@@ -323,8 +323,6 @@ static void disk_done(void *context, struct disk_op *op)
 {
     struct replica *replica = context;
 
-    if (op->kind != DISK_APPEND)
-        snapshot_file_sweep(replica->dir, op->snapshot.index, false);
     core_disk_done(replica->core, replica_now_ms(), op);
 }
 
