@@ -105,12 +105,15 @@ void core_snapshot_written(struct core *core,
                            enum status st,
                            const struct snapshot_meta *meta);
 
-/* Commit `command` (checked by command_check(); copied) wherever the leader is, repeating it under
- * its (client, sequence) until `deadline_ms` on the clock of now_ms.  io->proposed() follows unless
- * ST_LIMIT is returned. */
+/* A command of its own memory, as protobuf-c unpacks it and frees it. */
+Lapwing__Command *core_command_copy(const Lapwing__Command *command);
+
+/* Commit `command` wherever the leader is, repeating it under its (client, sequence) until
+ * `deadline_ms` on the clock of now_ms.  Takes `command` (checked by command_check(), made by
+ * core_command_copy() or unpacked), and io->proposed() follows, unless ST_LIMIT is returned. */
 enum status core_propose(struct core *core,
                          uint64_t now_ms,
-                         const Lapwing__Command *command,
+                         Lapwing__Command *command,
                          uint64_t deadline_ms,
                          void *token);
 /* io->barrier_done() follows unless ST_LIMIT is returned. */

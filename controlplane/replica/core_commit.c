@@ -32,19 +32,6 @@ static bool same_command(const Lapwing__Command *a, const Lapwing__Command *b)
                                                      bytes_of(b->client.data, b->client.len));
 }
 
-static Lapwing__Command *command_copy(const Lapwing__Command *command)
-{
-    size_t len = lapwing__command__get_packed_size(command);
-    uint8_t *packed = must_calloc(1, len + 1);
-    Lapwing__Command *copy;
-
-    (void)lapwing__command__pack(command, packed);
-    copy = lapwing__command__unpack(NULL, len, packed);
-    CHECK(copy != NULL);
-    free(packed);
-    return copy;
-}
-
 static void proposal_free(struct proposal *proposal)
 {
     lapwing__command__free_unpacked(proposal->command, NULL);
@@ -315,9 +302,32 @@ void commit_done(struct core *core)
 
 /* ---- doors ---- */
 
+static ProtobufCBinaryData copy_of(const ProtobufCBinaryData *data)
+{
+    ProtobufCBinaryData copy = { .len = data->len, .data = must_calloc(1, data->len + 1) };
+
+    if (data->len > 0)
+        memcpy(copy.data, data->data, data->len);
+    return copy;
+}
+
+Lapwing__Command *core_command_copy(const Lapwing__Command *command)
+{
+    Lapwing__Command *copy = must_calloc(1, sizeof *copy);
+
+    lapwing__command__init(copy);
+    copy->type = command->type;
+    copy->version = command->version;
+    copy->client = copy_of(&command->client);
+    copy->sequence = command->sequence;
+    copy->acked = command->acked;
+    copy->body = copy_of(&command->body);
+    return copy;
+}
+
 enum status core_propose(struct core *core,
                          uint64_t now_ms,
-                         const Lapwing__Command *command,
+                         Lapwing__Command *command,
                          uint64_t deadline_ms,
                          void *token)
 {
@@ -329,7 +339,7 @@ enum status core_propose(struct core *core,
     if (now_ms > core->now)
         core->now = now_ms;
     proposal = must_calloc(1, sizeof *proposal);
-    proposal->command = command_copy(command);
+    proposal->command = command;
     proposal->deadline_ms = deadline_ms;
     proposal->token = token;
     link = bucket(core, command);

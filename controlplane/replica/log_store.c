@@ -53,6 +53,7 @@ struct log_store {
     sqlite3 *db;
     sqlite3_stmt *statements[STATEMENTS];
     struct log_mark mark;
+    uint64_t last; /* no entry stands behind it */
 };
 
 static enum status failed(struct log_store *store, const char *what, struct err *err)
@@ -123,8 +124,11 @@ static uint32_t entry_crc(uint64_t index, const struct log_entry *entry)
 
 static enum status put_entries(struct log_store *store, const struct disk_op *op, struct err *err)
 {
-    enum status st = run_with(store, STATEMENT_DROP_FROM, op->first, err);
+    enum status st = ST_OK;
 
+    if (op->first <= store->last)
+        st = run_with(store, STATEMENT_DROP_FROM, op->first, err);
+    store->last = op->first + op->count - 1;
     for (unsigned i = 0; st == ST_OK && i < op->count; i++) {
         const struct log_entry *entry = &op->entries[i];
 
@@ -254,6 +258,7 @@ enum status log_store_install(struct log_store *store,
     if (st == ST_OK)
         st = put_snapshot(store, meta, STATEMENT_DROP_FROM, 0, err);
     if (st == ST_OK) {
+        store->last = meta->index;
         store->mark.index = meta->index;
         st = log_mark_write(&store->mark, false, err);
     }
@@ -426,6 +431,7 @@ static enum status judge(struct log_store *store, struct log_recovery *out, stru
         out->first = snapshot + 1;
     if (st != ST_OK)
         return st;
+    store->last = out->first + out->count - 1;
     /* Rows behind a torn one, or of a history that the snapshot replaced. */
     return run_with(store, STATEMENT_DROP_FROM, out->count == 0 ? 0 : last + 1, err);
 }

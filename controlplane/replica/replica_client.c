@@ -14,7 +14,7 @@ struct request {
     struct mail mail;
     enum request_kind kind;
     struct replica_client *client; /* NULL: of replica_stop() */
-    Lapwing__Command *command;     /* owned; freed on the group's thread */
+    Lapwing__Command *command;     /* owned until the core takes it */
     uint64_t deadline_ms;          /* on replica_now_ms() */
     enum status st;
     struct buf outcome; /* packed */
@@ -138,19 +138,6 @@ static struct request *request_new(struct replica_client *client,
     return request;
 }
 
-static Lapwing__Command *command_copy(const Lapwing__Command *command)
-{
-    size_t len = lapwing__command__get_packed_size(command);
-    uint8_t *packed = must_calloc(1, len + 1);
-    Lapwing__Command *copy;
-
-    (void)lapwing__command__pack(command, packed);
-    copy = lapwing__command__unpack(NULL, len, packed);
-    CHECK(copy != NULL);
-    free(packed);
-    return copy;
-}
-
 static struct request *post_propose(struct replica_client *client,
                                     const Lapwing__Command *command,
                                     uint32_t deadline_ms,
@@ -159,7 +146,7 @@ static struct request *post_propose(struct replica_client *client,
 {
     struct request *request = request_new(client, REQUEST_PROPOSE, deadline_ms, context);
 
-    request->command = command_copy(command);
+    request->command = core_command_copy(command);
     request->propose_cb = cb;
     client->proposals_out++;
     mailbox_post(client->replica->mailbox, &request->mail);
@@ -255,6 +242,18 @@ static void send_back(struct request *request, enum status st)
     mailbox_post(request->client->mailbox, &request->mail);
 }
 
+static enum status propose(struct replica *replica, struct request *request, uint64_t now)
+{
+    Lapwing__Command *command = request->command;
+    enum status st;
+
+    request->command = NULL; /* the answer may come, and free the request, within the call */
+    st = core_propose(replica->core, now, command, request->deadline_ms, request);
+    if (st != ST_OK)
+        lapwing__command__free_unpacked(command, NULL);
+    return st;
+}
+
 void replica_client_deliver(struct mail *mail, void *context)
 {
     struct request *request = container_of(mail, struct request, mail);
@@ -272,7 +271,7 @@ void replica_client_deliver(struct mail *mail, void *context)
     else if (request->kind == REQUEST_BARRIER)
         st = core_barrier(replica->core, now, request->deadline_ms, request);
     else
-        st = core_propose(replica->core, now, request->command, request->deadline_ms, request);
+        st = propose(replica, request, now);
     /* Too many are waiting in the group: certainly not done. */
     if (st != ST_OK)
         send_back(request, ST_UNAVAILABLE);

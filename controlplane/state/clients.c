@@ -5,9 +5,10 @@
  *   sequence > acked + window         refused, "window_full": the client must acknowledge
  *   else                              new: applied, its outcome remembered
  *
- * The mark and its row are written in the transaction of the entry, outside the command's
- * savepoint, so a refused command is remembered as well. */
+ * A refused command is remembered as well. */
 #include "controlplane/state/clients.h"
+
+#include <string.h>
 
 #include "base/check.h"
 #include "controlplane/state/state.h"
@@ -70,15 +71,33 @@ static bool recall(struct connection *connection,
     return found;
 }
 
+static bool is_in_memo(const struct client_memo *memo, const Lapwing__Command *command)
+{
+    return memo->len > 0 && bytes_equal(bytes_of(memo->client, memo->len), client_of(command));
+}
+
+static void put_in_memo(struct client_memo *memo, const Lapwing__Command *command, uint64_t acked)
+{
+    CHECK(command->client.len > 0);
+    CHECK(command->client.len <= sizeof memo->client);
+    memcpy(memo->client, command->client.data, command->client.len);
+    memo->len = command->client.len;
+    memo->acked = acked;
+}
+
 bool clients_admit(struct connection *connection,
                    const Lapwing__Command *command,
                    uint64_t now_ms,
+                   struct client_memo *memo,
                    struct outcome *out)
 {
-    uint64_t before = acked_before(connection, command);
+    bool known = is_in_memo(memo, command);
+    uint64_t before = known ? memo->acked : acked_before(connection, command);
     uint64_t acked = command->acked > before ? command->acked : before;
 
-    put_client(connection, command, acked, now_ms);
+    if (!known || acked > before)
+        put_client(connection, command, acked, now_ms);
+    put_in_memo(memo, command, acked);
     if (acked > before)
         drop_outcomes(connection, command, acked);
     if (command->sequence <= acked) {

@@ -135,6 +135,11 @@ void connection_do(struct connection *connection, enum statement statement)
     connection_run(connection, connection_statement(connection, statement));
 }
 
+uint64_t connection_writes(const struct connection *connection)
+{
+    return (uint64_t)sqlite3_total_changes64(connection->db);
+}
+
 void bind_text_bytes(sqlite3_stmt *stmt, int at, struct bytes text)
 {
     int rc;

@@ -57,6 +57,9 @@ void connection_run(struct connection *connection, sqlite3_stmt *stmt);
 /* The same for one without parameters. */
 void connection_do(struct connection *connection, enum statement statement);
 
+/* Rows written by this connection so far. */
+uint64_t connection_writes(const struct connection *connection);
+
 /* Parameters count from 1; what is bound is borrowed until the statement has run. */
 void bind_text(sqlite3_stmt *stmt, int at, const char *text);
 void bind_text_bytes(sqlite3_stmt *stmt, int at, struct bytes text);

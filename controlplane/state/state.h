@@ -63,8 +63,8 @@ struct state_position {
     uint64_t term;
 };
 
-/* Apply one committed entry in one transaction: every command in a savepoint of its own, and the
- * entry's index, term and time.
+/* Apply one committed entry in one transaction: commands that are refused have written
+ * nothing, the others and the entry's index, term and time are written together.
  *
  * entry       decoded by entry_decode(), its commands passed command_check() before they were
  *             proposed; borrowed.  NULL for an entry without commands (barrier, configuration):

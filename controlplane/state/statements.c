@@ -24,9 +24,6 @@ static const char *const texts[STATEMENT_COUNT] = {
     [STATEMENT_BEGIN]       = "BEGIN IMMEDIATE",
     [STATEMENT_COMMIT]      = "COMMIT",
     [STATEMENT_ROLLBACK]    = "ROLLBACK",
-    [STATEMENT_SAVEPOINT]   = "SAVEPOINT command",
-    [STATEMENT_ROLLBACK_TO] = "ROLLBACK TO command",
-    [STATEMENT_RELEASE]     = "RELEASE command",
 
     [STATEMENT_TABLES] =
         "SELECT t.name, (SELECT count(*) FROM pragma_table_info(t.name) WHERE pk > 0) "

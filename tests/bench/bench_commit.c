@@ -14,6 +14,7 @@ enum { SAMPLES_MAX = 4000000, CLIENTS_MAX = 256 };
 
 struct bench {
     struct replica_client *client;
+    struct replica *leader;
     uint64_t until_ns;
     unsigned open;
     uint64_t count;
@@ -69,11 +70,32 @@ static int by_size(const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
+/* Processor time of this process so far: three replicas and the clients. */
+static uint64_t cpu_us(void)
+{
+    uv_rusage_t usage;
+    int rv = uv_getrusage(&usage);
+
+    CHECK(rv == 0);
+    return (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
+           (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+}
+
+static uint64_t committed(const struct bench *bench)
+{
+    struct replica_status status;
+
+    replica_status(bench->leader, &status);
+    return status.commit;
+}
+
 static void measure(
     struct bench *bench, uv_loop_t *loop, unsigned clients, double seconds, const char *via)
 {
     struct slot slots[CLIENTS_MAX];
     uint64_t start = uv_hrtime();
+    uint64_t cpu = cpu_us();
+    uint64_t entries = committed(bench);
     double took;
 
     bench->count = 0;
@@ -86,12 +108,17 @@ static void measure(
     while (bench->open > 0)
         (void)uv_run(loop, UV_RUN_ONCE);
     took = (double)(uv_hrtime() - start) / 1e9;
+    cpu = cpu_us() - cpu;
+    entries = committed(bench) - entries;
     qsort(bench->us, bench->count, sizeof bench->us[0], by_size);
     printf(
         "{\"bench\":\"commit\",\"via\":\"%s\",\"clients\":%u,\"commits_per_s\":%.0f,"
-        "\"p50_us\":%u,\"p99_us\":%u,\"failed\":%llu}\n",
+        "\"p50_us\":%u,\"p99_us\":%u,\"commits_per_entry\":%.1f,\"cpu_us_per_commit\":%.0f,"
+        "\"failed\":%llu}\n",
         via, clients, (double)bench->count / took, bench->count ? bench->us[bench->count / 2] : 0,
-        bench->count ? bench->us[bench->count * 99 / 100] : 0, (unsigned long long)bench->failed);
+        bench->count ? bench->us[bench->count * 99 / 100] : 0,
+        entries ? (double)bench->count / (double)entries : 0,
+        bench->count ? (double)cpu / (double)bench->count : 0, (unsigned long long)bench->failed);
     fflush(stdout);
 }
 
@@ -129,6 +156,7 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < TRIO; i++)
         replica_trio_start(&trio, i);
     leader = wait_for_leader(&trio, &loop);
+    bench.leader = trio.replicas[leader];
     bench.us = must_calloc(SAMPLES_MAX, sizeof *bench.us);
     for (unsigned via = 0; via < 2; via++) {
         bench.client = replica_client_new(trio.replicas[(leader + via) % TRIO], &loop);

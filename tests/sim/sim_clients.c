@@ -133,6 +133,7 @@ static void ask(struct sim *sim, struct sim_op *op)
 {
     struct sim_node *node = some_node(sim);
     Lapwing__Command command = LAPWING__COMMAND__INIT;
+    Lapwing__Command *copy;
     struct err err = { 0 };
 
     op->state = OP_RETRY;
@@ -150,10 +151,13 @@ static void ask(struct sim *sim, struct sim_op *op)
     if (command_check(&command, &err) != ST_OK)
         sim_fail(sim, "the simulation's own command: %s", err.text);
     op->state = OP_WAITING;
-    if (core_propose(node->core, sim->now_ms, &command,
+    copy = core_command_copy(&command);
+    if (core_propose(node->core, sim->now_ms, copy,
                      sim->now_ms + DEADLINE_MS_MIN + sim_below(sim, DEADLINE_MS_RANGE),
-                     op) != ST_OK)
+                     op) != ST_OK) {
         op->state = OP_RETRY;
+        lapwing__command__free_unpacked(copy, NULL);
+    }
     node_after(node);
 }
 
