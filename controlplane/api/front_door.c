@@ -9,6 +9,7 @@
 #include "controlplane/api/admin/admin.h"
 #include "controlplane/api/api.h"
 #include "controlplane/api/call/call.h"
+#include "controlplane/api/call/function_key_rules.h"
 #include "controlplane/api/lambda/lambda.h"
 #include "controlplane/api/s3/s3_proxy.h"
 #include "controlplane/api/sts.h"
@@ -81,7 +82,7 @@ static bool wants_form(const struct api_call *call)
     return wants;
 }
 
-static void find_operation(struct api_call *call)
+static void lookup_operation(struct api_call *call)
 {
     struct api_error *error = &call->error;
 
@@ -102,6 +103,49 @@ static void find_operation(struct api_call *call)
         break;
     }
     CHECK(!"front door: S3 has no operations here");
+}
+
+/* The function that the request names in its path, as far as it can be read; else "*". */
+static void resource_of(const struct api_call *call, char arn[FUNCTION_ARN_BYTES_MAX])
+{
+    const struct lambda_operation *named = call->match.operation;
+    struct function_ref ref;
+
+    (void)strcpy(arn, "*");
+    if (named != NULL && strstr(named->path, "/functions/{}") != NULL &&
+        lambda_function_of(call, &ref, NULL) == ST_OK)
+        function_arn(&call->scope, ref.name, ref.qualifier, arn);
+}
+
+/* A function's key that asks for what it may not is refused before its body is read, and so before
+ * its signature is checked: which of the two is wrong makes no difference to what is done, and the
+ * body may be a package of tens of megabytes. */
+static void refuse_function_key(struct api_call *call, const char *operation)
+{
+    char resource[FUNCTION_ARN_BYTES_MAX];
+    struct buf session = { 0 };
+
+    resource_of(call, resource);
+    function_session_arn(call->scope.account, call->caller->role, call->caller->name, &session);
+    (void)function_key_refuse(&call->error, buf_text(&session), call->route.name, operation,
+                              resource);
+    buf_done(&session);
+    call->operation = NULL;
+}
+
+static void find_operation(struct api_call *call)
+{
+    const char *name = call->route.action;
+
+    lookup_operation(call);
+    if (call->caller == NULL)
+        return;
+    if (call->operation != NULL)
+        name = call->operation->name;
+    else if (call->match.operation != NULL)
+        name = call->match.operation->name;
+    if (!function_key_allows(call->route.service, name))
+        refuse_function_key(call, name);
 }
 
 static const char health_path[] = "/_lapwing/v1/health";

@@ -3,15 +3,8 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "controlplane/api/call/function_key_rules.h"
 #include "controlplane/api/sts.h"
-
-/* The last part of a role's ARN. */
-static const char *role_name(const char *arn)
-{
-    const char *slash = strrchr(arn, '/');
-
-    return slash == NULL ? arn : slash + 1;
-}
 
 static void get_caller_identity(struct api_call *call)
 {
@@ -22,8 +15,7 @@ static void get_caller_identity(struct api_call *call)
     struct buf out = { 0 };
 
     if (caller != NULL) {
-        buf_printf(&arn, "arn:aws:sts::%s:assumed-role/%s/%s", account, role_name(caller->role),
-                   caller->name);
+        function_session_arn(account, caller->role, caller->name, &arn);
         buf_printf(&user, "AROA%.16s:%s", caller->uid, caller->name);
     } else {
         buf_printf(&arn, "arn:aws:iam::%s:root", account);

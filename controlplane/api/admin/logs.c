@@ -5,7 +5,10 @@
 #include "base/check.h"
 #include "controlplane/api/admin/admin.h"
 #include "controlplane/api/admin/log_merge_rules.h"
+#include "controlplane/api/lambda/function_name.h"
 #include "controlplane/dispatch/dispatch.h"
+#include "controlplane/replica/replica.h"
+#include "controlplane/state/functions.h"
 
 enum { LOG_BYTES_DEFAULT = 1048576, LOG_BYTES_MAX = 4194304 };
 
@@ -38,7 +41,7 @@ static void logs_free(void *data)
 }
 
 /* A worker that gave no answer keeps its cursor: its lines come with a later listing. */
-static void logs_finish(struct logs *logs)
+static void logs_answer(struct logs *logs)
 {
     struct log_part parts[LOG_CURSORS_MAX];
     size_t count = 0;
@@ -47,6 +50,60 @@ static void logs_finish(struct logs *logs)
         if (logs->parts[i].answer != NULL)
             parts[count++] = (struct log_part){ logs->parts[i].worker, logs->parts[i].answer };
     api_answer_json(logs->call, 200, log_merge(parts, count, &logs->cursors));
+}
+
+static enum status find_row(const struct logs *logs)
+{
+    const struct function_scope *scope = &logs->call->scope;
+    Lapwing__Function *row = NULL;
+    struct err err = { 0 };
+    enum status st = state_get_function(logs->call->api->reader, scope->account, scope->region,
+                                        logs->function, &row, &err);
+
+    if (st == ST_OK)
+        lapwing__function__free_unpacked(row, NULL);
+    return st;
+}
+
+static void row_barrier_cb(enum status st, void *context)
+{
+    struct logs *logs = context;
+    struct api_call *call = logs->call;
+    char arn[FUNCTION_ARN_BYTES_MAX];
+
+    if (st != ST_OK) {
+        api_fail_status(call, st, "look for the function");
+    } else if (find_row(logs) == ST_NOT_FOUND) {
+        function_arn(&call->scope, logs->function, NULL, arn);
+        (void)api_error_set(&call->error, ST_NOT_FOUND, API_NOT_FOUND, "Function not found: %s",
+                            arn);
+        api_fail(call, &call->error);
+    } else {
+        logs_answer(logs);
+    }
+    api_call_drop(call);
+}
+
+/* An empty answer for a name that nobody ever had would look as if the function were silent.  Lines
+ * outlive their function, so only when there are none does it matter whether it exists; and this
+ * node's rows may be a moment behind, so "no" is said after a barrier. */
+static void logs_finish(struct logs *logs)
+{
+    struct api_call *call = logs->call;
+    bool lines = logs->cursors.count > 0; /* of an earlier page */
+    enum status st;
+
+    for (size_t i = 0; i < logs->count; i++)
+        lines = lines || (logs->parts[i].answer != NULL && logs->parts[i].answer->n_lines > 0);
+    if (lines || find_row(logs) != ST_NOT_FOUND) {
+        logs_answer(logs);
+        return;
+    }
+    st = replica_barrier(call->api->options.control_client, API_READ_MS, row_barrier_cb, logs);
+    if (st == ST_OK)
+        api_call_hold(call);
+    else
+        api_fail_status(call, st, "look for the function");
 }
 
 /* The message is borrowed: keep a copy until all have answered. */
