@@ -16,6 +16,7 @@
 #include "controlplane/dispatch/dispatch.h"
 #include "controlplane/dispatch/registration.h"
 #include "controlplane/node.h"
+#include "controlplane/readiness_plan.h"
 #include "controlplane/replica/replica.h"
 #include "controlplane/service/state_service.h"
 
@@ -34,9 +35,11 @@ struct node {
     struct state_service *service;
     struct registration *registration;
     uv_timer_t readiness;
+    struct readiness_plan plan;
     uv_signal_t terminate;
     uv_signal_t interrupt;
-    bool handles; /* the three above are open */
+    bool handles; /* the timer and the signals are open */
+    bool failed;  /* could not listen: the exit code says so */
 };
 
 static enum status start_group(struct node *node,
@@ -84,8 +87,6 @@ static enum status start_groups(struct node *node, struct err *err)
 static enum status start_api(struct node *node, struct err *err)
 {
     const struct stream_hello *self = &node->settings.identity.self;
-    const char *list = config_text(node->config, "listen", "api");
-    bool share = config_boolean(node->config, "listen", "share_port");
     const struct api_options options = {
         .loop = &node->loop,
         .config = node->config,
@@ -100,8 +101,16 @@ static enum status start_api(struct node *node, struct err *err)
         .control_client = node->control_client,
         .dispatch = node->dispatch,
     };
+
+    return api_new(&options, &node->api, err);
+}
+
+static enum status listen_api(struct node *node, struct err *err)
+{
+    const char *list = config_text(node->config, "listen", "api");
+    bool share = config_boolean(node->config, "listen", "share_port");
     char address[ADDRESS_BYTES_MAX + 1];
-    enum status st = api_new(&options, &node->api, err);
+    enum status st = ST_OK;
 
     while (st == ST_OK && node_list_next(&list, address, sizeof address))
         st = api_listen(node->api, address, share, err);
@@ -159,15 +168,15 @@ static bool has_leader(struct replica *replica)
     return status.leader_id != 0;
 }
 
-static void readiness_cb(uv_timer_t *timer)
+static bool has_worker(const struct node *node)
 {
-    struct node *node = container_of(timer, struct node, readiness);
+    size_t count;
+    const struct worker_view *const *workers = dispatch_workers(node->dispatch, &count);
 
-    if (!has_leader(node->control) || !has_leader(node->storage))
-        return;
-    uv_timer_stop(timer);
-    api_set_ready(node->api, true);
-    log_event(LOG_INFO, "ready", LS("api", config_text(node->config, "listen", "api")));
+    for (size_t i = 0; i < count; i++)
+        if (workers[i]->usable)
+            return true;
+    return false;
 }
 
 static void stop_doors(struct node *node)
@@ -187,6 +196,31 @@ static void stop_doors(struct node *node)
     uv_close((uv_handle_t *)&node->terminate, NULL);
     uv_close((uv_handle_t *)&node->interrupt, NULL);
     node->handles = false;
+}
+
+static void readiness_cb(uv_timer_t *timer)
+{
+    struct node *node = container_of(timer, struct node, readiness);
+    bool leaders = has_leader(node->control) && has_leader(node->storage);
+    enum readiness readiness =
+        readiness_next(&node->plan, leaders, has_worker(node), uv_now(&node->loop));
+    struct err err = { 0 };
+
+    if (readiness == READINESS_NOT_YET)
+        return;
+    uv_timer_stop(timer);
+    if (listen_api(node, &err) != ST_OK) {
+        log_event(LOG_ERROR, "cannot_start", LS("why", err.text));
+        node->failed = true;
+        stop_doors(node);
+        return;
+    }
+    api_set_ready(node->api, true);
+    if (readiness == READINESS_NO_WORKER)
+        log_event(LOG_WARN, "no_worker", LU("waited_ms", READINESS_WORKER_MS),
+                  LS("then", "taking requests without one"));
+    log_event(LOG_INFO, "ready", LS("api", config_text(node->config, "listen", "api")),
+              LS("worker", readiness == READINESS_COMPLETE ? "connected" : "none"));
 }
 
 static void signal_cb(uv_signal_t *handle, int number)
@@ -236,6 +270,7 @@ int main(int argc, char **argv)
     struct node *node = must_calloc(1, sizeof *node);
     struct err err = { 0 };
     enum status st;
+    int code;
 
     (void)signal(SIGPIPE, SIG_IGN);
     /* Uploads and large bodies block a thread each; the default of four would let four slow ones
@@ -257,7 +292,8 @@ int main(int argc, char **argv)
     replica_stop(node->control);
     replica_stop(node->storage);
     config_free(node->config);
-    log_event(LOG_INFO, "stopped", LS("why", "signal"));
+    log_event(LOG_INFO, "stopped", LS("why", node->failed ? "cannot listen" : "signal"));
+    code = node->failed ? 1 : 0;
     free(node);
-    return 0;
+    return code;
 }
