@@ -64,9 +64,9 @@ static int run_here(const struct dev_options *options, const struct dev_user *us
     struct err err;
     bool ipv6 = false;
 
-    if (dev_lock_take(options, user, &err) != ST_OK)
-        return complain(&err);
-    if (dev_preflight(options, &ipv6, &err) != ST_OK)
+    /* Who runs there already comes before the ports that it uses; and nothing is made in vain. */
+    if (dev_lock_check(options, &err) != ST_OK || dev_preflight(options, &ipv6, &err) != ST_OK ||
+        dev_lock_take(options, user, &err) != ST_OK)
         return complain(&err);
     return dev_supervise(options, user, ipv6);
 }

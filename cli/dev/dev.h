@@ -35,10 +35,12 @@ struct dev_options {
 struct dev_user {
     uid_t uid;
     gid_t gid;
-    char home[PATH_MAX];
+    char home[PATH_MAX]; /* empty: without one */
 };
 
 void dev_user_find(struct dev_user *out);
+/* Where the data of this user is when nothing else is said. */
+void dev_data_default(const struct dev_user *user, char *out, size_t size);
 
 /* Read the command line after `dev`.  ST_BAD_INPUT says which option and what is allowed. */
 enum status dev_options_parse(
@@ -56,6 +58,11 @@ enum status dev_files_prepare(const struct dev_options *options,
                               struct err *err);
 /* Delete what a cluster has in its data folder; other files there stay. */
 void dev_files_remove(const struct dev_options *options);
+/* As open(), with the user's rights and for the user to own: root must not be led elsewhere by what
+ * stands in a folder that it does not own.  Returns -1 with errno. */
+int dev_file_open(const char *path, int flags, mode_t mode, const struct dev_user *user);
+/* PATH becomes PATH.1, which is overwritten; with the user's rights. */
+void dev_file_rotate(const char *path, const struct dev_user *user);
 /* Bytes under a folder. */
 uint64_t dev_files_size(const char *path);
 
@@ -63,6 +70,8 @@ uint64_t dev_files_size(const char *path);
 enum status dev_lock_take(const struct dev_options *options,
                           const struct dev_user *user,
                           struct err *err);
+/* ST_EXISTS, naming the process, when somebody holds it. */
+enum status dev_lock_check(const struct dev_options *options, struct err *err);
 /* The process that holds it, 0 for nobody. */
 pid_t dev_lock_holder(const struct dev_options *options);
 

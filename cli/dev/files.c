@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -43,6 +44,35 @@ uint64_t dev_files_size(const char *path)
     return walk_bytes;
 }
 
+static void take_rights(uid_t uid, gid_t gid)
+{
+    (void)setfsgid(gid);
+    (void)setfsuid(uid);
+}
+
+int dev_file_open(const char *path, int flags, mode_t mode, const struct dev_user *user)
+{
+    int fd;
+    int e;
+
+    take_rights(user->uid, user->gid);
+    fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW, mode);
+    e = errno;
+    take_rights(0, 0);
+    errno = e;
+    return fd;
+}
+
+void dev_file_rotate(const char *path, const struct dev_user *user)
+{
+    char old[PATH_MAX];
+
+    (void)snprintf(old, sizeof old, "%.4000s.1", path);
+    take_rights(user->uid, user->gid);
+    (void)rename(path, old);
+    take_rights(0, 0);
+}
+
 /* As mkdir -p, the new ones owned by the user. */
 static enum status make_folders(const char *path, const struct dev_user *user, struct err *err)
 {
@@ -67,14 +97,13 @@ static enum status make_folders(const char *path, const struct dev_user *user, s
 enum status dev_file_write(
     const char *path, const char *text, mode_t mode, const struct dev_user *user, struct err *err)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+    int fd = dev_file_open(path, O_WRONLY | O_CREAT | O_TRUNC, mode, user);
     size_t len = strlen(text);
     enum status st = ST_OK;
 
     if (fd < 0)
         return err_set_errno(err, ST_IO, errno, "create %s", path);
-    if (fchmod(fd, mode) != 0 || fchown(fd, user->uid, user->gid) != 0 ||
-        write(fd, text, len) != (ssize_t)len)
+    if (fchmod(fd, mode) != 0 || write(fd, text, len) != (ssize_t)len)
         st = err_set_errno(err, ST_IO, errno, "write %s", path);
     (void)close(fd);
     return st;
@@ -173,7 +202,7 @@ static enum status make_zone(const struct dev_options *options,
 /* Only what we made goes: the zones' folders, the key and our files. */
 void dev_files_remove(const struct dev_options *options)
 {
-    static const char *const files[] = { "cluster.key", "env.sh", "aws-config", "dev.log" };
+    static const char *const files[] = { "cluster.key", "env.sh", "aws-config", "dev.log", "lock" };
     char path[PATH_MAX];
 
     for (unsigned zone = 0; zone < DEV_ZONES_MAX; zone++) {
@@ -184,6 +213,7 @@ void dev_files_remove(const struct dev_options *options)
         (void)snprintf(path, sizeof path, "%.4000s/%s", options->data, files[i]);
         (void)unlink(path);
     }
+    (void)rmdir(options->data); /* stays if it holds anything else */
 }
 
 /* A replicated state of three members cannot go on as one, or the other way round. */
@@ -244,12 +274,19 @@ enum status dev_lock_take(const struct dev_options *options,
     if (st != ST_OK)
         return st;
     lock_path(options, path, sizeof path);
-    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+    fd = dev_file_open(path, O_RDWR | O_CREAT, 0644, user);
     if (fd < 0)
         return err_set_errno(err, ST_IO, errno, "open %s", path);
     if (fcntl(fd, F_SETLK, &lock) == 0)
         return ST_OK; /* the descriptor lives as long as the process: closing it would unlock */
     (void)close(fd);
+    return dev_lock_check(options, err);
+}
+
+enum status dev_lock_check(const struct dev_options *options, struct err *err)
+{
+    if (dev_lock_holder(options) == 0)
+        return ST_OK;
     return err_set(err, ST_EXISTS,
                    "A cluster runs on %s already (process %d); stop it with lapwing dev --stop, or "
                    "choose another folder with --data and another --port.",

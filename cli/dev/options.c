@@ -18,30 +18,29 @@ enum { PORT_MAX = 65535 - DEV_PORTS_PER_ZONE * (DEV_ZONES_MAX + 1) };
 void dev_user_find(struct dev_user *out)
 {
     const char *sudo_uid = getenv("SUDO_UID");
+    const char *sudo_gid = getenv("SUDO_GID");
     uid_t uid = getuid();
     const struct passwd *who;
 
     memset(out, 0, sizeof *out);
     if (uid == 0 && sudo_uid != NULL)
         uid = (uid_t)strtoul(sudo_uid, NULL, 10);
+    out->uid = uid == 0 ? NOBODY_ELSE : uid;
+    out->gid = uid == 0 || sudo_gid == NULL ? out->uid : (gid_t)strtoul(sudo_gid, NULL, 10);
     who = uid == 0 ? NULL : getpwuid(uid);
-    if (who == NULL) {
-        out->uid = NOBODY_ELSE;
-        out->gid = NOBODY_ELSE;
-        return;
-    }
+    if (who == NULL)
+        return; /* root, or a number without a name, which has no home either */
     out->uid = who->pw_uid;
     out->gid = who->pw_gid;
     (void)snprintf(out->home, sizeof out->home, "%s", who->pw_dir);
 }
 
-static void default_data(const struct dev_user *user, struct dev_options *options)
+void dev_data_default(const struct dev_user *user, char *out, size_t size)
 {
     if (user->home[0] == '\0')
-        (void)strcpy(options->data, "/var/lib/lapwing-dev");
+        (void)snprintf(out, size, "/var/lib/lapwing-dev");
     else
-        (void)snprintf(options->data, sizeof options->data, "%.4000s/.local/share/lapwing",
-                       user->home);
+        (void)snprintf(out, size, "%.4000s/.local/share/lapwing", user->home);
 }
 
 static enum status parse_number(
@@ -124,7 +123,7 @@ enum status dev_options_parse(
 {
     struct dev_options options = { .zones = 3, .port = DEV_PORT_DEFAULT };
 
-    default_data(user, &options);
+    dev_data_default(user, options.data, sizeof options.data);
     for (int i = 0; i < argc; i++) {
         char name[32];
         const char *equals = strchr(argv[i], '=');
@@ -136,19 +135,18 @@ enum status dev_options_parse(
         if (value == NULL && set_flag(name, &options))
             continue;
         if (!takes_value(name))
-            return err_set(err, ST_BAD_INPUT,
-                           "dev: unknown option %s; lapwing dev --help lists them", argv[i]);
+            return err_set(err, ST_BAD_INPUT, "unknown option %s; lapwing dev --help lists them",
+                           argv[i]);
         if (value == NULL && i + 1 < argc)
             value = argv[++i];
         if (value == NULL)
-            return err_set(err, ST_BAD_INPUT, "dev: %s needs a value", name);
+            return err_set(err, ST_BAD_INPUT, "%s needs a value", name);
         st = set_value(name, value, &options, err);
         if (st != ST_OK)
             return st;
     }
     if (options.remove_data && !options.stop)
-        return err_set(err, ST_BAD_INPUT,
-                       "dev: --remove-data goes with --stop; --fresh starts over");
+        return err_set(err, ST_BAD_INPUT, "--remove-data goes with --stop; --fresh starts over");
     *out = options;
     return ST_OK;
 }
@@ -164,6 +162,7 @@ void dev_options_help(void)
         "  --fresh         delete the data first\n"
         "  --detach        return once it runs\n"
         "  --stop          stop the cluster that runs on this data folder\n"
+        "  --remove-data   with --stop: delete its data, too\n"
         "\n"
         "In the foreground, Ctrl-C stops everything.");
 }

@@ -28,6 +28,7 @@ enum {
     STOP_TERM_MS = 8000,
     PROGRESS_MS = 2000,
     LINE_BYTES_MAX = 8192,
+    LOG_BYTES_MAX = 16 << 20, /* of one program; then its log starts anew, the last one is kept */
     PROGRAMS_MAX = DEV_ZONES_MAX * PLAN_KINDS,
 };
 
@@ -42,7 +43,9 @@ struct program {
     char config[PATH_MAX];
     pid_t pid; /* 0 while it does not run */
     bool ready;
+    char log_path[PATH_MAX];
     int log_file;
+    uint64_t log_bytes;
     uv_pipe_t log;
     bool log_open;
     uv_timer_t restart;
@@ -88,7 +91,7 @@ static void say(const char *format, ...)
 }
 
 /* A detached supervisor has told its caller all it wanted to know: from here it talks to a file. */
-static void let_caller_go(const struct dev_options *options)
+static void let_caller_go(const struct dev_options *options, const struct dev_user *user)
 {
     char path[PATH_MAX];
     int fd;
@@ -97,7 +100,7 @@ static void let_caller_go(const struct dev_options *options)
         return;
     say("%c", DEV_READY_MARK);
     (void)snprintf(path, sizeof path, "%.4000s/dev.log", options->data);
-    fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0644);
+    fd = dev_file_open(path, O_WRONLY | O_CREAT | O_APPEND, 0644, user);
     if (fd < 0)
         fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
     (void)dup2(fd, 1);
@@ -108,16 +111,23 @@ static void let_caller_go(const struct dev_options *options)
 static void say_ready(struct supervisor *sv)
 {
     const struct dev_options *options = sv->plan.options;
+    char usual[PATH_MAX];
+    bool elsewhere;
 
+    dev_data_default(sv->plan.user, usual, sizeof usual);
+    elsewhere = strcmp(usual, options->data) != 0;
     say("\nThe cluster is ready: %u zone%s on http://127.0.0.1:%u%s\n"
         "  source %s/env.sh\n"
         "  aws lambda list-functions       lapwing status       "
-        "samples/hello-python/walkthrough.sh\n"
-        "%s\n",
+        "samples/hello-python/walkthrough.sh\n",
         options->zones, options->zones == 1 ? "" : "s", options->port,
-        sv->plan.ipv6 ? " and [::1]" : "", options->data,
-        options->detach ? "Stop it with: lapwing dev --stop" : "Ctrl-C stops it.");
-    let_caller_go(options);
+        sv->plan.ipv6 ? " and [::1]" : "", options->data);
+    if (options->detach)
+        say("Stop it with: lapwing dev --stop%s%s\n", elsewhere ? " --data " : "",
+            elsewhere ? options->data : "");
+    else
+        say("Ctrl-C stops it.\n");
+    let_caller_go(options, sv->plan.user);
 }
 
 static void note_ready(struct program *program)
@@ -170,7 +180,8 @@ static void take_line(struct program *program, const char *line)
         return;
     }
     /* What a program says about itself on the way up or down is in its log file. */
-    if (program->owner->stopping || strncmp(level, "debug", 5) == 0 ||
+    if (program->owner->stopping || program->owner->plan.options->detach ||
+        strncmp(level, "debug", 5) == 0 ||
         (!program->owner->all_ready && strncmp(level, "error", 5) != 0))
         return;
     say("%s-%s %s\n", plan_kind_name(program->kind), plan_zone_name(program->zone), line);
@@ -202,6 +213,25 @@ static void alloc_cb(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
     *out = uv_buf_init(program->read_buf, sizeof program->read_buf);
 }
 
+static int open_log(struct program *program)
+{
+    return dev_file_open(program->log_path, O_WRONLY | O_CREAT | O_APPEND, 0644,
+                         program->owner->plan.user);
+}
+
+static void write_log(struct program *program, const char *data, size_t len)
+{
+    program->log_bytes += len;
+    if (program->log_bytes > LOG_BYTES_MAX) {
+        (void)close(program->log_file);
+        dev_file_rotate(program->log_path, program->owner->plan.user);
+        program->log_file = open_log(program);
+        program->log_bytes = len;
+    }
+    if (program->log_file < 0 || write(program->log_file, data, len) < 0)
+        say("%s: %s\n", program->log_path, strerror(errno));
+}
+
 static void log_read_cb(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct program *program = stream->data;
@@ -210,8 +240,7 @@ static void log_read_cb(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         uv_close((uv_handle_t *)stream, log_closed_cb);
         return;
     }
-    if (write(program->log_file, buf->base, (size_t)n) < 0)
-        say("%s.log: %s\n", program->config, strerror(errno));
+    write_log(program, buf->base, (size_t)n);
     take_log(program, buf->base, (size_t)n);
 }
 
@@ -433,7 +462,6 @@ static enum status prepare_program(struct program *program, struct err *err)
     struct supervisor *sv = program->owner;
     const struct dev_options *options = sv->plan.options;
     char name[64];
-    char log[PATH_MAX];
     struct buf text = { 0 };
     enum status st;
 
@@ -449,10 +477,11 @@ static enum status prepare_program(struct program *program, struct err *err)
     buf_done(&text);
     if (st != ST_OK)
         return st;
-    (void)snprintf(log, sizeof log, "%.4000s.log", program->config);
-    program->log_file = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0644);
+    (void)snprintf(program->log_path, sizeof program->log_path, "%.4000s.log", program->config);
+    program->log_file = open_log(program);
     if (program->log_file < 0)
-        return err_set_errno(err, ST_IO, errno, "open %s", log);
+        return err_set_errno(err, ST_IO, errno, "open %s", program->log_path);
+    program->log_bytes = (uint64_t)lseek(program->log_file, 0, SEEK_END);
     return ST_OK;
 }
 
@@ -480,6 +509,7 @@ static void watch_signals(struct supervisor *sv)
 {
     static const int stops[] = { SIGINT, SIGTERM, SIGHUP };
 
+    (void)signal(SIGPIPE, SIG_IGN); /* a terminal that is gone must not take the cluster with it */
     for (size_t i = 0; i < ARRAY_LEN(stops); i++) {
         (void)uv_signal_init(&sv->loop, &sv->stop_signals[i]);
         sv->stop_signals[i].data = sv;

@@ -43,18 +43,25 @@ measure() { # measure SAMPLE RUNTIME HANDLER
     done
 }
 
+# Shared pages count whole in RSS and by their share in PSS.
 resident() {
-    local pid name total=0 kb
-    echo "resident memory of each program, zone a (RSS, kB; shared pages counted in each):"
+    echo "resident memory, kB (RSS, PSS):"
     for pid in $(cluster_pids); do
-        name=$(cat "/proc/$pid/comm")
-        tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q 'zone-a/' || continue
-        kb=$(awk '/^VmRSS/ { print $2 }' "/proc/$pid/status")
-        printf '  %-20s %6s\n' "$name" "$kb"
-        total=$((total + kb))
-    done
-    echo "  sum                  $total"
-    echo "{\"name\": \"resident_kb_zone_a\", \"sum\": $total}" >>"$results"
+        tr '\0' ' ' <"/proc/$pid/cmdline" | grep -o 'zone-[a-e]/' | head -n 1 | tr -d '/\n'
+        echo " $(cat "/proc/$pid/comm") $(awk '/^Rss/ { r = $2 } /^Pss:/ { p = $2 } END { print r, p }' "/proc/$pid/smaps_rollup")"
+    done | grep '^zone' | sort | python3 -c '
+import json, sys
+rows = [line.split() for line in sys.stdin]
+for zone, name, rss, pss in rows:
+    if zone == "zone-a":
+        print(f"  {name:20} {rss:>7} {pss:>7}")
+one = [(int(r[2]), int(r[3])) for r in rows if r[0] == "zone-a"]
+every = [(int(r[2]), int(r[3])) for r in rows]
+for name, some in (("one zone", one), ("all zones", every)):
+    print(f"  {name:20} {sum(a for a, b in some):>7} {sum(b for a, b in some):>7}")
+with open(sys.argv[1], "a") as f:
+    f.write(json.dumps({"name": "resident_kb", "zone": sum(a for a, b in one), "all": sum(a for a, b in every), "all_pss": sum(b for a, b in every)}) + "\n")
+' "$results"
 }
 
 : >"$results"

@@ -26,7 +26,7 @@ for round in 1 2 3 4 5 6 7 8 9 10; do
     else
         stop_cluster >/dev/null
     fi
-    check "round $round: nothing is left" wait_for_nothing leftovers
+    check "round $round: nothing is left" wait_for nothing_is_left
     leftovers | sed 's/^/#   /'
 done
 finish

@@ -78,29 +78,41 @@ cgroup_pids() {
     find /sys/fs/cgroup -path "*$TEST_INSTANCE*" -name cgroup.procs -exec cat {} + 2>/dev/null | sort -u
 }
 
-# The host's ends of the routers' uplinks.
-uplinks() { ip -o link 2>/dev/null | grep -oE 'lwu-[0-9a-f]+'; }
+# The host's ends of this cluster's uplinks, as worker/spawner/router.c names them: a hash (FNV-1a) of
+# the instance.  Clusters of others may run on the machine.
+UPLINKS=$(python3 - "$TEST_INSTANCE" <<'PY'
+import sys
+for zone in "abcde":
+    value = 2166136261
+    for byte in f"{sys.argv[1]}-{zone}".encode():
+        value = (value ^ byte) * 16777619 & 0xffffffff
+    print(f"lwu-{value:08x}")
+PY
+)
+uplinks() { ip -o link 2>/dev/null | grep -oE 'lwu-[0-9a-f]+' | grep -xF "$UPLINKS"; }
 
 # What a cluster may leave behind, a line each.
 leftovers() {
     cluster_pids | sed 's/^/process /'
     find /sys/fs/cgroup -type d -name "*$TEST_INSTANCE*" 2>/dev/null | sed 's/^/cgroup /'
     grep -F "$TEST_DIR/data" /proc/self/mountinfo | sed 's/^/mount /'
-    uplinks | grep -vxF "$UPLINKS_BEFORE" | sed 's/^/interface /'
+    uplinks | sed 's/^/interface /'
     ip netns list 2>/dev/null | grep -F lapwing | sed 's/^/namespace /'
     nft list tables 2>/dev/null | grep -F "$TEST_INSTANCE" | sed 's/^/rules /'
     return 0
 }
 
-# Wait (bounded, on the condition itself) until a command prints nothing.
-wait_for_nothing() {
+# Wait (bounded, on the condition itself) until a command succeeds.
+wait_for() {
     local tries=0
-    while [ -n "$("$@")" ]; do
+    while ! "$@" >/dev/null 2>&1; do
         tries=$((tries + 1))
-        [ "$tries" -lt 200 ] || return 1
+        [ "$tries" -lt 400 ] || return 1
         read -r -t 0.05 <&8 || true # nothing is ever written there: a pause between looks
     done
 }
+
+nothing_is_left() { [ -z "$(leftovers)" ]; }
 
 cleanup() {
     local pid
@@ -114,8 +126,6 @@ cleanup() {
 }
 
 need_root
-# Those of a cluster that runs beside the test, which may be nobody's business here.
-UPLINKS_BEFORE=$(uplinks || echo none)
 TEST_DIR=$(mktemp -d /var/tmp/lapwing-test.XXXXXX)
 chmod 755 "$TEST_DIR"
 mkfifo "$TEST_DIR/pause"
