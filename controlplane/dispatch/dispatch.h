@@ -22,6 +22,7 @@ struct replica_client;
 enum {
     INVOCATIONS_MAX = 8192,      /* in flight at one front door */
     INVOCATION_READY_MS = 15000, /* for an offer: start and init of 10 s, and fetching */
+    INVOCATION_ROOM_MS = 5000,   /* a full worker may keep an offer so long when all are full */
     INVOCATION_PLACE_MS = 30000, /* for all offers together */
     INVOCATION_SLACK_MS = 5000,  /* behind the function's own time limit */
     WORKER_SILENT_MS = 3000,     /* no heartbeat for so long: its link is cut */

@@ -27,7 +27,9 @@ struct invocation {
     void *context;
 
     struct worker *worker; /* asked now, or NULL */
-    uint64_t excluded;     /* bits of those that were asked */
+    uint64_t asked;        /* its bit */
+    struct placement_need need;
+    uint32_t room_within_ms; /* how long it may keep the offer while it is full */
     struct worker_call call;
     uv_timer_t timer; /* of the offer, then of the run */
     uint64_t place_until_ms;
@@ -67,8 +69,12 @@ static void arm(struct invocation *inv, uint64_t ms)
 static enum invocation_event take_refusal(struct invocation *inv, const Lapwing__Refuse *refuse)
 {
     inv->outcome = ST_UNAVAILABLE;
-    if (refuse->reason == LAPWING__REFUSE_REASON__REFUSE_FULL)
+    if (refuse->reason == LAPWING__REFUSE_REASON__REFUSE_FULL) {
         inv->outcome = ST_LIMIT;
+        worker_view_full(&inv->worker->view, inv->what.function);
+        if (inv->room_within_ms == 0)
+            inv->need.full |= inv->asked;
+    }
     if (refuse->reason == LAPWING__REFUSE_REASON__REFUSE_RUNTIME)
         inv->outcome = ST_UNSUPPORTED;
     (void)err_set(&inv->err, inv->outcome, "worker %s: %.160s", inv->worker->view.name,
@@ -141,6 +147,7 @@ static enum status send_offer(struct invocation *inv)
     offer.version = (char *)(uintptr_t)what->version;
     offer.invoked_arn = (char *)(uintptr_t)what->invoked_arn;
     offer.ready_within_ms = INVOCATION_READY_MS;
+    offer.room_within_ms = inv->room_within_ms;
     offer.log_tail = what->log_tail;
     offer.client_context = (char *)(uintptr_t)what->client_context;
     offer.trace_id = (char *)(uintptr_t)what->trace_id;
@@ -162,21 +169,29 @@ static enum status send_offer(struct invocation *inv)
     return st;
 }
 
+/* Each is asked once; when all are full, once more the best one, which may then keep the offer
+ * until it has room. */
+static struct worker *choose(struct invocation *inv, enum status *out_status)
+{
+    struct worker *worker = dispatch_choose(inv->dispatch, &inv->need, &inv->asked, out_status);
+
+    if (worker != NULL || !placement_insist(&inv->need))
+        return worker;
+    inv->room_within_ms = INVOCATION_ROOM_MS;
+    return dispatch_choose(inv->dispatch, &inv->need, &inv->asked, out_status);
+}
+
 static enum invocation_event do_offer(struct invocation *inv)
 {
-    struct placement_need need = { .function = inv->what.function,
-                                   .zone = inv->dispatch->options.zone,
-                                   .excluded = inv->excluded };
     enum status st;
-    uint64_t bit = 0;
     struct worker *worker;
 
-    if (inv->dispatch->closing || (inv->excluded != 0 && now_ms(inv) >= inv->place_until_ms))
+    if (inv->dispatch->closing || (inv->worker != NULL && now_ms(inv) >= inv->place_until_ms))
         return INVOCATION_DEADLINE;
-    worker = dispatch_choose(inv->dispatch, &need, &bit, &st);
+    worker = choose(inv, &st);
     if (worker == NULL) {
         /* With everybody asked, what the last one said is the better reason. */
-        if (inv->excluded == 0) {
+        if (inv->worker == NULL) {
             inv->outcome = st;
             (void)err_set(&inv->err, st,
                           st == ST_UNSUPPORTED ? "no worker has the runtime %s"
@@ -186,7 +201,7 @@ static enum invocation_event do_offer(struct invocation *inv)
         }
         return INVOCATION_NOBODY;
     }
-    inv->excluded |= bit;
+    inv->need.excluded |= inv->asked;
     inv->worker = worker;
     st = worker_call_start(&worker->link, &inv->call);
     if (st == ST_OK) {
@@ -308,6 +323,8 @@ enum status dispatch_invoke(struct dispatch *dispatch,
         return err_set(err, ST_LIMIT, "%d invocations are in flight here", INVOCATIONS_MAX);
     inv->dispatch = dispatch;
     inv->what = *what;
+    inv->need =
+        (struct placement_need){ .function = inv->what.function, .zone = dispatch->options.zone };
     inv->done = done;
     inv->context = context;
     inv->call.on_message = invocation_message_cb;

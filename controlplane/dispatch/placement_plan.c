@@ -12,6 +12,7 @@ enum { OWN_ZONE_PERMILLE = 250 };
 /* What is compared, best first. */
 struct rank {
     bool idle;
+    bool soon;
     bool room;
     bool package;
     int load_permille;
@@ -30,6 +31,7 @@ static struct rank rank_of(const struct worker_view *worker, const struct placem
     if (function == NULL)
         return rank;
     rank.idle = worker_view_idle(worker, function) > 0;
+    rank.soon = worker_view_soon(worker, function);
     rank.room = worker->memory_free_mb >= function->memory_mb &&
                 worker->environments < worker->environments_max;
     rank.package = worker_view_has_package(
@@ -41,6 +43,8 @@ static bool rank_better(const struct rank *a, const struct rank *b)
 {
     if (a->idle != b->idle)
         return a->idle;
+    if (a->soon != b->soon)
+        return a->soon;
     if (a->room != b->room)
         return a->room;
     if (a->package != b->package)
@@ -76,4 +80,14 @@ enum status placement_choose(const struct worker_view *const *workers,
     if (found)
         return ST_OK;
     return usable ? ST_UNSUPPORTED : ST_UNAVAILABLE;
+}
+
+bool placement_insist(struct placement_need *need)
+{
+    CHECK((need->full & ~need->excluded) == 0);
+    if (need->full == 0)
+        return false;
+    need->excluded &= ~need->full;
+    need->full = 0;
+    return true;
 }

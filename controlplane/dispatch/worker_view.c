@@ -21,6 +21,9 @@ static void take_lists(struct worker_view *worker, const Lapwing__Heartbeat *bea
         warm->config_epoch = beat->warm[i]->config_epoch;
         warm->idle = beat->warm[i]->idle;
         warm->busy = beat->warm[i]->busy;
+        warm->waiting = 0;
+        warm->start_us = beat->warm[i]->start_us;
+        warm->run_us = beat->warm[i]->run_us;
     }
     worker->packages =
         must_realloc(worker->packages, (beat->n_packages + 1) * sizeof *worker->packages);
@@ -92,6 +95,26 @@ uint32_t worker_view_idle(const struct worker_view *worker, const Lapwing__Funct
     return warm == NULL ? 0 : warm->idle;
 }
 
+/* As workers have it (worker/agent/slots_plan.h), which decide. */
+enum { START_SHARE = 4, PATIENCE_US = 2000 };
+
+static bool is_soon(const struct warm_view *warm)
+{
+    uint64_t patience_us = warm->start_us / START_SHARE;
+
+    if (patience_us < PATIENCE_US)
+        patience_us = PATIENCE_US;
+    return warm->busy > 0 && warm->run_us > 0 &&
+           (uint64_t)warm->run_us * (warm->waiting + 1) / warm->busy <= patience_us;
+}
+
+bool worker_view_soon(const struct worker_view *worker, const Lapwing__Function *function)
+{
+    const struct warm_view *warm = find_warm(worker, function);
+
+    return warm != NULL && is_soon(warm);
+}
+
 void worker_view_offered(struct worker_view *worker, const Lapwing__Function *function)
 {
     struct warm_view *warm = find_warm(worker, function);
@@ -99,6 +122,10 @@ void worker_view_offered(struct worker_view *worker, const Lapwing__Function *fu
     if (warm != NULL && warm->idle > 0) {
         warm->idle--;
         warm->busy++;
+        return;
+    }
+    if (warm != NULL && is_soon(warm)) {
+        warm->waiting++;
         return;
     }
     worker->environments++;
@@ -119,7 +146,20 @@ void worker_view_returned(struct worker_view *worker, const Lapwing__Function *f
     }
     if (warm == NULL)
         return;
+    if (warm->waiting > 0) {
+        warm->waiting--; /* its environment goes to the next one that waits */
+        return;
+    }
     warm->idle++;
     if (warm->busy > 0)
         warm->busy--;
+}
+
+void worker_view_full(struct worker_view *worker, const Lapwing__Function *function)
+{
+    struct warm_view *warm = find_warm(worker, function);
+
+    worker->memory_free_mb = 0;
+    if (warm != NULL)
+        warm->idle = 0;
 }

@@ -22,6 +22,9 @@ struct warm_view {
     uint64_t config_epoch;
     uint32_t idle;
     uint32_t busy;
+    uint32_t waiting; /* our offers beyond these, not answered yet */
+    uint32_t start_us;
+    uint32_t run_us;
 };
 
 /* One worker.  Owned by its struct worker; worker_view_done() frees the lists. */
@@ -53,9 +56,16 @@ bool worker_view_has_runtime(const struct worker_view *worker, const char *runti
 bool worker_view_has_package(const struct worker_view *worker, struct bytes sha256);
 uint32_t worker_view_idle(const struct worker_view *worker, const Lapwing__Function *function);
 
-/* An offer went out: one idle environment less, or less memory if there was none. */
+/* Its busy environments are so quick that one more offer need not start another. */
+bool worker_view_soon(const struct worker_view *worker, const Lapwing__Function *function);
+
+/* An offer went out: one idle environment less; or one offer more that waits for a quick one; or
+ * less memory. */
 void worker_view_offered(struct worker_view *worker, const Lapwing__Function *function);
-/* A result came back: one idle environment more, until a heartbeat says otherwise. */
+/* A result came back: one offer less that waits, or one idle environment more, until a heartbeat
+ * says otherwise. */
 void worker_view_returned(struct worker_view *worker, const Lapwing__Function *function);
+/* It refused for want of room: others first, until a heartbeat says otherwise. */
+void worker_view_full(struct worker_view *worker, const Lapwing__Function *function);
 
 #endif

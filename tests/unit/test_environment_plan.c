@@ -61,7 +61,7 @@ static const struct {
     { "death after the answer harms nobody",
       { S(START), S(PACKAGE), S(SPAWNED), S(NEXT), S(BIND), S(HAND_OUT), S(ANSWERED), S(EXITED) },
       S(FREE),
-      S(DO_VACATE) },
+      S(DO_CLEAR) },
     { "a time limit stops it",
       { S(START), S(PACKAGE), S(SPAWNED), S(NEXT), S(BIND), S(HAND_OUT), S(STOP), S(EXITED) },
       S(FREE),

@@ -8,7 +8,7 @@ static uint8_t sha[32] = { 7 };
 static uint8_t packages[1][32] = { { 7 } };
 #define UID "0123456789abcdef0123456789abcdef"
 
-enum { WARM = 1, CACHED = 2, FULL = 4, UNUSABLE = 8, NO_RUNTIME = 16 };
+enum { WARM = 1, CACHED = 2, FULL = 4, UNUSABLE = 8, NO_RUNTIME = 16, SOON = 32 };
 
 struct given {
     const char *zone;
@@ -38,6 +38,16 @@ static const struct {
       0,
       ST_OK,
       1 },
+    { "a quick one soon before a start here",
+      { { "a", 900, CACHED }, { "b", 500, SOON } },
+      0,
+      ST_OK,
+      1 },
+    { "an idle one before a quick one soon",
+      { { "a", 900, SOON }, { "b", 500, WARM } },
+      0,
+      ST_OK,
+      1 },
     { "room before the package", { { "a", 100, CACHED | FULL }, { "b", 900, 0 } }, 0, ST_OK, 1 },
     { "a little more load here is fine", { { "b", 900, 0 }, { "a", 700, 0 } }, 0, ST_OK, 1 },
     { "much more load is not", { { "b", 900, 0 }, { "a", 600, 0 } }, 0, ST_OK, 0 },
@@ -59,9 +69,12 @@ TEST(the_best_worker_is_asked_first)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         Lapwing__Function function = LAPWING__FUNCTION__INIT;
         struct warm_view warm = { .uid = UID, .config_epoch = 4, .idle = 1 };
+        struct warm_view soon = {
+            .uid = UID, .config_epoch = 4, .busy = 1, .start_us = 5000, .run_us = 100
+        };
         struct worker_view views[3] = { 0 };
         const struct worker_view *list[3];
-        struct placement_need need = { &function, "a", rows[i].excluded };
+        struct placement_need need = { &function, "a", rows[i].excluded, 0 };
         size_t count = 0;
         size_t index = 0;
 
@@ -81,8 +94,8 @@ TEST(the_best_worker_is_asked_first)
             view->usable = (given->flags & UNUSABLE) == 0;
             (void)snprintf(view->runtimes[0], sizeof view->runtimes[0], "python3.11");
             view->runtime_count = (given->flags & NO_RUNTIME) == 0;
-            view->warm = &warm;
-            view->warm_count = (given->flags & WARM) != 0;
+            view->warm = (given->flags & SOON) != 0 ? &soon : &warm;
+            view->warm_count = (given->flags & (WARM | SOON)) != 0;
             view->packages = packages;
             view->package_count = (given->flags & CACHED) != 0;
             list[count] = view;
@@ -97,9 +110,20 @@ TEST(any_worker_will_do_for_a_package_check)
 {
     struct worker_view view = { .zone = "b", .usable = true };
     const struct worker_view *list[] = { &view };
-    struct placement_need need = { NULL, "a", 0 };
+    struct placement_need need = { NULL, "a", 0, 0 };
     size_t index = 9;
 
     EXPECT_EQ(placement_choose(list, 1, &need, &index), ST_OK);
     EXPECT_EQ(index, 0);
+}
+
+TEST(those_who_are_full_are_asked_once_more)
+{
+    struct placement_need need = { .excluded = 7, .full = 5 };
+
+    EXPECT(placement_insist(&need));
+    EXPECT_EQ(need.excluded, 2);
+    need.excluded = 7;
+    EXPECT(!placement_insist(&need)); /* whoever refuses now is not asked a third time */
+    EXPECT_EQ(need.excluded, 7);
 }

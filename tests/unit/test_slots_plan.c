@@ -10,13 +10,19 @@ enum { SLOTS = 4, MEMORY_MB = 1024 };
     {                                                                                              \
         { { uid }, 1, 7 }, ENVIRONMENT_##st, is_bound, mb, used                                    \
     }
-#define NO_SLOT SLOT(0, FREE, false, 0, 0)
+/* 256 MB; a start took 20 ms. */
+#define MEASURED(uid, st, is_bound, run)                                                           \
+    {                                                                                              \
+        { { uid }, 1, 7 }, ENVIRONMENT_##st, is_bound, 256, 0, 20000, run                          \
+    }
+#define STARTING(st) SLOT(1, st, true, 256, 0)
+#define NO_SLOT      SLOT(0, FREE, false, 0, 0)
 
 /* The wish is function 1, 256 MB, epoch 1, version 7. */
 static const struct {
     const char *name;
     struct slot_view slots[SLOTS];
-    bool busy_allowed;
+    bool wait_allowed;
     enum slots_choice want;
     uint32_t want_slot;
     size_t want_evicted;
@@ -54,8 +60,8 @@ static const struct {
     { "one about to become idle",
       { SLOT(1, FINISHING, false, 256, 0), NO_SLOT, NO_SLOT, NO_SLOT },
       true,
-      SLOTS_FOLLOW,
-      0,
+      SLOTS_WAIT,
+      SLOT_NONE,
       0,
       0 },
     { "unless it was waited for in vain",
@@ -95,6 +101,14 @@ static const struct {
       SLOT_NONE,
       0,
       0 },
+    { "memory of those on their way out is given already",
+      { SLOT(2, STOPPING, false, 512, 9), SLOT(3, IDLE, false, 512, 4),
+        SLOT(4, DOOMED, false, 512, 4), NO_SLOT },
+      true,
+      SLOTS_START,
+      3,
+      0,
+      0 },
     { "exactly enough memory",
       { SLOT(2, RUNNING, true, 768, 9), NO_SLOT, NO_SLOT, NO_SLOT },
       true,
@@ -106,13 +120,13 @@ static const struct {
 
 TEST(an_offer_gets_the_environment_that_the_policy_names)
 {
-    struct slots_wish wish = { .identity = { { 1 }, 1, 7 }, .memory_mb = 256 };
+    struct slots_wish wish = { .identity = { { 1 }, 1, 7 }, .memory_mb = 256, .starts_max = 4 };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct slots_decision out;
 
         test_case = rows[i].name;
-        wish.busy_allowed = rows[i].busy_allowed;
+        wish.wait_allowed = rows[i].wait_allowed;
         slots_decide(rows[i].slots, SLOTS, MEMORY_MB, &wish, &out);
         EXPECT_EQ(out.choice, rows[i].want);
         EXPECT_EQ(out.slot, rows[i].want_slot);
@@ -136,4 +150,151 @@ TEST(epoch_and_version_are_part_of_an_environments_identity)
     wish.identity.version = 7;
     slots_decide(slots, 1, MEMORY_MB, &wish, &out);
     EXPECT_EQ(out.choice, SLOTS_TAKE);
+}
+
+static const struct {
+    const char *name;
+    struct slot_view slots[SLOTS];
+    uint32_t waiting;
+    uint32_t late;
+    uint32_t want_wait_us; /* 0: not to wait */
+} waits[] = {
+    { "a quick one is waited for",
+      { MEASURED(1, RUNNING, true, 100), NO_SLOT, NO_SLOT, NO_SLOT },
+      0,
+      0,
+      50000 },
+    { "also with as many before as fit into a quarter of a start",
+      { MEASURED(1, RUNNING, true, 100), NO_SLOT, NO_SLOT, NO_SLOT },
+      49,
+      0,
+      50000 },
+    { "or within two milliseconds, however short a start",
+      { { { { 1 }, 1, 7 }, ENVIRONMENT_RUNNING, true, 256, 0, 800, 100 },
+        NO_SLOT,
+        NO_SLOT,
+        NO_SLOT },
+      19,
+      0,
+      50000 },
+    { "with one more it is time for another",
+      { MEASURED(1, RUNNING, true, 100), NO_SLOT, NO_SLOT, NO_SLOT },
+      50,
+      0,
+      0 },
+    { "two of them come round twice as often",
+      { MEASURED(1, RUNNING, true, 100), MEASURED(1, HELD, true, 100), NO_SLOT, NO_SLOT },
+      99,
+      0,
+      50000 },
+    { "one that is being started beside one is enough for now",
+      { MEASURED(1, RUNNING, true, 100), STARTING(INIT), NO_SLOT, NO_SLOT },
+      60,
+      0,
+      50000 },
+    { "also after a wait in vain",
+      { MEASURED(1, RUNNING, true, 100), STARTING(INIT), NO_SLOT, NO_SLOT },
+      0,
+      7,
+      50000 },
+    { "but not for ever",
+      { MEASURED(1, RUNNING, true, 100), STARTING(INIT), NO_SLOT, NO_SLOT },
+      0,
+      8,
+      0 },
+    { "one that comes round is waited for again",
+      { { { { 1 }, 1, 7 }, ENVIRONMENT_RUNNING, true, 256, 1001, 20000, 100 },
+        NO_SLOT,
+        NO_SLOT,
+        NO_SLOT },
+      0,
+      7,
+      50000 },
+    { "who waited in vain gets another",
+      { MEASURED(1, RUNNING, true, 100), NO_SLOT, NO_SLOT, NO_SLOT },
+      0,
+      1,
+      0 },
+    { "a slow one is not waited for",
+      { MEASURED(1, RUNNING, true, 20001), STARTING(INIT), NO_SLOT, NO_SLOT },
+      0,
+      0,
+      0 },
+    { "one of which nothing is known is not, either",
+      { MEASURED(1, RUNNING, true, 0), STARTING(INIT), NO_SLOT, NO_SLOT },
+      0,
+      0,
+      0 },
+    { "unless as many are being started as the host can",
+      { STARTING(SPAWNING), STARTING(INIT), NO_SLOT, NO_SLOT },
+      0,
+      0,
+      50000 },
+    { "which is waited for once",
+      { STARTING(SPAWNING), STARTING(INIT), NO_SLOT, NO_SLOT },
+      0,
+      1,
+      0 },
+    { "another function's tell nothing",
+      { MEASURED(2, RUNNING, true, 100), NO_SLOT, NO_SLOT, NO_SLOT },
+      0,
+      0,
+      0 },
+    { "an idle one is there at once",
+      { MEASURED(1, RUNNING, true, 100), MEASURED(1, FROZEN, false, 100), NO_SLOT, NO_SLOT },
+      0,
+      0,
+      0 },
+    { "a first answer promises one place",
+      { MEASURED(1, FINISHING, false, 0), NO_SLOT, NO_SLOT, NO_SLOT },
+      1,
+      0,
+      0 },
+};
+
+TEST(an_offer_waits_where_a_start_would_not_be_sooner)
+{
+    for (size_t i = 0; i < ARRAY_LEN(waits); i++) {
+        struct slots_wish wish = { .identity = { { 1 }, 1, 7 },
+                                   .memory_mb = 256,
+                                   .wait_allowed = true,
+                                   .late = waits[i].late,
+                                   .since_ms = 1000,
+                                   .waiting = waits[i].waiting,
+                                   .starts_max = 2 };
+        struct slots_decision out;
+
+        test_case = waits[i].name;
+        slots_decide(waits[i].slots, SLOTS, MEMORY_MB, &wish, &out);
+        EXPECT_EQ(out.choice == SLOTS_WAIT, waits[i].want_wait_us > 0);
+        if (out.choice == SLOTS_WAIT)
+            EXPECT_EQ(out.wait_us, waits[i].want_wait_us);
+        wish.wait_allowed = false;
+        slots_decide(waits[i].slots, SLOTS, MEMORY_MB, &wish, &out);
+        EXPECT(out.choice != SLOTS_WAIT);
+    }
+}
+
+/* Sixteen offers at once on a worker whose memory is held by idle environments of others. */
+TEST(a_burst_gives_up_as_many_idle_ones_as_it_needs)
+{
+    enum { MANY = 32 };
+    struct slot_view slots[MANY] = { 0 };
+    uint32_t victims = 0;
+
+    for (uint8_t i = 0; i < 16; i++)
+        slots[i] = (struct slot_view)SLOT(2, FROZEN, false, 64, i);
+    for (uint8_t i = 0; i < 16; i++) {
+        struct slots_wish wish = { .identity = { { 1 }, 1, 7 }, .memory_mb = 64 };
+        struct slots_decision out;
+
+        slots_decide(slots, MANY, MEMORY_MB, &wish, &out);
+        EXPECT_EQ(out.choice, SLOTS_START);
+        EXPECT_EQ(out.evict_count, 1);
+        for (size_t k = 0; k < out.evict_count; k++)
+            slots[out.evict[k]].state = ENVIRONMENT_STOPPING;
+        victims += (uint32_t)out.evict_count;
+        slots[out.slot] = (struct slot_view)SLOT(1, SPAWNING, true, 64, 0);
+    }
+    EXPECT_EQ(victims, 16);
 }

@@ -76,3 +76,33 @@ TEST(offers_and_results_are_counted_until_the_next_heartbeat)
     EXPECT_EQ(worker_view_idle(&view, &function), 1);
     worker_view_done(&view);
 }
+
+TEST(offers_wait_for_a_quick_environment_until_a_start_is_sooner)
+{
+    Lapwing__Function function = LAPWING__FUNCTION__INIT;
+    Lapwing__Heartbeat beat = sample();
+    struct worker_view view = { 0 };
+
+    function.uid = (char *)UID;
+    function.config_epoch = 1;
+    function.memory_mb = 512;
+    warm_sample.idle = 0;
+    warm_sample.busy = 1;
+    warm_sample.start_us = 4000;
+    warm_sample.run_us = 1000;
+    EXPECT(worker_view_update(&view, &beat));
+    EXPECT(worker_view_soon(&view, &function));
+    worker_view_offered(&view, &function);
+    EXPECT(worker_view_soon(&view, &function));
+    worker_view_offered(&view, &function);
+    EXPECT(!worker_view_soon(&view, &function));
+    EXPECT_EQ(view.memory_free_mb, 600);
+    worker_view_offered(&view, &function);
+    EXPECT_EQ(view.memory_free_mb, 88);
+    worker_view_returned(&view, &function);
+    EXPECT(worker_view_soon(&view, &function));
+    EXPECT_EQ(worker_view_idle(&view, &function), 0);
+    worker_view_full(&view, &function);
+    EXPECT_EQ(view.memory_free_mb, 0);
+    worker_view_done(&view);
+}

@@ -151,6 +151,7 @@ enum status agent_start(struct agent *agent,
     agent->loop = loop;
     agent->settings = settings;
     environments_init(agent);
+    invocations_init(agent);
     runtimes_probe(settings->root, &agent->runtimes);
     agent->packages = package_cache_new(loop, &packages);
     st = make_log_folder(agent, err);

@@ -59,6 +59,11 @@ struct agent {
     struct slot_view *slots;          /* their states: what slots_plan decides on */
     struct invocation *invocations;   /* alive */
     struct invocation *spare;         /* to be used again */
+    struct invocation *waiting;       /* for a busy environment or for room, in order */
+    struct invocation **waiting_last;
+    size_t waiting_count;
+    uint32_t starts_max; /* at a time, of one function */
+    uv_prepare_t look;   /* active when those who wait should look again */
     size_t invocation_count;
     struct ask *asks; /* of link.c */
     size_t ask_count;

@@ -36,18 +36,46 @@ static void on_line(struct bytes line, void *context)
     enum environment_state state = environment_state(env);
 
     function_log_append(env->agent->logs, env->log_key, clock_stamp_ms(&clock_system), line);
-    /* In these two the invocation that is attached is the one that comes next. */
-    if (env->invocation != NULL && state != ENVIRONMENT_FINISHING &&
-        state != ENVIRONMENT_RESTARTING)
+    /* While it restarts, the invocation that is attached is the one that comes next. */
+    if (env->invocation != NULL && state != ENVIRONMENT_RESTARTING)
         invocation_line(env->invocation, line);
+}
+
+/* What an invocation needs when nothing is in its way: the least of the last runs, by and by
+ * forgotten.  A mean would be of how busy the host is, and on a busy host call for environments,
+ * which make it busier. */
+enum { RUN_FORGET = 32 };
+
+static uint32_t run_estimate(uint32_t known_us, uint64_t us)
+{
+    if (us > UINT32_MAX)
+        us = UINT32_MAX;
+    if (known_us == 0 || us <= known_us)
+        return us < 1 ? 1 : (uint32_t)us;
+    return known_us + (uint32_t)((us - known_us + RUN_FORGET - 1) / RUN_FORGET);
+}
+
+/* Before the table moves on: how long did it take from where it was? */
+static void take_times(struct environment *env)
+{
+    struct slot_view *view = view_of(env);
+    uint64_t now_ns = uv_hrtime();
+
+    if (view->state == ENVIRONMENT_INIT) {
+        env->init_us = (now_ns - env->init_start_ns) / 1000;
+        view->start_us = env->init_us < UINT32_MAX ? (uint32_t)env->init_us : UINT32_MAX;
+        invocations_look(env->agent); /* others may start now */
+    }
+    if (view->state != ENVIRONMENT_FINISHING)
+        return;
+    view->run_us = run_estimate(view->run_us, (now_ns - env->busy_since_ns) / 1000);
 }
 
 static void on_next(void *context)
 {
     struct environment *env = context;
 
-    if (environment_state(env) == ENVIRONMENT_INIT)
-        env->init_us = (uv_hrtime() - env->init_start_ns) / 1000;
+    take_times(env);
     environment_on(env, ENVIRONMENT_NEXT);
 }
 
@@ -180,6 +208,8 @@ static void clear(struct environment *env)
     if (env->invocation != NULL)
         environment_unbind(env);
     view->memory_mb = 0;
+    view->start_us = 0;
+    view->run_us = 0;
     env->failure = FAILURE_NONE;
     env->failure_payload.len = 0;
     env->failure_type[0] = '\0';
@@ -187,6 +217,7 @@ static void clear(struct environment *env)
     env->init_us = 0;
     env->peak_mb = 0;
     env->usage_asked_ms = 0;
+    invocations_look(env->agent);
     agent_changed(env->agent);
 }
 
@@ -221,6 +252,13 @@ static void end(struct environment *env, enum invocation_event event)
     clear(env);
     if (inv != NULL)
         invocation_on(inv, event);
+}
+
+static void attach(struct environment *env, struct invocation *inv)
+{
+    env->invocation = inv;
+    view_of(env)->bound = true;
+    inv->environment = env;
 }
 
 static void kill_process(struct environment *env)
@@ -363,11 +401,20 @@ static enum environment_event serve(struct environment *env)
 
 static enum environment_event rest(struct environment *env)
 {
-    view_of(env)->last_used_ms = uv_now(env->agent->loop);
+    struct slot_view *view = view_of(env);
+
+    view->last_used_ms = uv_now(env->agent->loop);
     environment_measure(env);
+    if (env->invocation == NULL) {
+        struct invocation *inv = invocation_take_waiting(env->agent, &view->identity);
+
+        if (inv != NULL)
+            attach(env, inv);
+    }
     if (env->invocation != NULL)
         return ENVIRONMENT_BIND;
     arm(env, env->agent->settings->freeze_ms);
+    invocations_look(env->agent); /* it could make room for another function */
     agent_changed(env->agent);
     return ENVIRONMENT_NO_EVENT;
 }
@@ -377,6 +424,7 @@ static void offer(struct environment *env, bool thaw)
     struct invocation *inv = env->invocation;
 
     (void)uv_timer_stop(&env->timer);
+    env->busy_since_ns = uv_hrtime();
     if (thaw)
         spawner_link_slot(env->agent->spawner, SPAWNER_THAW, env->slot);
     CHECK(inv != NULL);
@@ -431,9 +479,6 @@ static enum environment_event perform(struct environment *env, enum environment_
     case ENVIRONMENT_DO_KILL:
         kill_and_tell(env, INVOCATION_ENVIRONMENT_FAILED);
         return ENVIRONMENT_NO_EVENT;
-    case ENVIRONMENT_DO_DISMISS:
-        kill_and_tell(env, INVOCATION_LATE);
-        return ENVIRONMENT_NO_EVENT;
     case ENVIRONMENT_DO_REPLACE:
         kill_process(env);
         return ENVIRONMENT_NO_EVENT;
@@ -441,9 +486,6 @@ static enum environment_event perform(struct environment *env, enum environment_
         return overrun(env);
     case ENVIRONMENT_DO_BURY:
         end(env, INVOCATION_ENVIRONMENT_FAILED);
-        return ENVIRONMENT_NO_EVENT;
-    case ENVIRONMENT_DO_VACATE:
-        end(env, INVOCATION_LATE);
         return ENVIRONMENT_NO_EVENT;
     case ENVIRONMENT_DO_LOSE:
         close_parts(env);
@@ -500,9 +542,9 @@ void environment_start(struct environment *env,
     }
     (void)snprintf(env->version, sizeof env->version, "%s", version);
     view->memory_mb = function->memory_mb;
-    env->invocation = inv;
-    view->bound = true;
-    inv->environment = env;
+    view->start_us = 0;
+    view->run_us = 0;
+    attach(env, inv);
     environment_on(env, ENVIRONMENT_START);
     agent_changed(env->agent);
 }
@@ -512,9 +554,7 @@ void environment_bind(struct environment *env, struct invocation *inv)
     enum environment_state state = environment_state(env);
 
     CHECK(env->invocation == NULL);
-    env->invocation = inv;
-    view_of(env)->bound = true;
-    inv->environment = env;
+    attach(env, inv);
     if (state == ENVIRONMENT_IDLE || state == ENVIRONMENT_FROZEN)
         environment_on(env, ENVIRONMENT_BIND);
 }

@@ -36,7 +36,8 @@ struct environment {
     uint64_t init_us; /* of the init that is done and not reported yet */
     uint32_t peak_mb;
     uint64_t usage_asked_ms;
-    uint64_t finish_ms; /* how long it may go on after its answer */
+    uint64_t busy_since_ns; /* promised to an invocation since then */
+    uint64_t finish_ms;     /* how long it may go on after its answer */
     enum runtime_failure { FAILURE_NONE, FAILURE_POSTED, FAILURE_EXITED, FAILURE_OURS } failure;
     struct buf failure_payload; /* POSTED: the init error */
     char failure_type[RUNTIME_ERROR_TYPE_BYTES];
@@ -60,7 +61,7 @@ void environment_start(struct environment *env,
                        struct invocation *inv);
 /* An event that needs no more than itself: BIND, RELEASE, STOP, START of a parked slot. */
 void environment_on(struct environment *env, enum environment_event event);
-/* Attach `inv` to a slot that is idle, starting or finishing. */
+/* Attach `inv` to a slot that is idle or starting. */
 void environment_bind(struct environment *env, struct invocation *inv);
 /* Detach its invocation, which got an answer or will never get its go. */
 void environment_unbind(struct environment *env);

@@ -65,10 +65,9 @@ static const struct environment_move moves[ENVIRONMENT_STATES][ENVIRONMENT_EVENT
     },
     [ENVIRONMENT_FINISHING] = {
         [ENVIRONMENT_NEXT]         = MOVE(IDLE,       REST),
-        [ENVIRONMENT_RELEASE]      = MOVE(FINISHING,  NOTHING),
-        [ENVIRONMENT_LIMIT]        = MOVE(STOPPING,   DISMISS),
-        [ENVIRONMENT_STOP]         = MOVE(STOPPING,   DISMISS),
-        [ENVIRONMENT_EXITED]       = MOVE(FREE,       VACATE),
+        [ENVIRONMENT_LIMIT]        = MOVE(STOPPING,   KILL),
+        [ENVIRONMENT_STOP]         = MOVE(STOPPING,   KILL),
+        [ENVIRONMENT_EXITED]       = MOVE(FREE,       CLEAR),
     },
     [ENVIRONMENT_STOPPING] = {
         [ENVIRONMENT_PARK]         = MOVE(PARKING,    NOTHING),

@@ -63,8 +63,6 @@ enum environment_action {
     ENVIRONMENT_DO_REPLACE, /* as DO_KILL, but the invocation that waits is the next one's */
     ENVIRONMENT_DO_OVERRUN, /* as DO_KILL; PARK follows if an invocation waits */
     ENVIRONMENT_DO_BURY,    /* tell the invocation that it died; clear the slot */
-    ENVIRONMENT_DO_DISMISS, /* as DO_KILL; an invocation that waits looks elsewhere */
-    ENVIRONMENT_DO_VACATE,  /* clear the slot; an invocation that waits looks elsewhere */
     ENVIRONMENT_DO_LOSE,    /* it died while promised: the invocation starts it again at its go */
     ENVIRONMENT_DO_CLEAR,   /* clear the slot */
 };

@@ -45,6 +45,10 @@ static void warm_add(struct warm_list *list, const struct slot_view *slot)
         function->config_epoch = slot->identity.config_epoch;
         list->pointers[at] = function;
     }
+    if (slot->start_us > 0 && (function->start_us == 0 || slot->start_us < function->start_us))
+        function->start_us = slot->start_us;
+    if (slot->run_us > 0 && (function->run_us == 0 || slot->run_us < function->run_us))
+        function->run_us = slot->run_us;
     if (is_idle(slot))
         function->idle++;
     else

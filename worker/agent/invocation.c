@@ -11,7 +11,7 @@
 #include "worker/agent/invocation_send.h"
 #include "worker/agent/report.h"
 
-enum { INVOCATIONS_MAX = 8192, LATE_MS = 20 };
+enum { INVOCATIONS_MAX = 8192, WAITING_MAX = 1024, STARTS_PER_PROCESSOR = 2 };
 
 static struct invocation *find(struct agent *agent, struct stream *stream, uint64_t id)
 {
@@ -40,6 +40,60 @@ static struct invocation *take(struct agent *agent)
     return inv;
 }
 
+/* ---- the list of those who wait ---- */
+
+static void wait_enter(struct invocation *inv)
+{
+    struct agent *agent = inv->agent;
+
+    CHECK(!inv->waits);
+    inv->waits = true;
+    inv->since_ms = uv_now(agent->loop);
+    inv->wait_next = NULL;
+    *agent->waiting_last = inv;
+    agent->waiting_last = &inv->wait_next;
+    agent->waiting_count++;
+}
+
+static void wait_leave(struct invocation *inv)
+{
+    struct agent *agent = inv->agent;
+    struct invocation **at;
+
+    if (!inv->waits)
+        return;
+    for (at = &agent->waiting; *at != inv; at = &(*at)->wait_next)
+        CHECK(*at != NULL);
+    *at = inv->wait_next;
+    if (agent->waiting_last == &inv->wait_next)
+        agent->waiting_last = at;
+    agent->waiting_count--;
+    inv->waits = false;
+}
+
+/* How many wait for the same before `inv`. */
+static uint32_t waiting_before(const struct invocation *inv)
+{
+    uint32_t count = 0;
+
+    for (const struct invocation *at = inv->agent->waiting; at != NULL && at != inv;
+         at = at->wait_next)
+        count += slot_identity_equal(&at->identity, &inv->identity);
+    return count;
+}
+
+struct invocation *invocation_take_waiting(struct agent *agent,
+                                           const struct slot_identity *identity)
+{
+    for (struct invocation *inv = agent->waiting; inv != NULL; inv = inv->wait_next) {
+        if (!slot_identity_equal(&inv->identity, identity))
+            continue;
+        wait_leave(inv);
+        return inv;
+    }
+    return NULL;
+}
+
 /* The timer's handle stays open, so that a struct can be used again at once. */
 static void give_back(struct invocation *inv)
 {
@@ -47,6 +101,7 @@ static void give_back(struct invocation *inv)
     struct invocation **at;
 
     CHECK(inv->environment == NULL);
+    wait_leave(inv);
     (void)uv_timer_stop(&inv->timer);
     for (at = &agent->invocations; *at != inv; at = &(*at)->next)
         CHECK(*at != NULL);
@@ -160,31 +215,55 @@ static struct slot_identity identity_of(const Lapwing__Offer *offer)
     return identity;
 }
 
-static void start(struct invocation *inv,
-                  const struct slots_decision *decision,
-                  const struct slot_identity *identity)
+static void start(struct invocation *inv, const struct slots_decision *decision)
 {
     struct agent *agent = inv->agent;
     struct environment *env = &agent->environments[decision->slot];
 
     for (size_t i = 0; i < decision->evict_count; i++)
         environment_on(&agent->environments[decision->evict[i]], ENVIRONMENT_STOP);
-    agent->slots[decision->slot].identity = *identity;
-    inv->cold = true;
+    agent->slots[decision->slot].identity = inv->identity;
     environment_start(env, inv->offer->function, inv->offer->version, inv);
 }
 
-/* Find an environment.  Returns INVOCATION_ENVIRONMENT_NONE when there is no room. */
-static enum invocation_event place(struct invocation *inv, bool busy_allowed)
+/* Wait, `us` at most.  One that waits already goes on: its time does not start anew. */
+static enum invocation_event wait(struct invocation *inv, uint64_t us)
+{
+    if (inv->waits)
+        return INVOCATION_NO_EVENT;
+    wait_enter(inv);
+    arm(inv, (us + 999) / 1000);
+    return INVOCATION_NO_EVENT;
+}
+
+/* All slots or all memory are busy.  A front door that has asked everybody lets its offer wait. */
+static enum invocation_event full(struct invocation *inv)
 {
     struct agent *agent = inv->agent;
-    struct slots_wish wish = { .identity = identity_of(inv->offer),
+    uint64_t now_ms = uv_now(agent->loop);
+
+    if (now_ms < inv->room_until_ms && agent->waiting_count < WAITING_MAX)
+        return wait(inv, (inv->room_until_ms - now_ms) * 1000);
+    inv->refuse_reason = LAPWING__REFUSE_REASON__REFUSE_FULL;
+    (void)snprintf(inv->refusal, sizeof inv->refusal, "no memory or no slot for %u MB",
+                   inv->offer->function->memory_mb);
+    return INVOCATION_ENVIRONMENT_NONE;
+}
+
+/* Find an environment.  Returns INVOCATION_ENVIRONMENT_NONE when there is no room. */
+static enum invocation_event place(struct invocation *inv)
+{
+    struct agent *agent = inv->agent;
+    struct slots_wish wish = { .identity = inv->identity,
                                .memory_mb = inv->offer->function->memory_mb,
-                               .busy_allowed = busy_allowed };
+                               .wait_allowed = agent->waiting_count < WAITING_MAX,
+                               .late = inv->late,
+                               .since_ms = inv->since_ms,
+                               .waiting = waiting_before(inv),
+                               .starts_max = agent->starts_max };
     struct slots_decision decision;
 
-    if (inv->environment != NULL)
-        environment_unbind(inv->environment);
+    CHECK(inv->environment == NULL);
     if (!runtimes_have(&agent->runtimes, inv->offer->function->runtime)) {
         inv->refuse_reason = LAPWING__REFUSE_REASON__REFUSE_RUNTIME;
         (void)snprintf(inv->refusal, sizeof inv->refusal, "no runtime %.60s on this host",
@@ -193,28 +272,54 @@ static enum invocation_event place(struct invocation *inv, bool busy_allowed)
     }
     slots_decide(agent->slots, agent->settings->environments_max, agent->settings->memory_mb, &wish,
                  &decision);
-    switch (decision.choice) {
-    case SLOTS_FOLLOW:
-        arm(inv, LATE_MS);
+    if (decision.choice == SLOTS_WAIT)
+        return wait(inv, decision.wait_us);
+    if (decision.choice == SLOTS_FULL)
+        return full(inv);
+    wait_leave(inv);
+    (void)uv_timer_stop(&inv->timer);
+    inv->cold = decision.choice != SLOTS_TAKE;
+    if (decision.choice == SLOTS_START)
+        start(inv, &decision);
+    else
         environment_bind(&agent->environments[decision.slot], inv);
-        return INVOCATION_NO_EVENT;
-    case SLOTS_JOIN:
-        inv->cold = true;
-        environment_bind(&agent->environments[decision.slot], inv);
-        return INVOCATION_NO_EVENT;
-    case SLOTS_TAKE:
-        environment_bind(&agent->environments[decision.slot], inv);
-        return INVOCATION_NO_EVENT;
-    case SLOTS_START:
-        start(inv, &decision, &wish.identity);
-        return INVOCATION_NO_EVENT;
-    case SLOTS_FULL:
-        break;
+    return INVOCATION_NO_EVENT;
+}
+
+/* It waited in vain for a busy environment, or for room. */
+static enum invocation_event place_late(struct invocation *inv)
+{
+    wait_leave(inv);
+    inv->late++;
+    return place(inv);
+}
+
+static void look_cb(uv_prepare_t *look)
+{
+    struct agent *agent = container_of(look, struct agent, look);
+    struct invocation *next;
+
+    (void)uv_prepare_stop(look);
+    /* What is placed here takes no other off the list. */
+    for (struct invocation *inv = agent->waiting; inv != NULL; inv = next) {
+        next = inv->wait_next;
+        invocation_on(inv, place(inv));
     }
-    inv->refuse_reason = LAPWING__REFUSE_REASON__REFUSE_FULL;
-    (void)snprintf(inv->refusal, sizeof inv->refusal, "no memory or no slot for %u MB",
-                   wish.memory_mb);
-    return INVOCATION_ENVIRONMENT_NONE;
+}
+
+void invocations_look(struct agent *agent)
+{
+    if (agent->waiting_count > 0)
+        (void)uv_prepare_start(&agent->look, look_cb);
+}
+
+void invocations_init(struct agent *agent)
+{
+    int rv = uv_prepare_init(agent->loop, &agent->look);
+
+    CHECK(rv == 0); /* cannot fail on a live loop */
+    agent->waiting_last = &agent->waiting;
+    agent->starts_max = STARTS_PER_PROCESSOR * uv_available_parallelism();
 }
 
 static void hand_out(struct invocation *inv)
@@ -317,7 +422,7 @@ static enum invocation_event perform(struct invocation *inv, enum invocation_act
             invocation_refuse(inv->stream, inv->offer->id, inv->refuse_reason, inv->refusal);
         return INVOCATION_NO_EVENT;
     case INVOCATION_DO_PLACE_AGAIN:
-        return place(inv, false);
+        return place_late(inv);
     case INVOCATION_DO_LET_GO:
         let_go(inv);
         return INVOCATION_NO_EVENT;
@@ -406,6 +511,9 @@ void invocation_offer(struct agent *agent, struct stream *stream, Lapwing__Offer
     inv->state = INVOCATION_WAITING;
     inv->stream = stream;
     inv->offer = offer;
+    inv->identity = identity_of(offer);
+    inv->room_until_ms = uv_now(agent->loop) + offer->room_within_ms;
+    inv->late = 0;
     inv->cold = false;
     inv->started_log = false;
     inv->init_us = 0;
@@ -413,7 +521,7 @@ void invocation_offer(struct agent *agent, struct stream *stream, Lapwing__Offer
     inv->failure = FAILURE_NONE;
     inv->refusal[0] = '\0';
     agent_log_key(offer->function, inv->log_key);
-    invocation_on(inv, place(inv, true));
+    invocation_on(inv, place(inv));
 }
 
 void invocation_go(struct agent *agent, struct stream *stream, uint64_t id)
@@ -457,6 +565,7 @@ static void close_cb(uv_handle_t *handle)
 
 void invocations_stop(struct agent *agent)
 {
+    uv_close((uv_handle_t *)&agent->look, NULL);
     while (agent->invocations != NULL) {
         if (agent->invocations->environment != NULL)
             environment_unbind(agent->invocations->environment);

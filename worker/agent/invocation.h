@@ -13,7 +13,13 @@ struct invocation {
     struct agent *agent;
     struct invocation *next; /* of the agent's list */
     enum invocation_state state;
-    uv_timer_t timer;      /* waiting for a busy environment, or the function's time limit */
+    uv_timer_t timer;             /* waiting, or the function's time limit */
+    struct invocation *wait_next; /* of the agent's waiting list */
+    bool waits;                   /* is on that list */
+    uint32_t late;                /* how often it waited in vain */
+    uint64_t since_ms;            /* the start of its last wait */
+    uint64_t room_until_ms;       /* until then it may wait for room */
+    struct slot_identity identity;
     struct stream *stream; /* NULL once the link is gone */
     Lapwing__Offer *offer; /* owned, checked */
     struct environment *environment;
@@ -53,6 +59,13 @@ void invocation_refuse(struct stream *stream, uint64_t id, uint32_t reason, cons
 /* Milliseconds left of the time limit; at least 1. */
 uint64_t invocation_left_ms(const struct invocation *inv);
 
+/* The first that waits for an environment of this identity, taken off the list; or NULL. */
+struct invocation *invocation_take_waiting(struct agent *agent,
+                                           const struct slot_identity *identity);
+/* Slots changed: those who wait look again, before the loop sleeps. */
+void invocations_look(struct agent *agent);
+
+void invocations_init(struct agent *agent);
 void invocations_stop(struct agent *agent);
 
 #endif
