@@ -63,6 +63,7 @@ static enum status start_group(struct node *node,
             .member_count = settings->member_count,
             .identity = &settings->identity,
             .service = service,
+            .snapshot_log_bytes = config_unsigned(node->config, "replica", "snapshot_log_bytes"),
         },
         out, err);
     buf_done(&dir);

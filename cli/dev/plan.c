@@ -170,6 +170,8 @@ static void controlplane_config(const struct plan *plan, unsigned zone, struct b
     put_setting(plan, "address", zone, PORT_OBJSTORE_HTTP, out);
     buf_append_text(out, "[data]\n");
     put_dir(plan, "dir", zone, "controlplane", out);
+    /* Up to so much log of each group is in memory, in every zone on one machine. */
+    buf_append_text(out, "[replica]\nsnapshot_log_bytes = 4194304\n");
     buf_append_text(out, "[account]\nid = 000000000000\n[keys]\ntest = test\n");
 }
 

@@ -29,7 +29,7 @@
 
 enum {
     CAPACITY = 60000,      /* [12] kilobytes of disk that we claim to have; checked elsewhere */
-    TICK_MS_MIN = 2,       /* [1] between two RAFT_TIMEOUT events */
+    TICK_MS_MIN = 5,       /* [1] between two RAFT_TIMEOUT events */
     INFLIGHT_ENTRIES = 64, /* sent to one peer and not acknowledged */
     BARRIER_BYTES = 8,
 };

@@ -84,6 +84,7 @@ static void snapshot_after_cb(uv_work_t *work, int status)
     struct replica *replica = job->replica;
 
     (void)status; /* never cancelled */
+    replica->snapshot_writing = false;
     state_snapshot_end(job->snapshot);
     if (job->st != ST_OK)
         log_event(LOG_WARN, "snapshot_failed", LS("group", replica->group),
@@ -105,6 +106,7 @@ static void io_snapshot_write(void *context, const struct snapshot_meta *meta)
     st = state_snapshot_begin(replica->state, &job->snapshot, &job->err);
     if (st != ST_OK)
         check_failed(__FILE__, __LINE__, job->err.text); /* our own database, just used */
+    replica->snapshot_writing = true;
     rv = uv_queue_work(&replica->loop, &job->work, snapshot_work_cb, snapshot_after_cb);
     CHECK(rv == 0);
 }
@@ -263,7 +265,9 @@ static void maybe_checkpoint(struct replica *replica, uint64_t now_ms)
 {
     int rv;
 
-    if (replica->checkpointing || now_ms < replica->checkpoint_at)
+    /* Nothing is moved past the view of a snapshot, and waiting for its end would hold up applying.
+     */
+    if (replica->checkpointing || replica->snapshot_writing || now_ms < replica->checkpoint_at)
         return;
     replica->checkpoint_at = now_ms + REPLICA_CHECKPOINT_MS;
     if (replica->status.applied == replica->checkpointed)

@@ -54,6 +54,7 @@ struct replica {
     struct snapshot_part part;
     int snapshot_fd; /* of the stored snapshot being sent; -1 */
     uint64_t snapshot_fd_index;
+    bool snapshot_writing;
     uv_work_t checkpoint;
     bool checkpointing;
     uint64_t checkpoint_at;

@@ -186,6 +186,7 @@ enum status state_checkpoint(const char *path, uint64_t wal_bytes_max, struct er
 {
     struct connection connection;
     sqlite3_int64 page_bytes = 4096;
+    enum { HOLD_UP_MS = 20 };
     int log_pages = 0;
     int moved_pages = 0;
     int rc;
@@ -197,6 +198,9 @@ enum status state_checkpoint(const char *path, uint64_t wal_bytes_max, struct er
                              "PRAGMA synchronous = OFF; PRAGMA wal_autocheckpoint = 0;", err);
     if (st != ST_OK)
         goto done;
+    /* Below, commits are held up for as long as a reader is waited for: that must not last until
+     * the group elects another leader, or the writer's own patience ends. */
+    (void)sqlite3_busy_timeout(connection.db, HOLD_UP_MS);
     rc = sqlite3_wal_checkpoint_v2(connection.db, NULL, SQLITE_CHECKPOINT_PASSIVE, &log_pages,
                                    &moved_pages);
     /* What a passive checkpoint moved can be overwritten only once the writer finds the whole log

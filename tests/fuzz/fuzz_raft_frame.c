@@ -1,0 +1,165 @@
+/* Frames of a peer but for Raft's own messages: snapshot chunks and their acknowledgements,
+ * forwarded commands, barriers.  Whatever they hold, the core lives, and a snapshot being received
+ * never grows beyond what its sender said.
+ *
+ *   input   any number of: type, u16 length (little endian), that many bytes */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "controlplane/replica/core.h"
+#include "controlplane/replica/raft_rules.h"
+#include "controlplane/state/state.h"
+#include "proto/raft.pb-c.h"
+#include "tests/fuzz/fuzz.h"
+
+enum { SELF = 1, PEER = 2, FRAME_TYPES = 8, HEAD_BYTES = 3 };
+
+struct world {
+    uint64_t part;  /* bytes received */
+    uint64_t total; /* the largest that a sender spoke of */
+};
+
+static void set_vote(void *context, uint64_t term, uint64_t voted_for)
+{
+    CHECK(!"no message of Raft was sent");
+}
+
+static void disk(void *context, struct disk_op *op)
+{
+    CHECK(!"no message of Raft was sent");
+}
+
+static void send_frame(void *context, uint64_t peer, uint16_t type, struct bytes body)
+{
+    CHECK(peer == PEER);
+    CHECK(type < FRAME_TYPES);
+}
+
+static uint64_t stamp_ms(void *context)
+{
+    return 1700000000000;
+}
+
+static void snapshot_write(void *context, const struct snapshot_meta *meta)
+{
+    CHECK(!"nothing was applied");
+}
+
+static enum status snapshot_read(
+    void *context, uint64_t index, uint64_t offset, uint8_t *out, size_t len)
+{
+    CHECK(!"only a leader sends a snapshot");
+}
+
+static void part_reset(void *context)
+{
+    struct world *world = context;
+
+    world->part = 0;
+}
+
+static enum status part_append(void *context, struct bytes data)
+{
+    struct world *world = context;
+
+    world->part += data.len;
+    CHECK(world->part <= world->total);
+    return data.len % 7 == 6 ? ST_IO : ST_OK; /* a full disk, now and then */
+}
+
+static void part_hash(void *context, uint8_t out[SNAPSHOT_HASH_BYTES])
+{
+    memset(out, 0, SNAPSHOT_HASH_BYTES);
+}
+
+static void proposed(void *context, void *token, enum status st, const Lapwing__Outcome *outcome)
+{
+    CHECK(!"nothing was proposed here");
+}
+
+static void barrier_done(void *context, void *token, enum status st)
+{
+    CHECK(!"no barrier was asked for here");
+}
+
+static struct core *core_of(struct world *world, struct state *state)
+{
+    const uint64_t ids[] = { SELF, PEER, 3 };
+    const struct core_io io = { set_vote,       disk,          send_frame,   stamp_ms,
+                                snapshot_write, snapshot_read, part_reset,   part_append,
+                                part_hash,      proposed,      barrier_done, world };
+    struct log_entry entry = { 1, LOG_CHANGE, rules_bootstrap(ids, ARRAY_LEN(ids)) };
+    struct snapshot_meta none = { 0 };
+    struct core_config config = {
+        .self_id = SELF,
+        .member_ids = { SELF, PEER, 3 },
+        .member_count = ARRAY_LEN(ids),
+        .election_ms = 300,
+        .heartbeat_ms = 50,
+        .snapshot_log_bytes = 1 << 20,
+        .now_ms = 1000,
+        .term = 1,
+        .snapshot = &none,
+        .first = 1,
+        .entries = &entry,
+        .entry_count = 1,
+    };
+    struct core *core = core_new(&config, &io, state);
+
+    log_data_drop(entry.data);
+    return core;
+}
+
+/* A chunk gets its checksum, which no fuzzer finds. */
+static void send_chunk(struct core *core, struct world *world, struct bytes body)
+{
+    Lapwing__RaftSnapshotChunk *chunk =
+        lapwing__raft_snapshot_chunk__unpack(NULL, body.len, body.data);
+    struct buf whole = { 0 };
+    size_t len;
+
+    if (chunk == NULL) {
+        CHECK(core_frame(core, 1000, PEER, LAPWING__RAFT_FRAME__RAFT_SNAPSHOT_CHUNK, body, NULL) ==
+              ST_BAD_INPUT);
+        return;
+    }
+    chunk->crc32c = hash_crc32c(0, bytes_of(chunk->data.data, chunk->data.len));
+    if (chunk->bytes_total > world->total)
+        world->total = chunk->bytes_total;
+    len = lapwing__raft_snapshot_chunk__get_packed_size(chunk);
+    whole.len = lapwing__raft_snapshot_chunk__pack(chunk, buf_reserve(&whole, len));
+    (void)core_frame(core, 1000, PEER, LAPWING__RAFT_FRAME__RAFT_SNAPSHOT_CHUNK, buf_view(&whole),
+                     NULL);
+    buf_done(&whole);
+    lapwing__raft_snapshot_chunk__free_unpacked(chunk, NULL);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    static struct state *state; /* nothing here changes it */
+    struct world world = { 0 };
+    struct core *core;
+
+    if (state == NULL)
+        CHECK(state_open(":memory:", STATE_GROUP_CONTROL, &state, NULL) == ST_OK);
+    core = core_of(&world, state);
+    core_link(core, 1000, PEER, true);
+    while (len >= HEAD_BYTES) {
+        uint16_t type = data[0] % (FRAME_TYPES + 1);
+        size_t body = (size_t)(data[1] | data[2] << 8);
+
+        if (body > len - HEAD_BYTES)
+            body = len - HEAD_BYTES;
+        if (type == LAPWING__RAFT_FRAME__RAFT_SNAPSHOT_CHUNK)
+            send_chunk(core, &world, bytes_of(data + HEAD_BYTES, body));
+        else if (type != LAPWING__RAFT_FRAME__RAFT_MESSAGE)
+            (void)core_frame(core, 1000, PEER, type, bytes_of(data + HEAD_BYTES, body), NULL);
+        core_flush(core, 1000);
+        data += HEAD_BYTES + body;
+        len -= HEAD_BYTES + body;
+    }
+    core_free(core);
+    return 0;
+}
