@@ -47,7 +47,7 @@ measure() { # measure SAMPLE RUNTIME HANDLER
 resident() {
     echo "resident memory, kB (RSS, PSS):"
     for pid in $(cluster_pids); do
-        tr '\0' ' ' <"/proc/$pid/cmdline" | grep -o 'zone-[a-e]/' | head -n 1 | tr -d '/\n'
+        tr '\0' ' ' <"/proc/$pid/cmdline" | grep -o 'zone-[a-e]/' | head -n 1 | tr -d '/\n' || true
         echo " $(cat "/proc/$pid/comm") $(awk '/^Rss/ { r = $2 } /^Pss:/ { p = $2 } END { print r, p }' "/proc/$pid/smaps_rollup")"
     done | grep '^zone' | sort | python3 -c '
 import json, sys
