@@ -437,6 +437,27 @@ TEST(a_node_that_missed_more_than_the_log_holds_gets_a_snapshot)
     group_remove(&group);
 }
 
+/* Each in turn is killed in the middle of its work, rows ahead of its log perhaps, a snapshot half
+ * written, and comes back to a group whose log begins behind what it holds. */
+TEST(nodes_killed_in_turn_over_many_snapshots_end_with_the_same_rows)
+{
+    struct test_group group;
+
+    group_start(&group, PORT + 40, 16384);
+    EXPECT(wait_for_acks(&group, 50));
+    for (unsigned round = 0; round < 2 * TRIO; round++) {
+        unsigned victim = round % TRIO;
+
+        kill_one(&group, victim);
+        EXPECT(wait_for_acks(&group, 200));
+        start(&group, victim);
+        EXPECT(wait_for_applied(&group, victim, group.processes[(victim + 1) % TRIO].note.applied));
+    }
+    end(&group);
+    expect_equal_states(&group);
+    group_remove(&group);
+}
+
 TEST(all_three_killed_at_once_lose_nothing_that_was_answered)
 {
     struct test_group group;
