@@ -13,9 +13,14 @@ logs_have() { "$LAPWING" logs "$1" | grep -qF "$2"; }
 status_shows_three() { [ "$("$LAPWING" status | grep -c ' live ')" = 3 ]; }
 spoken_for_all_programs() { "$LAPWING" status | grep -q 'group storage: leader [abc]'; }
 
-# Both loopback addresses, and any region.
+# Debian 12's aws takes no IPv6 endpoint, so the health page stands for the other loopback address.
 ipv6_answers() {
-    command aws --endpoint-url "http://[::1]:$TEST_PORT" --region eu-west-3 lambda list-functions
+    python3 -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1])' \
+        "http://[::1]:$TEST_PORT/_lapwing/v1/health"
+}
+
+other_region_answers() {
+    command aws --endpoint-url "$AWS_ENDPOINT_URL" --region eu-west-3 lambda list-functions
 }
 
 wrong_key() {
@@ -30,7 +35,8 @@ check "aws walks hello-python" "$SAMPLES/hello-python/walkthrough.sh"
 check "aws walks hello-c" "$SAMPLES/hello-c/walkthrough.sh"
 check "boto3, first half" boto3_walk before
 check "logs show what the function printed" logs_have walk-writer "writing one"
-[ -f /proc/net/if_inet6 ] && check "the other loopback address and region answer" ipv6_answers
+[ -f /proc/net/if_inet6 ] && check "the other loopback address answers" ipv6_answers
+check "another region answers" other_region_answers
 check "a wrong key is refused" wrong_key
 stop_cluster >/dev/null
 start_cluster --zones 3
