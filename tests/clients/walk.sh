@@ -29,8 +29,8 @@ wrong_key() {
 }
 
 start_cluster --zones 3
-check "status shows three live workers" status_shows_three
-check "status names the leaders" spoken_for_all_programs
+check "status shows three live workers" wait_for status_shows_three
+check "status names the leaders" wait_for spoken_for_all_programs
 check "aws walks hello-python" "$SAMPLES/hello-python/walkthrough.sh"
 check "aws walks hello-c" "$SAMPLES/hello-c/walkthrough.sh"
 check "boto3, first half" boto3_walk before
