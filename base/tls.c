@@ -82,7 +82,6 @@ struct tls_context *tls_context_new(const uint8_t key[32], bool server)
     ok = SSL_CTX_set_ciphersuites(ssl, "TLS_AES_128_GCM_SHA256");
     CHECK(ok == 1);
     (void)SSL_CTX_set_num_tickets(ssl, 0);
-    (void)SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
     if (server) {
         SSL_CTX_set_psk_find_session_callback(ssl, find_key);
     } else {
@@ -170,6 +169,10 @@ static enum status decrypt(struct tls_session *session, struct buf *out_plain, s
 
         if (n > 0) {
             out_plain->len += (size_t)n;
+            /* Asking once more only to hear that there is nothing costs as much as a record does.
+             */
+            if (BIO_ctrl_pending(session->in) == 0 && SSL_pending(session->ssl) == 0)
+                return ST_OK;
             continue;
         }
         switch (SSL_get_error(session->ssl, n)) {
