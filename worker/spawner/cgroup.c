@@ -299,11 +299,10 @@ static enum status make_folders(const struct cgroups *groups, struct cgroup *gro
     return st;
 }
 
-enum status cgroup_create(const struct cgroups *groups,
-                          const char *name,
-                          const struct cgroup_limits *limits,
-                          struct cgroup *out,
-                          struct err *err)
+enum status cgroup_prepare(const struct cgroups *groups,
+                           const char *name,
+                           struct cgroup *out,
+                           struct err *err)
 {
     struct cgroup group;
     enum status st;
@@ -312,7 +311,35 @@ enum status cgroup_create(const struct cgroups *groups,
     group_init(&group, name);
     st = make_folders(groups, &group, err);
     if (st == ST_OK)
-        st = groups->limiter->limit(&group, limits, err);
+        st = groups->limiter->prepare(&group, err);
+    if (st != ST_OK) {
+        (void)cgroup_remove(groups, &group, NULL);
+        return st;
+    }
+    *out = group;
+    return ST_OK;
+}
+
+enum status cgroup_limit(const struct cgroups *groups,
+                         struct cgroup *group,
+                         const struct cgroup_limits *limits,
+                         struct err *err)
+{
+    return groups->limiter->limit(group, limits, err);
+}
+
+enum status cgroup_create(const struct cgroups *groups,
+                          const char *name,
+                          const struct cgroup_limits *limits,
+                          struct cgroup *out,
+                          struct err *err)
+{
+    struct cgroup group;
+    enum status st = cgroup_prepare(groups, name, &group, err);
+
+    if (st != ST_OK)
+        return st;
+    st = cgroup_limit(groups, &group, limits, err);
     if (st != ST_OK) {
         (void)cgroup_remove(groups, &group, NULL);
         return st;

@@ -59,6 +59,7 @@ struct cgroup_usage {
 /* A back end for limits.  Every call works on one group's folders. */
 struct cgroup_limiter {
     const char *name;
+    enum status (*prepare)(struct cgroup *group, struct err *err); /* what needs no limits yet */
     enum status (*limit)(struct cgroup *group, const struct cgroup_limits *limits, struct err *err);
     void (*usage)(const struct cgroup *group, struct cgroup_usage *out);
 };
@@ -81,6 +82,17 @@ enum status cgroups_open(struct cgroups *groups,
 enum status cgroups_remove(struct cgroups *groups, struct err *err);
 void cgroups_close(struct cgroups *groups);
 
+/* Make a group that has no limits yet: nobody may join before cgroup_limit(). */
+enum status cgroup_prepare(const struct cgroups *groups,
+                           const char *name,
+                           struct cgroup *out,
+                           struct err *err);
+enum status cgroup_limit(const struct cgroups *groups,
+                         struct cgroup *group,
+                         const struct cgroup_limits *limits,
+                         struct err *err);
+
+/* Both at once. */
 enum status cgroup_create(const struct cgroups *groups,
                           const char *name,
                           const struct cgroup_limits *limits,

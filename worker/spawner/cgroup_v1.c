@@ -47,10 +47,7 @@ static enum status v1_limit(struct cgroup *group,
     st = file_write_u64(group->parts[CGROUP_PIDS], "pids.max", limits->processes_max, err);
     if (st != ST_OK)
         return st;
-    st = file_write_u64(group->parts[CGROUP_CPU], "cpu.shares", shares < 2 ? 2 : shares, err);
-    if (st != ST_OK)
-        return st;
-    return arm_oom(group, err);
+    return file_write_u64(group->parts[CGROUP_CPU], "cpu.shares", shares < 2 ? 2 : shares, err);
 }
 
 static void v1_usage(const struct cgroup *group, struct cgroup_usage *out)
@@ -62,4 +59,4 @@ static void v1_usage(const struct cgroup *group, struct cgroup_usage *out)
     out->oom_kills = file_read_key(memory, "memory.oom_control", "oom_kill", 0);
 }
 
-const struct cgroup_limiter cgroup_v1 = { "v1", v1_limit, v1_usage };
+const struct cgroup_limiter cgroup_v1 = { "v1", arm_oom, v1_limit, v1_usage };

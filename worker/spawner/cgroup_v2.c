@@ -5,6 +5,11 @@
 
 #include "worker/spawner/files.h"
 
+static enum status v2_prepare(struct cgroup *group, struct err *err)
+{
+    return file_write(group->core, "memory.oom.group", "1", err); /* all or none */
+}
+
 static enum status v2_limit(struct cgroup *group,
                             const struct cgroup_limits *limits,
                             struct err *err)
@@ -20,9 +25,6 @@ static enum status v2_limit(struct cgroup *group,
         st = file_write(group->core, "memory.swap.max", "0", err);
     if (st != ST_OK)
         return st;
-    st = file_write(group->core, "memory.oom.group", "1", err); /* all or none */
-    if (st != ST_OK)
-        return st;
     st = file_write_u64(group->core, "pids.max", limits->processes_max, err);
     if (st != ST_OK)
         return st;
@@ -36,4 +38,4 @@ static void v2_usage(const struct cgroup *group, struct cgroup_usage *out)
     out->oom_kills = file_read_key(group->core, "memory.events", "oom_kill", 0);
 }
 
-const struct cgroup_limiter cgroup_v2 = { "v2", v2_limit, v2_usage };
+const struct cgroup_limiter cgroup_v2 = { "v2", v2_prepare, v2_limit, v2_usage };

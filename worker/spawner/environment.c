@@ -85,6 +85,7 @@ static void read_records(struct environment *env)
         }
         if (record.kind == SANDBOX_STARTED && env->state == ENVIRONMENT_STARTING) {
             env->state = ENVIRONMENT_RUNNING;
+            env->spawner->starting--;
             answer_start(env, ST_OK, NULL);
         } else if (env->last.kind != SANDBOX_NO_PROGRAM) {
             env->last = record; /* after NO_PROGRAM comes an exit status that says nothing */
@@ -157,8 +158,10 @@ static void pid_ready(struct source *source, uint32_t events)
     read_records(env);
     cgroup_usage(&env->spawner->groups, &env->group, &usage);
     bool ran = env->state == ENVIRONMENT_RUNNING;
-    if (!ran)
+    if (!ran) {
+        env->spawner->starting--;
         say_start_failed(env);
+    }
     struct environment ended = *env;
     release(env);
     if (ran) /* after the release: the agent may use the slot again at once */
@@ -183,13 +186,11 @@ static enum status make_group(struct environment *env,
         .processes_max = req->processes_max > 0 ? req->processes_max : SPAWN_PROCESSES_MAX,
         .cpu_weight = req->memory_mb,
     };
-    char name[CGROUP_NAME_BYTES];
     enum status st;
 
     limits.processes_max++; /* lapwing-init is not the function's */
-    (void)snprintf(name, sizeof name, "e%u.%llu", env->slot,
-                   (unsigned long long)++env->spawner->serial);
-    st = cgroup_create(&env->spawner->groups, name, &limits, &env->group, err);
+    st = cgroup_pool_take(&env->spawner->group_pool, &env->spawner->groups, &limits, &env->group,
+                          err);
     if (st != ST_OK || env->group.oom_event < 0)
         return st;
     return spawner_watch(env->spawner, env->group.oom_event, EPOLLIN, &env->oom_source, err);
@@ -294,6 +295,7 @@ enum status environment_start(struct environment *env,
         return st;
     }
     env->state = ENVIRONMENT_STARTING;
+    spawner->starting++;
     env->request = request;
     memcpy(env->package, req->package, PACKAGE_NAME_BYTES + 1);
     st = spawner_watch(spawner, env->status, EPOLLIN, &env->status_source, err);

@@ -25,7 +25,7 @@
 #include "worker/spawner/rootfs.h"
 #include "worker/spawner/spawner_client.h"
 
-enum { ANSWER_MS_MAX = 5000, REFILL_QUIET_MS = 2 };
+enum { ANSWER_MS_MAX = 5000, REFILL_SOON_MS = 2, REFILL_QUIET_MS = 6 };
 
 enum status spawner_watch(
     struct spawner *spawner, int fd, uint32_t events, struct source *source, struct err *err)
@@ -347,17 +347,37 @@ enum status spawner_open(struct spawner *spawner, struct err *err)
     return st;
 }
 
+/* How long it must be quiet before the pools get one more each; -1: they are full.  What is made
+ * ahead takes processors from a function that starts just now, and from whoever called it: only
+ * when half is gone is it urgent, and never while a child is on its way to its program. */
+static int refill_wait_ms(const struct spawner *spawner)
+{
+    uint32_t want = spawner->config.netns_pool;
+
+    if (spawner->network.pool_count >= want && spawner->group_pool.count == CGROUP_POOL_MAX)
+        return -1;
+    return spawner->network.pool_count * 2 < want && spawner->starting == 0 ? REFILL_SOON_MS
+                                                                            : REFILL_QUIET_MS;
+}
+
+static bool refill(struct spawner *spawner)
+{
+    bool network = network_refill(&spawner->network);
+    bool group = cgroup_pool_refill(&spawner->group_pool, &spawner->groups);
+
+    return network || group;
+}
+
 void spawner_run(struct spawner *spawner)
 {
-    bool refill = true;
+    bool wanted = true;
 
     while (!spawner->stopping) {
         struct epoll_event event;
-        /* Prepare namespaces only in quiet moments: a request that waits for one would be late. */
-        int got = epoll_wait(spawner->epoll, &event, 1, refill ? REFILL_QUIET_MS : -1);
+        int got = epoll_wait(spawner->epoll, &event, 1, wanted ? refill_wait_ms(spawner) : -1);
 
         if (got == 0) {
-            refill = network_refill(&spawner->network);
+            wanted = refill(spawner);
             continue;
         }
         if (got < 0) {
@@ -366,7 +386,7 @@ void spawner_run(struct spawner *spawner)
         }
         struct source *source = event.data.ptr;
         source->ready(source, event.events);
-        refill = spawner->network.pool_count < spawner->config.netns_pool;
+        wanted = true;
     }
 }
 

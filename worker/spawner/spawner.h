@@ -13,6 +13,7 @@
 #include "base/status.h"
 #include "proto/spawner.pb-c.h"
 #include "worker/spawner/cgroup.h"
+#include "worker/spawner/cgroup_pool.h"
 #include "worker/spawner/convert_job.h"
 #include "worker/spawner/environment.h"
 #include "worker/spawner/network.h"
@@ -22,15 +23,17 @@
 struct spawner {
     struct spawner_config config;
     struct cgroups groups;
+    struct cgroup_pool group_pool;
     struct network network;
     struct sock_fprog filter;
     int epoll;
-    int agent;       /* packets, see proto/spawner.proto */
-    int signals;     /* signalfd: SIGTERM, SIGINT */
-    int self;        /* pidfd of this process */
-    int init;        /* lapwing-init, to execute */
-    int convert;     /* lapwing-convert, to execute */
-    uint64_t serial; /* for names that must not repeat */
+    int agent;         /* packets, see proto/spawner.proto */
+    int signals;       /* signalfd: SIGTERM, SIGINT */
+    int self;          /* pidfd of this process */
+    int init;          /* lapwing-init, to execute */
+    int convert;       /* lapwing-convert, to execute */
+    uint64_t serial;   /* for names that must not repeat */
+    uint32_t starting; /* environments between clone and exec */
     bool stopping;
 
     struct environment *environments; /* by slot; config.environments_max of them */

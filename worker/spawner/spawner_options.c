@@ -15,7 +15,7 @@ const struct config_option spawner_options[] = {
     { "spawner", "cgroup_parent", "", "our place below each cgroup mount (a delegated group)", CONFIG_TEXT, false, 0, PATH_MAX - 1 },
     { "spawner", "uid_base", "2000000", "first host uid of environments", CONFIG_UNSIGNED, false, UID_BASE_MIN, INT32_MAX - 65536 },
     { "spawner", "environments_max", "64", "environments at once", CONFIG_UNSIGNED, false, 1, ENVIRONMENTS_MAX },
-    { "spawner", "netns_pool", "4", "prepared network namespaces", CONFIG_UNSIGNED, false, 1, NETNS_POOL_MAX },
+    { "spawner", "netns_pool", "8", "prepared network namespaces", CONFIG_UNSIGNED, false, 1, NETNS_POOL_MAX },
     { "spawner", "fd", "3", "inherited SOCK_SEQPACKET descriptor to the agent", CONFIG_UNSIGNED, false, 0, 1023 },
     { "network", "outbound", "yes", "may functions reach the outside network", CONFIG_BOOLEAN, false, 0, 0 },
     { "network", "subnet", "10.213.0.0/20", "addresses of environments, one subnet a spawner", CONFIG_TEXT, false, 1, 31 },
