@@ -10,6 +10,7 @@
 #include "controlplane/api/api.h"
 #include "controlplane/api/call/call.h"
 #include "controlplane/api/call/function_key_rules.h"
+#include "controlplane/api/lambda/function_cache.h"
 #include "controlplane/api/lambda/lambda.h"
 #include "controlplane/api/s3/s3_proxy.h"
 #include "controlplane/api/sts.h"
@@ -372,6 +373,7 @@ enum status api_new(const struct api_options *options, struct api **out, struct 
     enum status st;
 
     api->options = *options;
+    api->functions = function_cache_new();
     name_machine(api);
     hash_derived_secret(bytes_of(options->cluster_key, 32), OBJSTORE_INTERNAL_ACCESS_KEY,
                         api->objstore_secret);
@@ -429,6 +431,7 @@ void api_free(struct api *api)
     if (api == NULL)
         return;
     CHECK(api->server == NULL);
+    function_cache_free(api->functions);
     state_reader_close(api->reader);
     objstore_free(api->objstore);
     pool_free(api->calls);

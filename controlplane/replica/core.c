@@ -253,6 +253,11 @@ void core_tick(struct core *core, uint64_t now_ms)
     }
 }
 
+uint64_t core_applied(const struct core *core)
+{
+    return rules_applied(core->rules);
+}
+
 uint64_t core_timeout_ms(const struct core *core)
 {
     uint64_t at = rules_timeout_ms(core->rules);

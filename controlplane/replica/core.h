@@ -132,6 +132,7 @@ struct core_view {
     uint64_t match[NODES_MAX]; /* as member_ids; leader only */
 };
 void core_view(const struct core *core, struct core_view *out);
+uint64_t core_applied(const struct core *core); /* the index alone */
 /* The entry at `index` if it is held, else NULL: for the simulator's eyes. */
 const struct log_entry *core_entry_at(const struct core *core, uint64_t index);
 

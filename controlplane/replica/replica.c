@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <raft.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -158,15 +159,36 @@ static void io_part_hash(void *context, uint8_t out[SNAPSHOT_HASH_BYTES])
     snapshot_part_hash(&replica->part, out);
 }
 
+uint64_t replica_changes(const struct replica *replica)
+{
+    return atomic_load(&replica->changes);
+}
+
+static void note_changes(struct replica *replica)
+{
+    uint64_t applied = core_applied(replica->core);
+
+    if (applied == replica->changed_at)
+        return;
+    replica->changed_at = applied;
+    (void)atomic_fetch_add(&replica->changes, 1);
+}
+
+/* Comes from within the apply, when the index has not moved yet but the rows have. */
 static void io_proposed(void *context, void *token, enum status st, const Lapwing__Outcome *outcome)
 {
-    (void)context;
+    struct replica *replica = context;
+
+    (void)atomic_fetch_add(&replica->changes, 1);
     replica_client_proposed(token, st, outcome);
 }
 
 static void io_barrier_done(void *context, void *token, enum status st)
 {
-    (void)context;
+    struct replica *replica = context;
+
+    if (replica->core != NULL)
+        note_changes(replica);
     replica_client_barrier_done(token, st);
 }
 
@@ -291,6 +313,7 @@ static void turn(struct replica *replica)
     if (replica->core == NULL)
         return;
     core_flush(replica->core, now);
+    note_changes(replica);
     if (now >= replica->status_at) {
         replica->status_at = now + REPLICA_STATUS_MS;
         publish_status(replica);

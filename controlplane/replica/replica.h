@@ -88,6 +88,11 @@ struct replica_status {
     struct replica_member_status members[NODES_MAX];
 };
 
+/* A number that is another one after any change of state.db: what was read after asking for it is
+ * as good as a read anew while it stays.  It has moved before a proposal's or barrier's callback
+ * runs, else some microseconds after the change.  Any thread; an atomic load. */
+uint64_t replica_changes(const struct replica *replica);
+
 /* What this node knows of its group, some milliseconds old.  Any thread; does not block. */
 void replica_status(struct replica *replica, struct replica_status *out);
 

@@ -46,6 +46,8 @@ struct replica {
     uv_timer_t timer;
     uv_check_t check;
     bool stopping;
+    _Atomic uint64_t changes; /* any thread */
+    uint64_t changed_at;      /* the applied index when it last moved */
 
     struct core *core;
     struct state *state;

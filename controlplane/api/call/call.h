@@ -24,6 +24,7 @@ enum {
     API_PROPOSE_MS = 10000, /* for a command */
 };
 
+struct function_cache;
 struct s3_exchange;
 struct s3_proxy;
 struct state_reader;
@@ -33,8 +34,9 @@ struct api {
     struct api_options options;
     struct http_server *server;
     struct s3_proxy *s3;
-    struct state_reader *reader; /* of the control group, for this thread */
-    struct objstore *objstore;   /* for pool threads */
+    struct state_reader *reader;      /* of the control group, for this thread */
+    struct function_cache *functions; /* those invoked lately */
+    struct objstore *objstore;        /* for pool threads */
     struct pool *calls;
     char machine[16]; /* what workers run on, as AWS calls it */
     char objstore_secret[DERIVED_SECRET_BYTES];

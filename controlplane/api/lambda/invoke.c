@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "controlplane/api/lambda/function_cache.h"
 #include "controlplane/api/lambda/invoke_rules.h"
 #include "controlplane/api/lambda/lambda.h"
 #include "controlplane/api/lambda/payload_rules.h"
@@ -23,7 +24,7 @@ struct invoke {
     struct api_call *call;
     struct function_ref ref;
     struct invoke_settings settings;
-    Lapwing__Function *function; /* owned */
+    struct function_row *row; /* held */
     char arn[FUNCTION_ARN_BYTES_MAX];
     char trace_id[256];
 };
@@ -33,8 +34,7 @@ static void invoke_free(void *data)
     struct invoke *invoke = data;
 
     buf_done(&invoke->settings.client_context);
-    if (invoke->function != NULL)
-        lapwing__function__free_unpacked(invoke->function, NULL);
+    function_row_drop(invoke->row);
     free(invoke);
 }
 
@@ -101,7 +101,7 @@ static void choose_trace_id(struct invoke *invoke)
 static void invoke_run(struct invoke *invoke)
 {
     struct api_call *call = invoke->call;
-    struct dispatch_invocation what = { .function = invoke->function,
+    struct dispatch_invocation what = { .function = invoke->row->function,
                                         .request_id = call->request_id,
                                         .version = "$LATEST",
                                         .invoked_arn = invoke->arn,
@@ -129,6 +129,27 @@ static void invoke_run(struct invoke *invoke)
     api_fail(call, &call->error);
 }
 
+/* The function as this node knows it now. */
+static enum status invoke_find(struct invoke *invoke, struct api_error *error)
+{
+    const struct api_call *call = invoke->call;
+    const struct function_ref *ref = &invoke->ref;
+    /* Before the read: a change that comes between makes the row stale at once. */
+    uint64_t changes = replica_changes(call->api->options.control);
+    Lapwing__Function *function = NULL;
+    enum status st;
+
+    if (ref->qualifier[0] == '\0' || strcmp(ref->qualifier, "$LATEST") == 0)
+        invoke->row = function_cache_find(call->api->functions, call->scope.account,
+                                          call->scope.region, ref->name, changes);
+    if (invoke->row != NULL)
+        return ST_OK;
+    st = lambda_row_of(call, ref, &function, error);
+    if (st == ST_OK)
+        invoke->row = function_cache_add(call->api->functions, function, changes);
+    return st;
+}
+
 static void invoke_barrier_cb(enum status st, void *context)
 {
     struct invoke *invoke = context;
@@ -136,7 +157,7 @@ static void invoke_barrier_cb(enum status st, void *context)
 
     if (st != ST_OK)
         api_fail_status(call, st, "look for the function");
-    else if (lambda_row_of(call, &invoke->ref, &invoke->function, &call->error) != ST_OK)
+    else if (invoke_find(invoke, &call->error) != ST_OK)
         api_fail(call, &call->error);
     else
         invoke_run(invoke);
@@ -177,7 +198,7 @@ void lambda_invoke(struct api_call *call)
         api_fail(call, &call->error);
         return;
     }
-    st = lambda_row_of(call, &invoke->ref, &invoke->function, &call->error);
+    st = invoke_find(invoke, &call->error);
     if (st == ST_OK) {
         invoke_run(invoke);
         return;
