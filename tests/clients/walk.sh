@@ -42,4 +42,6 @@ stop_cluster >/dev/null
 start_cluster --zones 3
 check "boto3, second half, after a restart" boto3_walk after
 check "aws walks hello-python again" "$SAMPLES/hello-python/walkthrough.sh"
+stop_cluster >/dev/null
+check "no program complains in its log" logs_are_clean
 finish

@@ -29,4 +29,5 @@ for round in 1 2 3 4 5 6 7 8 9 10; do
     check "round $round: nothing is left" wait_for nothing_is_left
     leftovers | sed 's/^/#   /'
 done
+check "no program complains in its log" logs_are_clean
 finish

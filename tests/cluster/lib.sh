@@ -57,6 +57,11 @@ start_cluster() {
 
 stop_cluster() { "$LAPWING" dev --stop --port "$TEST_PORT" --data "$TEST_DIR/data"; }
 
+# In sanitized builds the programs' reports are in their logs; a leak is told at the end.
+logs_are_clean() {
+    ! grep -hE -A30 'AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|CHECK failed' "$TEST_DIR"/data/zone-*/*.log
+}
+
 # The process that holds the lock of the data folder.
 supervisor_pid() {
     local inode

@@ -50,6 +50,7 @@ check "a start on a port in use says so" \
     refused "Port [::1]:$TEST_PORT cannot be used" --port "$TEST_PORT" --data "$TEST_DIR/other"
 check "and has made nothing" [ ! -e "$TEST_DIR/other" ]
 stop_cluster >/dev/null
+check "no program complains in its log" logs_are_clean
 check "another number of zones is refused" \
     refused "holds a cluster of 3 zone(s), not 1" --zones 1 --port "$TEST_PORT" --data "$TEST_DIR/data"
 "$LAPWING" dev --stop --remove-data --data "$TEST_DIR/data" >/dev/null
