@@ -96,7 +96,7 @@ static enum status start_api(struct node *node, struct err *err)
         .zone = self->zone,
         .account = config_text(node->config, "account", "id"),
         .cluster_key = node->settings.identity.key,
-        .objstore_address = config_text(node->config, "objstore", "address"),
+        .objstore_addresses = config_text(node->config, "objstore", "addresses"),
         .control = node->control,
         .storage = node->storage,
         .control_client = node->control_client,

@@ -15,7 +15,7 @@ const struct config_option node_options[] = {
     { "listen", "state", NULL, "address of the state service", CONFIG_ADDRESS, false, 0, 0 },
     { "listen", "registration", NULL, "address where workers register", CONFIG_ADDRESS, false, 0, 0 },
     { "members", "ID", NULL, "NODE,ZONE,RAFT_CONTROL_ADDRESS,RAFT_STORAGE_ADDRESS; ids from 1, never reused", CONFIG_ENTRIES, false, 0, 0 },
-    { "objstore", "address", NULL, "S3 address of the zone's object store", CONFIG_ADDRESS, false, 0, 0 },
+    { "objstore", "addresses", NULL, "S3 addresses of the object stores, comma separated, the own zone's first", CONFIG_TEXT, false, 1, 1024 },
     { "data", "dir", NULL, "folder of the replicated state", CONFIG_TEXT, false, 1, PATH_MAX - 64 },
     { "replica", "snapshot_log_bytes", "16777216", "a group takes a snapshot after so much log, which is held in memory until then", CONFIG_UNSIGNED, false, 65536, 1 << 30 },
     { "account", "id", "000000000000", "account that all keys belong to", CONFIG_TEXT, false, ACCOUNT_DIGITS, ACCOUNT_DIGITS },

@@ -167,7 +167,7 @@ static void controlplane_config(const struct plan *plan, unsigned zone, struct b
     put_setting(plan, "registration", zone, PORT_REGISTRATION, out);
     put_members(plan, out);
     buf_append_text(out, "[objstore]\n");
-    put_setting(plan, "address", zone, PORT_OBJSTORE_HTTP, out);
+    put_list(plan, "addresses", zone, PORT_OBJSTORE_HTTP, out);
     buf_append_text(out, "[data]\n");
     put_dir(plan, "dir", zone, "controlplane", out);
     /* Up to so much log of each group is in memory, in every zone on one machine. */
@@ -186,7 +186,7 @@ static void worker_config(const struct plan *plan, unsigned zone, struct buf *ou
     buf_printf(out, "memory_percent = %u\nenvironments_max = %d\n", 75 / plan->options->zones,
                ENVIRONMENTS_MAX);
     buf_append_text(out, "[spawner]\nfd = 3\n[objstore]\n");
-    put_setting(plan, "address", zone, PORT_OBJSTORE_HTTP, out);
+    put_list(plan, "addresses", zone, PORT_OBJSTORE_HTTP, out);
     buf_append_text(out, "[controlplane]\n");
     put_list(plan, "registration", zone, PORT_REGISTRATION, out);
     buf_printf(out, "[api]\naddresses = 127.0.0.1:%u\n", plan->options->port);

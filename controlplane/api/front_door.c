@@ -380,10 +380,10 @@ enum status api_new(const struct api_options *options, struct api **out, struct 
     st = state_open_reader(replica_state_path(options->control), STATE_GROUP_CONTROL, &api->reader,
                            err);
     if (st == ST_OK)
-        st = objstore_new(options->objstore_address, OBJSTORE_INTERNAL_ACCESS_KEY,
+        st = objstore_new(options->objstore_addresses, OBJSTORE_INTERNAL_ACCESS_KEY,
                           api->objstore_secret, &api->objstore, err);
     if (st == ST_OK)
-        st = s3_proxy_new(options->loop, options->objstore_address, &api->s3, err);
+        st = s3_proxy_new(options->loop, options->objstore_addresses, &api->s3, err);
     if (st == ST_OK)
         st = http_server_new(options->loop, NULL, &front_door, api, &api->server, err);
     api->calls = pool_new(sizeof(struct api_call), API_CALLS_MAX);

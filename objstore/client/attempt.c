@@ -118,7 +118,7 @@ static void bucket_context(const struct attempt *attempt, S3BucketContext *out)
 {
     /* By name after a memset: 4.x has more fields at the end. */
     memset(out, 0, sizeof *out);
-    out->hostName = attempt->store->address;
+    out->hostName = attempt->address;
     out->bucketName = attempt->bucket;
     out->protocol = S3ProtocolHTTP;
     out->uriStyle = S3UriStylePath;
@@ -373,7 +373,7 @@ static enum status bucket_verify(struct attempt *attempt, struct err *err)
     enum status st;
 
     S3_test_bucket(S3ProtocolHTTP, S3UriStylePath, attempt->store->access_key,
-                   attempt->store->secret, LIBS3_TOKEN attempt->store->address, attempt->bucket,
+                   attempt->store->secret, LIBS3_TOKEN attempt->address, attempt->bucket,
                    LIBS3_REGION 0, NULL, NULL,
                    LIBS3_TIMEOUT(remaining_ms(attempt)) & response_handler, &reply);
     st = reply_status(&reply, "test bucket", err);
@@ -386,9 +386,8 @@ enum status attempt_create_bucket(struct attempt *attempt, struct err *err)
     enum status st;
 
     S3_create_bucket(S3ProtocolHTTP, attempt->store->access_key, attempt->store->secret,
-                     LIBS3_TOKEN attempt->store->address, attempt->bucket,
-                     LIBS3_REGION S3CannedAclPrivate, NULL, NULL,
-                     LIBS3_TIMEOUT(remaining_ms(attempt)) & response_handler, &reply);
+                     LIBS3_TOKEN attempt->address, attempt->bucket, LIBS3_REGION S3CannedAclPrivate,
+                     NULL, NULL, LIBS3_TIMEOUT(remaining_ms(attempt)) & response_handler, &reply);
     st = reply_status(&reply, "create bucket", err);
     if (st != ST_OK && st != ST_EXISTS)
         return st;

@@ -9,7 +9,8 @@
 
 /* Read-only once made; owned by the caller of objstore_new(). */
 struct objstore {
-    char *address;
+    char *addresses[OBJSTORE_ADDRESSES_MAX];
+    unsigned address_count;
     char *access_key;
     char *secret;
 };
@@ -24,6 +25,7 @@ struct attempt {
     int fd;                               /* get: where to; negative: only count and hash */
     uint64_t deadline_ms;                 /* objstore_now_ms() time */
     unsigned count;                       /* tries, this one included */
+    const char *address;                  /* of this try */
     uint64_t received;                    /* get: bytes of the last try */
 };
 

@@ -76,13 +76,30 @@ static void turn_give(void)
     (void)pthread_mutex_unlock(&turns_mutex);
 }
 
-enum status objstore_new(const char *address,
+static enum status read_addresses(struct objstore *store, const char *list, struct err *err)
+{
+    for (list += strspn(list, ", "); *list != '\0'; list += strspn(list, ", ")) {
+        size_t len = strcspn(list, ", ");
+
+        if (store->address_count == OBJSTORE_ADDRESSES_MAX)
+            return err_set(err, ST_BAD_INPUT, "object store: more than %d addresses",
+                           OBJSTORE_ADDRESSES_MAX);
+        store->addresses[store->address_count] = must_calloc(1, len + 1);
+        memcpy(store->addresses[store->address_count++], list, len);
+        list += len;
+    }
+    if (store->address_count == 0)
+        return err_set(err, ST_BAD_INPUT, "object store: no address");
+    return ST_OK;
+}
+
+enum status objstore_new(const char *addresses,
                          const char *access_key,
                          const char *secret,
                          struct objstore **out_store,
                          struct err *err)
 {
-    const char *const texts[] = { address, access_key, secret };
+    const char *const texts[] = { addresses, access_key, secret };
     struct objstore *store;
     enum status st;
 
@@ -94,9 +111,13 @@ enum status objstore_new(const char *address,
     if (st != ST_OK)
         return st;
     store = must_calloc(1, sizeof *store);
-    store->address = must_strdup(address);
     store->access_key = must_strdup(access_key);
     store->secret = must_strdup(secret);
+    st = read_addresses(store, addresses, err);
+    if (st != ST_OK) {
+        objstore_free(store);
+        return st;
+    }
     *out_store = store;
     return ST_OK;
 }
@@ -105,7 +126,8 @@ void objstore_free(struct objstore *store)
 {
     if (store == NULL)
         return;
-    free(store->address);
+    for (unsigned i = 0; i < store->address_count; i++)
+        free(store->addresses[i]);
     free(store->access_key);
     free(store->secret);
     free(store);
@@ -180,21 +202,25 @@ static enum status run(struct attempt *attempt,
                        attempt_fn once,
                        struct err *err)
 {
+    unsigned addresses = attempt->store->address_count;
     enum status st;
 
     CHECK(deadline_ms > 0);
+    CHECK(addresses > 0);
     attempt->deadline_ms = objstore_now_ms() + deadline_ms;
     st = turn_take(attempt->deadline_ms, err);
     if (st != ST_OK)
         return st;
     for (;;) {
+        attempt->address = attempt->store->addresses[attempt->count % addresses];
         attempt->count++;
         st = once(attempt, err);
         if (!worth_retrying(attempt, st))
             break;
         if (objstore_now_ms() >= attempt->deadline_ms)
             break;
-        backoff(attempt->count, attempt->deadline_ms);
+        if (attempt->count >= addresses) /* the first round goes through all stores at once */
+            backoff(attempt->count - addresses + 1, attempt->deadline_ms);
     }
     turn_give();
     return st;

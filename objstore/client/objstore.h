@@ -17,6 +17,7 @@
 
 enum {
     OBJSTORE_SHA256_BYTES = 32,
+    OBJSTORE_ADDRESSES_MAX = 8,
     OBJSTORE_CALLS_MAX = 32,      /* libs3 keeps that many connections; more would reconnect */
     OBJSTORE_KEY_BYTES_MAX = 255, /* of [A-Za-z0-9._/-] only: libs3 2.0 signs others wrongly */
     OBJSTORE_SECRET_BYTES = 45,   /* base64 of 32 bytes and a NUL */
@@ -31,11 +32,13 @@ struct objstore; /* opaque; owned by whoever called objstore_new() */
 
 /* Open a store.  Does not connect.
  *
- * address      "host:port" of the S3 port; copied, as are the keys
+ * addresses    "host:port" of S3 ports, comma separated; copied, as are the keys.  A call asks the
+ *              first, and the next one each time that a store cannot be reached or cannot serve
  * access_key   with the secret, what requests are signed with
  *
- * ST_BAD_INPUT: an empty or overlong text.  ST_IO: libs3 could not be set up. */
-enum status objstore_new(const char *address,
+ * ST_BAD_INPUT: an empty or overlong text, or too many addresses.  ST_IO: libs3 could not be set
+ * up. */
+enum status objstore_new(const char *addresses,
                          const char *access_key,
                          const char *secret,
                          struct objstore **out_store,

@@ -113,7 +113,7 @@ static void start_worker(struct worker_fixture *fixture, int fd, const char *con
     argv[n++] = text("--cluster.key_file=%s/key%s", fixture->folder, "");
     argv[n++] = text("--listen.invoke=%s%s", fixture->address, "");
     argv[n++] = text("--worker.dir=%s/worker%s", fixture->folder, "");
-    argv[n++] = text("--objstore.address=127.0.0.1:%s%s", port, "");
+    argv[n++] = text("--objstore.addresses=127.0.0.1:%s%s", port, "");
     argv[n++] = "--controlplane.registration=127.0.0.1:9"; /* nobody listens: it must not matter */
     argv[n++] = text("--api.addresses=127.0.0.1:9,127.0.0.1:%s%s", port, "");
     CHECK(n < FIRST_FLAGS);

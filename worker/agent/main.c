@@ -32,7 +32,7 @@ static const struct config_option options[] = {
     { "worker", "idle_ms", "600000", "idle time after which a frozen environment is ended", CONFIG_UNSIGNED, false, 1, 86400000 },
     { "worker", "root_dir", "/", "folder whose /usr environments see, as the spawner has it", CONFIG_TEXT, false, 1, PATH_MAX - 1 },
     { "spawner", "fd", "3", "inherited SOCK_SEQPACKET descriptor to the spawner", CONFIG_UNSIGNED, false, 0, 1023 },
-    { "objstore", "address", NULL, "S3 port of the zone's object store", CONFIG_ADDRESS, false, 0, 0 },
+    { "objstore", "addresses", NULL, "S3 ports of the object stores, nearest first, comma separated", CONFIG_TEXT, false, 1, 1024 },
     { "controlplane", "registration", NULL, "registration ports of all control-plane nodes, comma separated", CONFIG_TEXT, false, 1, 1024 },
     { "api", "addresses", NULL, "the public API, nearest first, comma separated", CONFIG_TEXT, false, 1, 1024 },
     { 0 },
@@ -139,7 +139,7 @@ static enum status read_settings(struct worker *worker,
     if (st != ST_OK)
         return st;
     objstore_internal_secret(settings->identity.key, secret);
-    return objstore_new(config_text(config, "objstore", "address"), OBJSTORE_INTERNAL_ACCESS_KEY,
+    return objstore_new(config_text(config, "objstore", "addresses"), OBJSTORE_INTERNAL_ACCESS_KEY,
                         secret, &settings->store, err);
 }
 

@@ -19,8 +19,8 @@ struct api_options {
     const char *node;
     const char *zone;
     const char *account;
-    const uint8_t *cluster_key; /* 32 bytes */
-    const char *objstore_address;
+    const uint8_t *cluster_key;     /* 32 bytes */
+    const char *objstore_addresses; /* comma separated, the own zone's first */
     struct replica *control;
     struct replica *storage;
     struct replica_client *control_client;

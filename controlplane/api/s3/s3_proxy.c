@@ -1,23 +1,25 @@
-/* The way of an S3 request to the object store and back.
+/* The way of an S3 request to an object store and back.
  *
  * An exchange holds the client's request and at most one upstream connection.  Idle upstream
- * connections are kept in a list of the proxy.  One thread. */
+ * connections are kept in a list of the proxy.  Which store is asked, and what follows when it
+ * fails, is decided in s3_failover_rules.h.  One thread. */
 #include "controlplane/api/s3/s3_proxy.h"
 
-#include <stdio.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/address.h"
 #include "base/check.h"
 #include "base/http_parser.h"
 #include "base/log.h"
+#include "controlplane/api/s3/s3_failover_rules.h"
 #include "controlplane/api/s3/s3_proxy_rules.h"
 
 enum {
     IDLE_CONNECTIONS_MAX = 32,
     QUEUE_BYTES_MAX = 262144, /* towards the object store, one exchange */
-    SILENCE_MS = 60000,       /* neither side moved: the exchange is given up */
     READ_BYTES = 65536,
 };
 
@@ -26,9 +28,11 @@ struct upstream {
     uv_connect_t connect;
     struct s3_proxy *proxy;
     struct s3_exchange *exchange; /* NULL while idle */
+    size_t store;                 /* its place in the list, for good */
     struct http_parser parser;
     struct upstream *next; /* in the idle list */
     bool used_before;      /* a kept connection may turn out to be closed already */
+    bool write_failed;     /* at once: told by the timer, not from inside the call */
     char read_buf[READ_BYTES];
 };
 
@@ -36,19 +40,22 @@ struct s3_exchange {
     struct s3_proxy *proxy;
     struct http_request *req; /* NULL after s3_exchange_done() */
     struct upstream *upstream;
-    uv_timer_t silence;
+    uv_timer_t wait; /* for the phase */
+    enum s3_phase phase;
+    unsigned tried; /* bit i: store i was */
+    bool body;      /* the request has one */
     bool chunked;   /* the body's length is not known: chunks upstream, too */
     bool sent_body; /* some of the body has left us: no second try */
     bool body_done;
-    bool waiting;  /* on_body took nothing: read on once the queue is short */
-    bool answered; /* the head of the answer has gone to the client */
-    bool finished; /* the whole answer, or an error, has */
-    bool timer_closed;
+    bool waiting;  /* on_body took nothing: read on once there is room */
+    bool finished; /* the whole answer, or an error, has gone to the client */
 };
 
 struct s3_proxy {
     uv_loop_t *loop;
-    struct sockaddr_storage where;
+    struct s3_stores stores;
+    struct sockaddr_storage where[S3_STORES_MAX];
+    char addresses[S3_STORES_MAX][ADDRESS_BYTES_MAX + 1]; /* as configured, for the log */
     struct upstream *idle;
     unsigned idle_count;
     unsigned in_flight; /* upstream connections and exchanges, for closing */
@@ -61,7 +68,8 @@ struct write {
     struct buf data;
 };
 
-static void dial(struct s3_exchange *exchange);
+static void try_next(struct s3_exchange *exchange);
+static bool dial(struct s3_exchange *exchange, size_t store);
 
 static void proxy_release(struct s3_proxy *proxy)
 {
@@ -119,7 +127,7 @@ static void keep(struct upstream *upstream)
     proxy->idle_count++;
 }
 
-static void silence_closed_cb(uv_handle_t *handle)
+static void wait_closed_cb(uv_handle_t *handle)
 {
     struct s3_exchange *exchange = handle->data;
     struct s3_proxy *proxy = exchange->proxy;
@@ -128,51 +136,137 @@ static void silence_closed_cb(uv_handle_t *handle)
     proxy_release(proxy);
 }
 
-/* The store cannot serve this request: say so if nothing was said, else cut. */
-static void fail(struct s3_exchange *exchange, const char *why)
-{
-    if (exchange->upstream != NULL)
-        upstream_close(exchange->upstream);
-    if (exchange->req == NULL || exchange->finished)
-        return;
-    exchange->finished = true;
-    log_event(LOG_WARN, "s3_proxy_failed", LS("reason", why),
-              LS("then", exchange->answered ? "cut the answer" : "answered 503"));
-    if (exchange->answered) {
-        http_request_abort(exchange->req);
-    } else {
-        struct http_answer_field type = { "Content-Type", "application/xml" };
-        struct http_answer answer = { .status = 503, .fields = &type, .field_count = 1 };
-        struct buf body = { 0 };
+/* ---- failing ---- */
 
-        s3_proxy_unavailable(&body);
-        http_respond(exchange->req, &answer, buf_view(&body));
-        buf_done(&body);
+static void store_failed(struct s3_proxy *proxy, size_t store, bool silent, const char *why)
+{
+    struct upstream *next;
+
+    if (!proxy->stores.list[store].failed)
+        log_event(LOG_WARN, "object_store_failed", LS("address", proxy->addresses[store]),
+                  LS("reason", why), LS("then", "asking the other zones first"));
+    s3_stores_fail(&proxy->stores, store, silent, uv_now(proxy->loop));
+    for (struct upstream *upstream = proxy->idle; upstream != NULL; upstream = next) {
+        next = upstream->next;
+        if (upstream->store != store)
+            continue;
+        forget_idle(upstream);
+        upstream_close(upstream);
     }
 }
 
-static void silence_cb(uv_timer_t *timer)
+static void store_answered(struct s3_proxy *proxy, size_t store)
 {
-    fail(timer->data, "no progress for 60 s");
+    if (proxy->stores.list[store].failed)
+        log_event(LOG_INFO, "object_store_back", LS("address", proxy->addresses[store]));
+    s3_stores_answer(&proxy->stores, store);
 }
 
+static void refuse(struct s3_exchange *exchange, const char *why)
+{
+    struct http_answer_field type = { "Content-Type", "application/xml" };
+    struct http_answer answer = { .status = 503, .fields = &type, .field_count = 1 };
+    struct buf body = { 0 };
+
+    exchange->finished = true;
+    log_event(LOG_WARN, "s3_proxy_failed", LS("reason", why), LS("then", "answered 503"));
+    (void)uv_timer_stop(&exchange->wait);
+    s3_proxy_unavailable(&body);
+    http_respond(exchange->req, &answer, buf_view(&body));
+    buf_done(&body);
+}
+
+static void cut(struct s3_exchange *exchange, const char *why)
+{
+    exchange->finished = true;
+    log_event(LOG_WARN, "s3_proxy_failed", LS("reason", why), LS("then", "cut the answer"));
+    (void)uv_timer_stop(&exchange->wait);
+    http_request_abort(exchange->req);
+}
+
+static struct s3_try describe(const struct s3_exchange *exchange, bool timed_out)
+{
+    const struct s3_proxy *proxy = exchange->proxy;
+
+    return (struct s3_try){
+        .phase = exchange->phase,
+        .method = http_request_head(exchange->req)->method,
+        .body = exchange->body,
+        .sent_body = exchange->sent_body,
+        .others = exchange->tried != (1u << proxy->stores.count) - 1,
+        .kept = exchange->upstream != NULL && exchange->upstream->used_before,
+        .timed_out = timed_out,
+    };
+}
+
+/* The store did not do its part.  The upstream connection is gone afterwards. */
+static void failed(struct s3_exchange *exchange, bool timed_out, const char *why)
+{
+    struct s3_try try = describe(exchange, timed_out);
+    enum s3_then then = s3_try_then(&try);
+    size_t store = exchange->upstream->store;
+
+    upstream_close(exchange->upstream);
+    if (then == S3_THEN_AGAIN && dial(exchange, store))
+        return;
+    store_failed(exchange->proxy, store, timed_out && try.phase != S3_CONNECTING, why);
+    switch (then) {
+    case S3_THEN_AGAIN: /* the new connection could not even be begun */
+    case S3_THEN_NEXT:
+        try_next(exchange);
+        return;
+    case S3_THEN_REFUSE:
+        refuse(exchange, why);
+        return;
+    case S3_THEN_CUT:
+        cut(exchange, why);
+        return;
+    }
+    CHECK(!"s3_try_then: unknown");
+}
+
+static void broken(struct s3_exchange *exchange, const char *why)
+{
+    if (exchange->finished)
+        upstream_close(exchange->upstream);
+    else
+        failed(exchange, false, why);
+}
+
+static void wait_cb(uv_timer_t *timer);
+
+/* Something moved, or another phase began. */
 static void moved(struct s3_exchange *exchange)
 {
-    int rv = uv_timer_start(&exchange->silence, silence_cb, SILENCE_MS, 0);
+    struct s3_try try = describe(exchange, false);
+    int rv = uv_timer_start(&exchange->wait, wait_cb, s3_try_wait_ms(&try), 0);
 
     CHECK(rv == 0);
 }
 
-/* The connection broke before anything of the answer arrived. */
-static void broken(struct s3_exchange *exchange, const char *why)
+static void wait_cb(uv_timer_t *timer)
 {
-    bool again = exchange->upstream->used_before && !exchange->sent_body && !exchange->answered;
+    struct s3_exchange *exchange = timer->data;
+    struct upstream *upstream = exchange->upstream;
 
-    upstream_close(exchange->upstream);
-    if (again)
-        dial(exchange); /* a kept connection that the store had closed meanwhile */
+    if (exchange->finished || upstream == NULL)
+        return;
+    if (upstream->write_failed)
+        failed(exchange, false, "it cannot be written to");
+    else if (exchange->phase == S3_SENDING &&
+             uv_stream_get_write_queue_size((uv_stream_t *)&upstream->tcp) == 0)
+        moved(exchange); /* the store has all there is: the client takes its time */
     else
-        fail(exchange, why);
+        failed(exchange, true,
+               exchange->phase == S3_CONNECTING ? "no connection in time" : "no progress in time");
+}
+
+/* ---- up ---- */
+
+static void read_on(struct s3_exchange *exchange)
+{
+    exchange->waiting = false;
+    http_request_read(exchange->req);
 }
 
 static void write_cb(uv_write_t *req, int rv)
@@ -188,11 +282,10 @@ static void write_cb(uv_write_t *req, int rv)
         broken(exchange, uv_strerror(rv));
         return;
     }
-    moved(exchange);
-    if (exchange->waiting && exchange->req != NULL) {
-        exchange->waiting = false;
-        http_request_read(exchange->req);
-    }
+    if (exchange->phase == S3_SENDING)
+        moved(exchange);
+    if (exchange->waiting)
+        read_on(exchange);
 }
 
 /* Takes what is in `data`. */
@@ -210,22 +303,42 @@ static void send_up(struct s3_exchange *exchange, struct buf *data)
     if (rv < 0) {
         buf_done(&write->data);
         free(write);
-        broken(exchange, uv_strerror(rv));
+        exchange->upstream->write_failed = true;
+        rv = uv_timer_start(&exchange->wait, wait_cb, 0, 0);
+        CHECK(rv == 0);
     }
 }
 
+static void send_body_end(struct s3_exchange *exchange)
+{
+    struct buf data = { 0 };
+
+    if (!exchange->chunked)
+        return;
+    exchange->sent_body = true;
+    buf_append_text(&data, "0\r\n\r\n");
+    send_up(exchange, &data);
+}
+
+/* The connection stands: from now on the body may be read.  Not before, for what was read and sent
+ * to a store cannot be sent to another. */
 static void send_head(struct s3_exchange *exchange)
 {
     struct buf head = { 0 };
 
-    exchange->chunked = http_request_content_length(exchange->req) == HTTP_LENGTH_UNKNOWN;
     s3_proxy_request_head(http_request_head(exchange->req), exchange->chunked, &head);
     if (bytes_equal(http_request_head(exchange->req)->method, bytes_of_text("HEAD")))
         http_parser_no_body(&exchange->upstream->parser);
+    exchange->phase = exchange->body && !exchange->body_done ? S3_SENDING : S3_WAITING;
+    moved(exchange);
     send_up(exchange, &head);
-    if (exchange->upstream != NULL)
-        http_request_read(exchange->req);
+    if (exchange->body_done)
+        send_body_end(exchange);
+    else
+        read_on(exchange);
 }
+
+/* ---- down ---- */
 
 static void respond(struct s3_exchange *exchange, const struct http_parser *parser)
 {
@@ -235,7 +348,9 @@ static void respond(struct s3_exchange *exchange, const struct http_parser *pars
 
     answer.field_count =
         s3_proxy_answer_fields(parser->fields, parser->field_count, &texts, fields);
-    exchange->answered = true;
+    store_answered(exchange->proxy, exchange->upstream->store);
+    exchange->phase = S3_ANSWERING;
+    moved(exchange);
     http_respond_stream(exchange->req, &answer,
                         parser->has_length ? parser->content_length
                         : parser->chunked  ? HTTP_LENGTH_UNKNOWN
@@ -248,9 +363,8 @@ static void end_answer(struct s3_exchange *exchange)
     struct upstream *upstream = exchange->upstream;
 
     exchange->finished = true;
+    (void)uv_timer_stop(&exchange->wait);
     http_push_end(exchange->req);
-    if (exchange->upstream != upstream || upstream == NULL)
-        return;
     if (upstream->parser.keep_alive && exchange->body_done)
         keep(upstream);
     else
@@ -262,10 +376,6 @@ static bool take_event(struct s3_exchange *exchange, enum http_event event)
 {
     struct upstream *upstream = exchange->upstream;
 
-    if (exchange->req == NULL) {
-        upstream_close(upstream);
-        return false;
-    }
     switch (event) {
     case HTTP_EVENT_HEAD:
         if (upstream->parser.status >= 200) /* 100 Continue is between the store and us */
@@ -274,9 +384,9 @@ static bool take_event(struct s3_exchange *exchange, enum http_event event)
     case HTTP_EVENT_BODY:
         if (http_push(exchange->req, upstream->parser.chunk) == ST_LIMIT)
             (void)uv_read_stop((uv_stream_t *)&upstream->tcp);
-        return exchange->upstream == upstream;
+        return true;
     case HTTP_EVENT_END:
-        if (!exchange->answered)
+        if (exchange->phase != S3_ANSWERING)
             return true; /* the end of an interim answer */
         end_answer(exchange);
         return false;
@@ -290,13 +400,14 @@ static void take_answer(struct upstream *upstream, struct bytes in)
 {
     struct s3_exchange *exchange = upstream->exchange;
 
-    moved(exchange);
+    if (exchange->phase == S3_ANSWERING)
+        moved(exchange);
     for (;;) {
         struct err err;
         enum http_event event;
 
         if (http_parser_next(&upstream->parser, &in, &event, &err) != ST_OK) {
-            fail(exchange, err.text);
+            broken(exchange, err.text);
             return;
         }
         if (event == HTTP_EVENT_NONE || !take_event(exchange, event))
@@ -309,8 +420,8 @@ static void take_end(struct upstream *upstream, const char *why)
     struct s3_exchange *exchange = upstream->exchange;
     enum http_event event = HTTP_EVENT_NONE;
 
-    if (exchange->answered && http_parser_eof(&upstream->parser, &event, NULL) == ST_OK &&
-        event == HTTP_EVENT_END) {
+    if (exchange->phase == S3_ANSWERING &&
+        http_parser_eof(&upstream->parser, &event, NULL) == ST_OK && event == HTTP_EVENT_END) {
         upstream->parser.keep_alive = false;
         (void)take_event(exchange, event);
         return;
@@ -342,6 +453,8 @@ static void read_cb(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         take_answer(upstream, bytes_of(buf->base, (size_t)n));
 }
 
+/* ---- connections ---- */
+
 static void connect_cb(uv_connect_t *connect, int rv)
 {
     struct upstream *upstream = connect->data;
@@ -351,12 +464,13 @@ static void connect_cb(uv_connect_t *connect, int rv)
     if (rv == 0)
         rv = uv_read_start((uv_stream_t *)&upstream->tcp, alloc_cb, read_cb);
     if (rv < 0)
-        fail(upstream->exchange, uv_strerror(rv));
-    else if (upstream->exchange->req != NULL)
+        failed(upstream->exchange, false, uv_strerror(rv));
+    else
         send_head(upstream->exchange);
 }
 
-static void dial(struct s3_exchange *exchange)
+/* False when it could not even be begun; the exchange then has no upstream. */
+static bool dial(struct s3_exchange *exchange, size_t store)
 {
     struct s3_proxy *proxy = exchange->proxy;
     struct upstream *upstream = must_calloc(1, sizeof *upstream);
@@ -365,39 +479,93 @@ static void dial(struct s3_exchange *exchange)
     CHECK(rv == 0);
     proxy->in_flight++;
     upstream->proxy = proxy;
+    upstream->store = store;
     upstream->exchange = exchange;
     upstream->tcp.data = upstream;
     upstream->connect.data = upstream;
     http_parser_init(&upstream->parser, HTTP_PARSER_RESPONSE);
     exchange->upstream = upstream;
+    exchange->phase = S3_CONNECTING;
     (void)uv_tcp_nodelay(&upstream->tcp, 1);
-    rv = uv_tcp_connect(&upstream->connect, &upstream->tcp, (const struct sockaddr *)&proxy->where,
-                        connect_cb);
-    if (rv < 0)
-        fail(exchange, uv_strerror(rv));
+    rv = uv_tcp_connect(&upstream->connect, &upstream->tcp,
+                        (const struct sockaddr *)&proxy->where[store], connect_cb);
+    if (rv < 0) {
+        upstream_close(upstream);
+        return false;
+    }
+    moved(exchange);
+    return true;
 }
+
+/* Has the store closed it, while the loop has not got round to saying so? */
+static bool is_stale(const struct upstream *upstream)
+{
+    uv_os_fd_t fd;
+    char byte;
+
+    if (uv_fileno((const uv_handle_t *)&upstream->tcp, &fd) != 0)
+        return true;
+    return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
+}
+
+static struct upstream *take_idle(struct s3_proxy *proxy, size_t store)
+{
+    struct upstream *next;
+
+    for (struct upstream *upstream = proxy->idle; upstream != NULL; upstream = next) {
+        next = upstream->next;
+        if (upstream->store != store)
+            continue;
+        forget_idle(upstream);
+        if (!is_stale(upstream))
+            return upstream;
+        upstream_close(upstream);
+    }
+    return NULL;
+}
+
+static void try_next(struct s3_exchange *exchange)
+{
+    struct s3_proxy *proxy = exchange->proxy;
+    uint64_t now_ms = uv_now(proxy->loop);
+    size_t store;
+
+    while ((store = s3_stores_choose(&proxy->stores, exchange->tried, exchange->body, now_ms)) <
+           proxy->stores.count) {
+        struct upstream *upstream = take_idle(proxy, store);
+
+        exchange->tried |= 1u << store;
+        s3_stores_ask(&proxy->stores, store, now_ms);
+        if (upstream != NULL) {
+            upstream->exchange = exchange;
+            exchange->upstream = upstream;
+            send_head(exchange);
+            return;
+        }
+        if (dial(exchange, store))
+            return;
+        store_failed(proxy, store, false, "it cannot be dialled");
+    }
+    refuse(exchange, "no object store can be reached");
+}
+
+/* ---- the front door's side ---- */
 
 struct s3_exchange *s3_proxy_start(struct s3_proxy *proxy, struct http_request *req)
 {
     struct s3_exchange *exchange = must_calloc(1, sizeof *exchange);
-    struct upstream *upstream = proxy->idle;
-    int rv = uv_timer_init(proxy->loop, &exchange->silence);
+    uint64_t length = http_request_content_length(req);
+    int rv = uv_timer_init(proxy->loop, &exchange->wait);
 
     CHECK(rv == 0);
     CHECK(!proxy->closing);
     proxy->in_flight++;
     exchange->proxy = proxy;
     exchange->req = req;
-    exchange->silence.data = exchange;
-    moved(exchange);
-    if (upstream == NULL) {
-        dial(exchange);
-        return exchange;
-    }
-    forget_idle(upstream);
-    upstream->exchange = exchange;
-    exchange->upstream = upstream;
-    send_head(exchange);
+    exchange->body = length != 0;
+    exchange->chunked = length == HTTP_LENGTH_UNKNOWN;
+    exchange->wait.data = exchange;
+    try_next(exchange);
     return exchange;
 }
 
@@ -407,6 +575,10 @@ size_t s3_exchange_body(struct s3_exchange *exchange, struct bytes chunk)
 
     if (exchange->upstream == NULL || exchange->finished)
         return chunk.len; /* answered already: the rest of the body is of no use */
+    if (exchange->phase == S3_CONNECTING || exchange->upstream->write_failed) {
+        exchange->waiting = true; /* on the way to another store; send_head() reads on */
+        return 0;
+    }
     if (uv_stream_get_write_queue_size((uv_stream_t *)&exchange->upstream->tcp) > QUEUE_BYTES_MAX) {
         exchange->waiting = true;
         return 0;
@@ -423,19 +595,22 @@ size_t s3_exchange_body(struct s3_exchange *exchange, struct bytes chunk)
 
 void s3_exchange_body_end(struct s3_exchange *exchange)
 {
-    struct buf data = { 0 };
-
     exchange->body_done = true;
-    if (!exchange->chunked || exchange->upstream == NULL)
-        return;
-    buf_append_text(&data, "0\r\n\r\n");
-    send_up(exchange, &data);
+    if (exchange->upstream == NULL || exchange->finished || exchange->phase == S3_CONNECTING)
+        return; /* in the last case send_head() ends it */
+    if (exchange->phase == S3_SENDING) {
+        exchange->phase = S3_WAITING;
+        moved(exchange);
+    }
+    send_body_end(exchange);
 }
 
 void s3_exchange_drain(struct s3_exchange *exchange)
 {
-    if (exchange->upstream != NULL)
-        (void)uv_read_start((uv_stream_t *)&exchange->upstream->tcp, alloc_cb, read_cb);
+    if (exchange->upstream == NULL || exchange->finished)
+        return;
+    moved(exchange);
+    (void)uv_read_start((uv_stream_t *)&exchange->upstream->tcp, alloc_cb, read_cb);
 }
 
 void s3_exchange_done(struct s3_exchange *exchange)
@@ -443,23 +618,47 @@ void s3_exchange_done(struct s3_exchange *exchange)
     exchange->req = NULL;
     if (exchange->upstream != NULL)
         upstream_close(exchange->upstream);
-    uv_close((uv_handle_t *)&exchange->silence, silence_closed_cb);
+    uv_close((uv_handle_t *)&exchange->wait, wait_closed_cb);
+}
+
+static enum status read_addresses(struct s3_proxy *proxy, const char *list, struct err *err)
+{
+    for (list += strspn(list, ", "); *list != '\0'; list += strspn(list, ", ")) {
+        size_t count = proxy->stores.count;
+        size_t len = strcspn(list, ", ");
+        enum status st;
+
+        if (count == S3_STORES_MAX || len > ADDRESS_BYTES_MAX)
+            return err_set(err, ST_BAD_INPUT,
+                           "objstore: more than %d addresses, or one of %zu bytes", S3_STORES_MAX,
+                           len);
+        memcpy(proxy->addresses[count], list, len);
+        st = address_parse(proxy->addresses[count], &proxy->where[count], err);
+        if (st != ST_OK)
+            return st;
+        proxy->stores.count++;
+        list += len;
+    }
+    if (proxy->stores.count == 0)
+        return err_set(err, ST_BAD_INPUT, "objstore: no address");
+    return ST_OK;
 }
 
 enum status s3_proxy_new(uv_loop_t *loop,
-                         const char *address,
+                         const char *addresses,
                          struct s3_proxy **out,
                          struct err *err)
 {
-    struct sockaddr_storage where;
-    enum status st = address_parse(address, &where, err);
+    struct s3_proxy *proxy = must_calloc(1, sizeof *proxy);
+    enum status st = read_addresses(proxy, addresses, err);
 
-    if (st != ST_OK)
+    if (st != ST_OK) {
+        free(proxy);
         return st;
-    *out = must_calloc(1, sizeof **out);
-    (*out)->loop = loop;
-    (*out)->where = where;
-    (*out)->in_flight = 1; /* until s3_proxy_close() */
+    }
+    proxy->loop = loop;
+    proxy->in_flight = 1; /* until s3_proxy_close() */
+    *out = proxy;
     return ST_OK;
 }
 

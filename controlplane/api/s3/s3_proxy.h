@@ -1,4 +1,4 @@
-/* S3 requests of the front door, handed on to the zone's own object store.
+/* S3 requests of the front door, handed on to an object store: the own zone's, else another's.
  *
  * The request goes through as it came (target and fields untouched, so its signature stays right)
  * and the answer comes back the same way; bodies stream in both directions under back-pressure. The
@@ -11,15 +11,17 @@
 struct s3_proxy;
 struct s3_exchange; /* one request on its way; freed by itself some time after s3_exchange_done() */
 
-/* address: of the object store's HTTP port.  ST_BAD_INPUT when it is none. */
+/* addresses: of the stores' HTTP ports, comma separated, the own zone's first; S3_STORES_MAX at
+ * most.  ST_BAD_INPUT when one is none. */
 enum status s3_proxy_new(uv_loop_t *loop,
-                         const char *address,
+                         const char *addresses,
                          struct s3_proxy **out,
                          struct err *err);
 /* Every exchange must be done.  Frees itself once its connections are closed. */
 void s3_proxy_close(struct s3_proxy *proxy);
 
-/* Take a request over.  It is answered whatever happens: 503 as S3's XML when there is no store. */
+/* Take a request over.  It is answered whatever happens: 503 as S3's XML when no store can
+ * be asked, or one was and did not answer. */
 struct s3_exchange *s3_proxy_start(struct s3_proxy *proxy, struct http_request *req);
 
 /* The front door passes on what its http_handler is told of that request. */

@@ -66,8 +66,8 @@ size_t s3_proxy_answer_fields(const struct http_field *fields,
 
 void s3_proxy_unavailable(struct buf *out)
 {
-    buf_append_text(out,
-                    "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-                    "<Error><Code>ServiceUnavailable</Code><Message>The object store of this zone "
-                    "cannot be reached. Please try again.</Message></Error>");
+    buf_append_text(
+        out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+             "<Error><Code>ServiceUnavailable</Code><Message>No object store has answered in "
+             "time. Please try again.</Message></Error>");
 }
