@@ -2,7 +2,9 @@
 #ifndef OBJSTORE_PEERS_COPIES_H
 #define OBJSTORE_PEERS_COPIES_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum copy_state {
     COPY_SENDING, /* bytes are on their way */
@@ -27,5 +29,29 @@ enum copies_verdict copies_verdict(const struct copy_place *own,
                                    const struct copy_place *others,
                                    size_t count,
                                    unsigned needed);
+
+/* A peer that stalled is left alone for so long: otherwise each put that is larger than the window
+ * would wait for it again.  Then one put finds out. */
+enum { COPIES_SKIP_MS = 10000 };
+
+struct copy_peer {
+    bool connected;
+    const char *zone;
+    bool stalled; /* and has said nothing since */
+    uint64_t stalled_ms;
+};
+
+bool copies_is_skipped(const struct copy_peer *peer, uint64_t now_ms);
+
+/* Which peers get a copy: those that are connected and not skipped; all that are connected when
+ * that would be fewer than `needed` zones.
+ *
+ * out_use  `count` answers */
+void copies_choose(const struct copy_peer *peers,
+                   size_t count,
+                   const char *own_zone,
+                   unsigned needed,
+                   uint64_t now_ms,
+                   bool *out_use);
 
 #endif

@@ -49,3 +49,42 @@ enum copies_verdict copies_verdict(const struct copy_place *own,
         return COPIES_DONE;
     return COPIES_WAIT;
 }
+
+bool copies_is_skipped(const struct copy_peer *peer, uint64_t now_ms)
+{
+    return peer->stalled && now_ms - peer->stalled_ms < COPIES_SKIP_MS;
+}
+
+/* Zones other than the own one that would get a copy. */
+static unsigned zones_used(const struct copy_peer *peers,
+                           size_t count,
+                           const char *own_zone,
+                           const bool *use)
+{
+    unsigned found = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        bool again = !use[i] || strcmp(peers[i].zone, own_zone) == 0;
+
+        for (size_t j = 0; j < i && !again; j++)
+            again = use[j] && strcmp(peers[j].zone, peers[i].zone) == 0;
+        found += !again;
+    }
+    return found;
+}
+
+void copies_choose(const struct copy_peer *peers,
+                   size_t count,
+                   const char *own_zone,
+                   unsigned needed,
+                   uint64_t now_ms,
+                   bool *out_use)
+{
+    CHECK(count == 0 || peers != NULL);
+    for (size_t i = 0; i < count; i++)
+        out_use[i] = peers[i].connected && !copies_is_skipped(&peers[i], now_ms);
+    if (zones_used(peers, count, own_zone, out_use) >= needed)
+        return;
+    for (size_t i = 0; i < count; i++)
+        out_use[i] = peers[i].connected;
+}

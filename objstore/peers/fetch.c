@@ -23,8 +23,8 @@ struct fetch {
 
     struct peer_call call;
     struct blob_writer *writer;
-    size_t link; /* being asked */
-    size_t links_tried;
+    size_t link;         /* being asked */
+    unsigned tried;      /* bit i: link i was asked */
     bool ending;         /* the writer was told to finish or abort */
     bool all_lack_it;    /* every peer so far said "not found" */
     bool wants_part;     /* the next part waits for the disk */
@@ -175,11 +175,31 @@ static void give_up(struct fetch *fetch)
     struct err err = { 0 };
     enum status st;
 
-    if (fetch->all_lack_it && fetch->links_tried == fetch->peers->link_count)
+    if (fetch->all_lack_it && fetch->tried == (1u << fetch->peers->link_count) - 1)
         st = err_set(&err, ST_NOT_FOUND, "no zone has this blob");
     else
         st = err_set(&err, ST_UNAVAILABLE, "no zone that can be reached has this blob");
     end(fetch, st, &err);
+}
+
+/* The next peer that was not asked, those that stalled lately last.  False: all were. */
+static bool choose_link(const struct fetch *fetch, size_t *out_link)
+{
+    const struct peers *peers = fetch->peers;
+    bool found = false;
+
+    for (size_t i = 0; i < peers->link_count; i++) {
+        struct copy_peer standing = peer_link_standing(peers->links[i]);
+        bool skipped = copies_is_skipped(&standing, uv_now(peers->loop));
+
+        if ((fetch->tried & 1u << i) != 0 || (found && skipped))
+            continue;
+        *out_link = i;
+        found = true;
+        if (!skipped)
+            return true;
+    }
+    return found;
 }
 
 static void ask_next_peer(struct fetch *fetch)
@@ -187,8 +207,9 @@ static void ask_next_peer(struct fetch *fetch)
     struct peers *peers = fetch->peers;
 
     peer_call_end(&fetch->call);
-    while (!peers->closing && fetch->links_tried < peers->link_count) {
-        fetch->link = fetch->links_tried++;
+    while (!peers->closing && choose_link(fetch, &fetch->link)) {
+        fetch->tried |= 1u << fetch->link;
+        peer_link_asked(peers->links[fetch->link]);
         if (peer_call_begin(peers->links[fetch->link], &fetch->call) != ST_OK) {
             fetch->all_lack_it = false;
             continue;
@@ -246,6 +267,7 @@ void fetches_tick(struct peers *peers, uint64_t now_ms)
             continue;
         if (now_ms - fetch->moved_ms <= PEER_STALL_MS)
             continue;
+        peer_link_stalled(fetch->call.link);
         fetch->all_lack_it = false;
         drop_peer(fetch);
     }

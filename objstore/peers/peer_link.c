@@ -150,6 +150,7 @@ static void on_frame(struct stream *stream, uint16_t type, struct bytes body, vo
     struct peer_link *link = context;
     bool ok = true; /* unknown types are a newer release's: skipped */
 
+    link->stalled = false;
     if (type == LAPWING__BLOB_FRAME__BLOB_PUT_DONE)
         ok = on_put_done(link, body);
     else if (type == LAPWING__BLOB_FRAME__BLOB_PUT_PROGRESS)
@@ -169,6 +170,7 @@ static void on_open(struct stream *stream, const struct stream_hello *peer, void
 {
     struct peer_link *link = context;
 
+    link->stalled = false;
     (void)snprintf(link->zone, sizeof link->zone, "%s", peer->zone);
     log_event(LOG_INFO, "peer_connected", LS("peer", peer->node), LS("peer_zone", peer->zone));
 }
@@ -211,6 +213,31 @@ enum status peer_link_new(struct peers *peers,
     }
     *out_link = link;
     return ST_OK;
+}
+
+struct copy_peer peer_link_standing(const struct peer_link *link)
+{
+    return (struct copy_peer){
+        .connected = stream_dialer_current(link->dialer) != NULL,
+        .zone = link->zone,
+        .stalled = link->stalled,
+        .stalled_ms = link->stalled_ms,
+    };
+}
+
+void peer_link_stalled(struct peer_link *link)
+{
+    if (!link->stalled)
+        log_event(LOG_WARN, "peer_stalled", LS("peer_zone", link->zone),
+                  LS("then", "leaving it alone for some seconds"));
+    link->stalled = true;
+    link->stalled_ms = uv_now(link->peers->loop);
+}
+
+void peer_link_asked(struct peer_link *link)
+{
+    if (link->stalled)
+        link->stalled_ms = uv_now(link->peers->loop);
 }
 
 void peer_link_close(struct peer_link *link)

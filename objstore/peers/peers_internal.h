@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "base/stream.h"
+#include "objstore/peers/copies.h"
 #include "objstore/peers/peers.h"
 
 /* What a peer said about one call, taken out of its frame. */
@@ -31,6 +32,8 @@ struct peer_link {
     uint32_t generation; /* upper half of call ids */
     unsigned calls_used;
     char zone[ZONE_BYTES_MAX + 1]; /* of the peer, while connected */
+    bool stalled;                  /* a call moved nothing for too long, and no frame came since */
+    uint64_t stalled_ms;
     struct peer_call *calls[PEER_CALLS_MAX];
 };
 
@@ -55,6 +58,14 @@ void peer_call_end(struct peer_call *call); /* harmless when not registered */
 /* Send a frame of the call: `message` packed, or a chunk behind the id. */
 enum status peer_call_send(struct peer_call *call, uint16_t type, const ProtobufCMessage *message);
 enum status peer_call_send_chunk(struct peer_call *call, struct bytes chunk);
+
+/* How the link stands, for copies_choose(). */
+struct copy_peer peer_link_standing(const struct peer_link *link);
+/* A call on it moved nothing for too long. */
+void peer_link_stalled(struct peer_link *link);
+/* It is asked.  If it has stalled before, this call finds out for others, which skip it meanwhile.
+ */
+void peer_link_asked(struct peer_link *link);
 
 enum status peer_link_new(struct peers *peers,
                           const char *address,

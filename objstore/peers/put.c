@@ -212,6 +212,7 @@ static void copy_begin(struct put *put, struct peer_link *link)
     (void)strcpy(copy->zone, link->zone);
     if (peer_call_begin(link, &copy->call) != ST_OK)
         return;
+    peer_link_asked(link);
     begin.id = copy->call.id;
     if (peer_call_send(&copy->call, LAPWING__BLOB_FRAME__BLOB_PUT_BEGIN, &begin.base) != ST_OK) {
         peer_call_end(&copy->call);
@@ -267,6 +268,8 @@ enum status put_start(struct peers *peers,
                       struct err *err)
 {
     unsigned needed = peers->link_count > 0 ? 1 : 0;
+    struct copy_peer standing[PEERS_MAX];
+    bool use[PEERS_MAX];
     struct put *put;
 
     if (peers->closing)
@@ -281,7 +284,11 @@ enum status put_start(struct peers *peers,
     put->tap_context = tap_context;
     put->needed = needed;
     for (size_t i = 0; i < peers->link_count; i++)
-        copy_begin(put, peers->links[i]);
+        standing[i] = peer_link_standing(peers->links[i]);
+    copies_choose(standing, peers->link_count, peers->zone, needed, uv_now(peers->loop), use);
+    for (size_t i = 0; i < peers->link_count; i++)
+        if (use[i])
+            copy_begin(put, peers->links[i]);
     blob_write_start(peers->store, &local_handler, put, &put->writer);
     put->next = peers->puts;
     if (put->next != NULL)
@@ -357,8 +364,11 @@ static void put_tick(struct put *put, uint64_t now_ms)
         struct copy *copy = &put->copies[i];
         bool owes = copy->ended || copy->sent > copy->written;
 
-        if (owes && now_ms - copy->moved_ms > PEER_STALL_MS)
-            copy_lose(copy, "it moved nothing for too long");
+        if (copy->state != COPY_SENDING || !owes || now_ms - copy->moved_ms <= PEER_STALL_MS)
+            continue;
+        if (copy->call.link != NULL)
+            peer_link_stalled(copy->call.link);
+        copy_lose(copy, "it moved nothing for too long");
     }
     decide(put);
     if (!put->answered && put->finishing && now_ms - put->finish_ms > PUT_FINISH_MS) {

@@ -500,6 +500,62 @@ TEST(copies_count_by_zone)
     }
 }
 
+TEST(a_peer_that_stalled_gets_no_copy_for_a_while_unless_it_is_needed)
+{
+    enum { NOW = 50000 };
+    static const struct {
+        const char *name;
+        struct copy_peer peers[3];
+        size_t count;
+        unsigned needed;
+        bool want[3];
+    } rows[] = {
+        { "no peer", { { 0 } }, 0, 0, { 0 } },
+        { "all are well", { { true, "b" }, { true, "c" } }, 2, 1, { true, true } },
+        { "one is not there", { { false, "b" }, { true, "c" } }, 2, 1, { false, true } },
+        { "one stalled", { { true, "b", true, NOW }, { true, "c" } }, 2, 1, { false, true } },
+        { "just within its time",
+          { { true, "b", true, NOW - COPIES_SKIP_MS + 1 }, { true, "c" } },
+          2,
+          1,
+          { false, true } },
+        { "its time is over",
+          { { true, "b", true, NOW - COPIES_SKIP_MS }, { true, "c" } },
+          2,
+          1,
+          { true, true } },
+        { "both stalled: better than none",
+          { { true, "b", true, NOW }, { true, "c", true, NOW } },
+          2,
+          1,
+          { true, true } },
+        { "the other one is not there",
+          { { true, "b", true, NOW }, { false, "c" } },
+          2,
+          1,
+          { true, false } },
+        { "the other one is of our zone",
+          { { true, "b", true, NOW }, { true, "a" } },
+          2,
+          1,
+          { true, true } },
+        { "two of one zone count once",
+          { { true, "b", true, NOW }, { true, "c" }, { true, "c" } },
+          3,
+          2,
+          { true, true, true } },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        bool use[3] = { 0 };
+
+        test_case = rows[i].name;
+        copies_choose(rows[i].peers, rows[i].count, "a", rows[i].needed, NOW, use);
+        for (size_t at = 0; at < 3; at++)
+            EXPECT_EQ(use[at], rows[i].want[at]);
+    }
+}
+
 /* Whatever a request waits for, it may fail and its client may go. */
 TEST(every_waiting_state_can_fail_and_be_left)
 {

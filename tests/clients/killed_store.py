@@ -1,0 +1,117 @@
+"""boto3 without retries against a cluster whose object store of zone a is killed again and again.
+
+killed_store.py ENDPOINT DATA_FOLDER.  A line "ok" or "not ok" for each check.
+"""
+
+import os
+import signal
+import socket
+import sys
+import time
+
+import boto3
+from botocore.config import Config
+
+ENDPOINT, DATA = sys.argv[1:3]
+KILLS = 6
+REQUESTS = 60  # between two kills
+CLIENTS = 9  # each with a connection of its own, so that all front doors have some
+BODY = bytes(range(256)) * 40
+BUCKET = "killed-store"
+failures = []
+
+
+def store_pid():
+    """The process id of zone a's object store, or None."""
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/cmdline", encoding="utf-8", errors="replace") as file:
+                words = file.read().split("\0")
+        except OSError:
+            continue
+        if words[0].endswith("lapwing-objstore") and any(f"{DATA}/zone-a/" in word for word in words):
+            return int(name)
+    return None
+
+
+def store_port():
+    """Where it listens for S3, from its configuration."""
+    with open(f"{DATA}/zone-a/objstore.ini", encoding="utf-8") as file:
+        for line in file:
+            if line.startswith("http ="):
+                return int(line.rsplit(":", 1)[1])
+    raise SystemExit("no port in objstore.ini")
+
+
+def wait_until_back(port):
+    """Until it accepts connections again; a minute at most."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return True
+        time.sleep(0.05)
+    return False
+
+
+def report(good, text):
+    print("ok" if good else "not ok", "-", text, flush=True)
+    for failure in failures[:10]:
+        print("#", failure)
+    failed = bool(failures) or not good
+    failures.clear()
+    return failed
+
+
+def attempt(what, call, *args, **kwargs):
+    try:
+        return call(*args, **kwargs)
+    except Exception as error:  # pylint: disable=broad-except
+        failures.append(f"{what}: {error}")
+        return None
+
+
+def put_and_get(clients, name):
+    for i in range(REQUESTS):
+        client = clients[i % len(clients)]
+        key = f"{name}/{i}"
+        attempt(f"put {key}", client.put_object, Bucket=BUCKET, Key=key, Body=BODY)
+        answer = attempt(f"get {key}", clients[(i + 1) % len(clients)].get_object, Bucket=BUCKET, Key=key)
+        if answer is not None and attempt(f"read {key}", answer["Body"].read) != BODY:
+            failures.append(f"get {key}: other bytes")
+
+
+def client():
+    return boto3.client("s3", endpoint_url=ENDPOINT, region_name="us-east-1", aws_access_key_id="test",
+                        aws_secret_access_key="test",
+                        config=Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=40))
+
+
+def main():
+    clients = [client() for _ in range(CLIENTS)]
+    port = store_port()
+    clients[0].create_bucket(Bucket=BUCKET)
+    put_and_get(clients, "before")
+    failed = report(not failures, "all stores are there: every put and get works")
+    for kill in range(KILLS):
+        os.kill(store_pid(), signal.SIGKILL)
+        put_and_get(clients, f"kill-{kill}")
+        if not wait_until_back(port):
+            failures.append("the store did not come back")
+    failed |= report(not failures, f"killed {KILLS} times: no put or get failed")
+
+    pid = store_pid()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        for i, one in enumerate(clients):
+            attempt(f"get {i} of a stopped store", one.head_object, Bucket=BUCKET, Key="before/0")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    failed |= report(not failures, "stopped: what has no body is asked of another zone")
+    put_and_get(clients, "after")
+    failed |= report(not failures, "and all is well afterwards")
+    print("1..4")
+    return 1 if failed else 0
+
+
+sys.exit(main())
