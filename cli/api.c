@@ -63,9 +63,12 @@ static enum status parse_answer(struct buf *body, long code, json_t **out, struc
     }
     if (answer != NULL) {
         const char *text = json_string_value(json_object_get(answer, "message"));
-        enum status st = err_set(err, from_code(code), "the cluster answered %ld: %s", code,
-                                 text == NULL ? "without a message" : text);
+        enum status st;
 
+        if (text == NULL) /* some shapes of AWS spell it so */
+            text = json_string_value(json_object_get(answer, "Message"));
+        st = err_set(err, from_code(code), "the cluster answered %ld: %s", code,
+                     text == NULL ? "without a message" : text);
         json_decref(answer);
         return st;
     }

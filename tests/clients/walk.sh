@@ -10,6 +10,7 @@ here=$(dirname "$(readlink -f "$0")")
 boto3_walk() { /usr/bin/python3 "$here/walk.py" "$1"; }
 
 logs_have() { "$LAPWING" logs "$1" | grep -qF "$2"; }
+logs_of_nothing() { "$LAPWING" logs nope 2>&1 | grep -q "Function not found: .*:function:nope"; }
 status_shows_three() { [ "$("$LAPWING" status | grep -c ' live ')" = 3 ]; }
 spoken_for_all_programs() { "$LAPWING" status | grep -q 'group storage: leader [abc]'; }
 
@@ -35,6 +36,7 @@ check "aws walks hello-python" "$SAMPLES/hello-python/walkthrough.sh"
 check "aws walks hello-c" "$SAMPLES/hello-c/walkthrough.sh"
 check "boto3, first half" boto3_walk before
 check "logs show what the function printed" logs_have walk-writer "writing one"
+check "logs of no function say so" logs_of_nothing
 [ -f /proc/net/if_inet6 ] && check "the other loopback address answers" ipv6_answers
 check "another region answers" other_region_answers
 check "a wrong key is refused" wrong_key
