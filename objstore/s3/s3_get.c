@@ -127,7 +127,9 @@ static void add_metadata(const struct s3_request *req, struct get_fields *out)
     bool with_sums;
 
     (void)http_head_find(req->head, "x-amz-checksum-mode", &mode);
-    with_sums = http_text_equal(mode, "ENABLED") && req->http_status != 206;
+    /* Of the whole body, so not beside a part of it or none. */
+    with_sums =
+        http_text_equal(mode, "ENABLED") && req->http_status != 206 && req->http_status != 304;
     for (size_t i = 0; i < object->n_metadata; i++) {
         const char *name = object->metadata[i]->name;
         bool is_sum = s3_checksum_of_header(bytes_of_text(name)) != S3_CHECKSUM_NONE;
