@@ -1,266 +1,20 @@
-/* The server with a real client socket, both turned by this one thread: no step waits for more than
- * a turn of the loop, and none is measured. */
+/* The server with a real client socket (http_fixture.h). */
 #include "base/http_server.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "tests/unit/check.h"
-
-enum how {
-    ANSWER_AT_ONCE,       /* in on_request */
-    ANSWER_AFTER_COLLECT, /* in on_body_end */
-    ANSWER_LATER,         /* when the test says so */
-    ANSWER_STREAM,        /* pushed by the test */
-    ANSWER_ECHO,          /* body read in pieces, answered at its end */
-    ANSWER_PIECES,        /* takes one byte of each piece, then waits */
-    ANSWER_IN_BODY,       /* after the first piece */
-};
-
-struct fixture {
-    uv_loop_t loop;
-    struct http_server *server;
-    unsigned port;
-    int client;
-    struct buf in; /* what the client received */
-    bool closed_by_server;
-    bool stopped;
-
-    enum how how;
-    struct http_request *req; /* the open one */
-    size_t collect_max;
-    struct buf body;
-    char method[16];
-    char target[256];
-    char fields[512];
-    uint64_t waits_since_ns;
-    unsigned requests;
-    unsigned ends;
-    unsigned gone;
-    unsigned drained;
-    unsigned done;
-    enum status outcome;
-};
-
-static const struct http_answer_field text_plain[] = {
-    { "Content-Type", "text/plain" },
-    { "ETag", "\"abc\"" },
-};
-static const struct http_answer ok = { 200, text_plain, ARRAY_LEN(text_plain), false };
-
-static void on_request(struct http_request *req, void *context)
-{
-    struct fixture *f = context;
-    const struct http_head *head = http_request_head(req);
-    struct buf fields = { 0 };
-
-    EXPECT(f->req == NULL);
-    f->req = req;
-    f->requests++;
-    http_request_set_context(req, f);
-    (void)snprintf(f->method, sizeof f->method, "%.*s", (int)head->method.len, head->method.data);
-    (void)snprintf(f->target, sizeof f->target, "%.*s", (int)head->target.len, head->target.data);
-    for (size_t i = 0; i < head->field_count; i++)
-        buf_printf(&fields, "%.*s=%.*s;", (int)head->fields[i].name.len, head->fields[i].name.data,
-                   (int)head->fields[i].value.len, head->fields[i].value.data);
-    (void)snprintf(f->fields, sizeof f->fields, "%s", buf_text(&fields));
-    buf_done(&fields);
-    if (f->how == ANSWER_AT_ONCE)
-        http_respond(req, &ok, bytes_of_text("hello"));
-    else if (f->how == ANSWER_AFTER_COLLECT)
-        http_request_collect(req, f->collect_max);
-    else if (f->how == ANSWER_ECHO || f->how == ANSWER_PIECES || f->how == ANSWER_IN_BODY)
-        http_request_read(req);
-}
-
-static size_t on_body(struct http_request *req, struct bytes chunk, void *context)
-{
-    struct fixture *f = context;
-    size_t take = f->how == ANSWER_PIECES ? 1 : chunk.len;
-
-    buf_append(&f->body, chunk.data, take);
-    if (f->how == ANSWER_IN_BODY)
-        http_respond(req, &ok, bytes_of_text("enough"));
-    return take;
-}
-
-static void on_body_end(struct http_request *req, void *context)
-{
-    struct fixture *f = context;
-    struct bytes body = http_request_body(req);
-
-    f->ends++;
-    EXPECT(http_request_context(req) == f);
-    if (f->how == ANSWER_ECHO || f->how == ANSWER_PIECES)
-        body = buf_view(&f->body);
-    if (http_request_body_too_large(req))
-        http_respond(req, &(struct http_answer){ .status = 413 }, bytes_of_text("too large"));
-    else if (f->how != ANSWER_LATER)
-        http_respond(req, &ok, body);
-}
-
-static void on_gone(struct http_request *req, void *context)
-{
-    ((struct fixture *)context)->gone++;
-}
-
-static void on_drain(struct http_request *req, void *context)
-{
-    ((struct fixture *)context)->drained++;
-}
-
-static void on_done(struct http_request *req, enum status outcome, void *context)
-{
-    struct fixture *f = context;
-
-    EXPECT(f->req == req);
-    f->req = NULL;
-    f->done++;
-    f->outcome = outcome;
-}
-
-static const struct http_handler handler = {
-    .on_request = on_request,
-    .on_body = on_body,
-    .on_body_end = on_body_end,
-    .on_gone = on_gone,
-    .on_drain = on_drain,
-    .on_done = on_done,
-};
-
-static void stopped(void *context)
-{
-    ((struct fixture *)context)->stopped = true;
-}
-
-static int client_connect(unsigned port)
-{
-    struct sockaddr_in address = {
-        .sin_family = AF_INET,
-        .sin_port = htons((uint16_t)port),
-        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-    };
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    CHECK(connect(fd, (struct sockaddr *)&address, sizeof address) == 0);
-    CHECK(fcntl(fd, F_SETFL, O_NONBLOCK) == 0);
-    return fd;
-}
-
-static void start(struct fixture *f, enum how how, const struct http_server_options *options)
-{
-    struct err err = { 0 };
-
-    *f = (struct fixture){ .how = how, .collect_max = 1 << 20 };
-    CHECK(uv_loop_init(&f->loop) == 0);
-    EXPECT_EQ(http_server_new(&f->loop, options, &handler, f, &f->server, &err), ST_OK);
-    EXPECT_EQ(http_server_listen(f->server, "127.0.0.1:0", false, &err), ST_OK);
-    EXPECT_TEXT(err.text, "");
-    f->port = http_server_port(f->server);
-    f->client = client_connect(f->port);
-}
-
-static void turn(struct fixture *f)
-{
-    uint8_t *to = buf_reserve(&f->in, 65536);
-    ssize_t got;
-
-    (void)uv_run(&f->loop, UV_RUN_NOWAIT);
-    if (f->client < 0 || f->closed_by_server)
-        return;
-    got = recv(f->client, to, 65536, 0);
-    if (got > 0)
-        f->in.len += (size_t)got;
-    else if (got == 0 || errno != EAGAIN)
-        f->closed_by_server = true;
-}
-
-static void turns(struct fixture *f, int count)
-{
-    while (count-- > 0)
-        turn(f);
-}
-
-static void stop(struct fixture *f)
-{
-    http_server_close(f->server, stopped);
-    (void)uv_run(&f->loop, UV_RUN_DEFAULT);
-    EXPECT(f->stopped);
-    EXPECT(f->req == NULL);
-    if (f->client >= 0)
-        (void)close(f->client);
-    CHECK(uv_loop_close(&f->loop) == 0);
-    buf_done(&f->in);
-    buf_done(&f->body);
-}
-
-static void say_bytes(struct fixture *f, struct bytes text)
-{
-    while (text.len > 0) {
-        ssize_t sent = send(f->client, text.data, text.len, MSG_NOSIGNAL);
-
-        if (sent > 0)
-            text = bytes_of(text.data + sent, text.len - (size_t)sent);
-        else if (errno != EAGAIN)
-            return;
-        turn(f);
-    }
-}
-
-static void say(struct fixture *f, const char *text)
-{
-    say_bytes(f, bytes_of_text(text));
-}
-
-/* A turn, unless the test has been waiting for longer than any machine needs. */
-static bool turn_again(struct fixture *f)
-{
-    if (f->waits_since_ns == 0)
-        f->waits_since_ns = uv_hrtime();
-    turn(f);
-    return uv_hrtime() - f->waits_since_ns < 20000000000;
-}
-
-/* Until the client has seen `text`. */
-static bool sees(struct fixture *f, const char *text)
-{
-    while (strstr(buf_text(&f->in), text) == NULL)
-        if (!turn_again(f))
-            return false;
-    return true;
-}
-
-static bool sees_close(struct fixture *f)
-{
-    while (!f->closed_by_server)
-        if (!turn_again(f))
-            return false;
-    return true;
-}
-
-static void until_done(struct fixture *f, unsigned count)
-{
-    while (f->done < count && turn_again(f))
-        ;
-    EXPECT_EQ(f->done, count);
-}
-
-static const char get_request[] = "GET /a%20b//../c?x=%41&y HTTP/1.1\r\n"
-                                  "Host: h\r\n"
-                                  "X-Amz-Date:  1 \r\n"
-                                  "x-amz-date: 2\r\n\r\n";
+#include "tests/unit/http_fixture.h"
 
 TEST(a_request_is_seen_exactly_as_it_was_sent)
 {
     struct fixture f;
 
     start(&f, ANSWER_AT_ONCE, NULL);
-    say(&f, get_request);
+    say(&f, http_get_request);
     EXPECT(sees(&f, "\r\n\r\nhello"));
     EXPECT_TEXT(f.method, "GET");
     EXPECT_TEXT(f.target, "/a%20b//../c?x=%41&y");
@@ -279,11 +33,11 @@ TEST(a_connection_is_kept_and_pipelined_requests_are_answered_in_order)
 
     start(&f, ANSWER_AT_ONCE, NULL);
     for (unsigned i = 1; i <= 3; i++) {
-        say(&f, get_request);
+        say(&f, http_get_request);
         until_done(&f, i);
     }
-    say(&f, get_request);
-    say(&f, get_request);
+    say(&f, http_get_request);
+    say(&f, http_get_request);
     until_done(&f, 5);
     EXPECT(!f.closed_by_server);
     EXPECT_EQ(f.requests, 5);
@@ -295,11 +49,11 @@ TEST(an_answer_may_come_later_and_leaves_in_the_same_turn)
     struct fixture f;
 
     start(&f, ANSWER_LATER, NULL);
-    say(&f, get_request);
+    say(&f, http_get_request);
     turns(&f, 5);
     EXPECT(f.req != NULL);
     EXPECT_EQ(http_server_requests(f.server), 1);
-    http_respond(f.req, &ok, bytes_of_text("later"));
+    http_respond(f.req, &http_ok, bytes_of_text("later"));
     EXPECT_EQ(f.done, 0);
     turn(&f);
     EXPECT_EQ(f.done, 1);
@@ -417,9 +171,9 @@ TEST(a_pushed_answer_is_sent_as_it_comes_in_chunks_or_with_its_length)
     struct fixture f;
 
     start(&f, ANSWER_LATER, NULL);
-    say(&f, get_request);
+    say(&f, http_get_request);
     turns(&f, 5);
-    http_respond_stream(f.req, &ok, HTTP_LENGTH_UNKNOWN);
+    http_respond_stream(f.req, &http_ok, HTTP_LENGTH_UNKNOWN);
     EXPECT_EQ(http_push(f.req, bytes_of_text("one")), ST_OK);
     EXPECT(sees(&f, "3\r\none\r\n"));
     EXPECT_EQ(http_push(f.req, bytes_of_text("two")), ST_OK);
@@ -427,9 +181,9 @@ TEST(a_pushed_answer_is_sent_as_it_comes_in_chunks_or_with_its_length)
     EXPECT(sees(&f, "3\r\ntwo\r\n0\r\n\r\n"));
     until_done(&f, 1);
 
-    say(&f, get_request);
+    say(&f, http_get_request);
     turns(&f, 5);
-    http_respond_stream(f.req, &ok, 6);
+    http_respond_stream(f.req, &http_ok, 6);
     EXPECT_EQ(http_push(f.req, bytes_of_text("thr")), ST_OK);
     EXPECT_EQ(http_push(f.req, bytes_of_text("ee.")), ST_OK);
     http_push_end(f.req);
@@ -448,7 +202,7 @@ TEST(a_head_request_is_answered_with_the_length_alone)
     start(&f, ANSWER_LATER, NULL);
     say(&f, "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n");
     turns(&f, 5);
-    http_respond_stream(f.req, &ok, 5368709120);
+    http_respond_stream(f.req, &http_ok, 5368709120);
     EXPECT_EQ(http_push(f.req, bytes_of_text("dropped")), ST_OK);
     EXPECT(sees(&f, "Content-Length: 5368709120\r\n"));
     until_done(&f, 1);
@@ -466,9 +220,9 @@ TEST(pushing_faster_than_the_client_reads_is_held_back)
     enum status st = ST_OK;
 
     start(&f, ANSWER_LATER, NULL);
-    say(&f, get_request);
+    say(&f, http_get_request);
     turns(&f, 5);
-    http_respond_stream(f.req, &ok, HTTP_LENGTH_UNKNOWN);
+    http_respond_stream(f.req, &http_ok, HTTP_LENGTH_UNKNOWN);
     client = f.client;
     f.client = -1; /* it does not read for now */
     while (st == ST_OK && pushed < 10000) {
@@ -497,9 +251,9 @@ TEST(a_file_is_sent_from_its_offset)
 
     CHECK(write(fd, "0123456789", 10) == 10);
     start(&f, ANSWER_LATER, NULL);
-    say(&f, get_request);
+    say(&f, http_get_request);
     turns(&f, 5);
-    http_respond_file(f.req, &ok, fd, 3, 4);
+    http_respond_file(f.req, &http_ok, fd, 3, 4);
     EXPECT(sees(&f, "Content-Length: 4\r\n"));
     EXPECT(sees(&f, "\r\n\r\n3456"));
     until_done(&f, 1);
@@ -521,20 +275,20 @@ TEST(bytes_that_were_taken_are_released_once)
 
     released = 0;
     start(&f, ANSWER_LATER, NULL);
-    say(&f, get_request);
+    say(&f, http_get_request);
     turns(&f, 5);
-    http_respond_owned(f.req, &ok, bytes_of(must_strdup("mine"), 4), release);
+    http_respond_owned(f.req, &http_ok, bytes_of(must_strdup("mine"), 4), release);
     EXPECT(sees(&f, "\r\n\r\nmine"));
     until_done(&f, 1);
     EXPECT_EQ(released, 1);
-    say(&f, get_request);
+    say(&f, http_get_request);
     turns(&f, 5);
-    http_respond_owned(f.req, &ok, bytes_of(must_strdup(""), 0), release);
+    http_respond_owned(f.req, &http_ok, bytes_of(must_strdup(""), 0), release);
     until_done(&f, 2);
     EXPECT_EQ(released, 2);
-    say(&f, get_request);
+    say(&f, http_get_request);
     turns(&f, 5);
-    http_respond_owned(f.req, &ok, bytes_of(must_strdup("gone"), 4), release);
+    http_respond_owned(f.req, &http_ok, bytes_of(must_strdup("gone"), 4), release);
     stop(&f);
     EXPECT_EQ(released, 3);
 }
@@ -544,7 +298,7 @@ TEST(a_client_that_goes_is_told_of_once_and_the_request_still_ends)
     struct fixture f;
 
     start(&f, ANSWER_LATER, NULL);
-    say(&f, get_request);
+    say(&f, http_get_request);
     turns(&f, 5);
     EXPECT_EQ(f.gone, 0);
     (void)close(f.client);
@@ -554,7 +308,7 @@ TEST(a_client_that_goes_is_told_of_once_and_the_request_still_ends)
     turns(&f, 20);
     EXPECT_EQ(f.gone, 1);
     EXPECT_EQ(f.done, 0);
-    http_respond(f.req, &ok, bytes_of_text("nobody there"));
+    http_respond(f.req, &http_ok, bytes_of_text("nobody there"));
     until_done(&f, 1);
     stop(&f);
 }
@@ -580,10 +334,10 @@ TEST(an_aborted_request_closes_the_connection_in_every_state)
         struct fixture f;
 
         start(&f, ANSWER_LATER, NULL);
-        say(&f, get_request);
+        say(&f, http_get_request);
         turns(&f, 5);
         if (state > 0)
-            http_respond_stream(f.req, &ok, HTTP_LENGTH_UNKNOWN);
+            http_respond_stream(f.req, &http_ok, HTTP_LENGTH_UNKNOWN);
         if (state > 1)
             EXPECT_EQ(http_push(f.req, bytes_of_text("part")), ST_OK);
         turns(&f, 5);
@@ -606,7 +360,7 @@ TEST(closing_the_server_ends_what_is_open)
         say(&f, "PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nab");
         turns(&f, 5);
         if (states[i] == ANSWER_STREAM)
-            http_respond_stream(f.req, &ok, 100);
+            http_respond_stream(f.req, &http_ok, 100);
         EXPECT_EQ(http_server_requests(f.server), 1);
         stop(&f);
         EXPECT_EQ(f.done, 1);
@@ -692,12 +446,12 @@ TEST(several_sockets_of_both_families_serve_and_a_port_can_be_shared)
 
     start(&f, ANSWER_AT_ONCE, NULL);
     EXPECT_EQ(http_server_listen(f.server, "[::1]:0", false, &err), ST_OK);
-    EXPECT_EQ(http_server_new(&f.loop, NULL, &handler, &f, &second, &err), ST_OK);
+    EXPECT_EQ(http_server_new(&f.loop, NULL, &http_fixture_handler, &f, &second, &err), ST_OK);
     EXPECT_EQ(http_server_listen(second, "127.0.0.1:0", true, &err), ST_OK);
     (void)snprintf(address, sizeof address, "127.0.0.1:%u", http_server_port(second));
     EXPECT_EQ(http_server_listen(f.server, address, true, &err), ST_OK);
     EXPECT_TEXT(err.text, "");
-    say(&f, get_request);
+    say(&f, http_get_request);
     EXPECT(sees(&f, "hello"));
     http_server_close(second, NULL);
     stop(&f);
@@ -711,91 +465,16 @@ TEST(a_full_table_makes_room_by_closing_the_connection_idle_longest)
     int more;
 
     start(&f, ANSWER_AT_ONCE, &options);
-    say(&f, get_request);
+    say(&f, http_get_request);
     until_done(&f, 1);
     first = f.client;
     more = client_connect(f.port);
     turns(&f, 5);
     f.client = client_connect(f.port);
     f.in.len = 0;
-    say(&f, get_request);
+    say(&f, http_get_request);
     EXPECT(sees(&f, "hello"));
     (void)close(first);
     (void)close(more);
-    stop(&f);
-}
-
-/* One short limit each: on a busy machine another one would fire before the bytes are read. */
-static const struct http_server_options short_head = { .head_ms = 30 };
-static const struct http_server_options short_idle = { .idle_ms = 30 };
-static const struct http_server_options short_stall = { .stall_ms = 30 };
-
-TEST(a_client_that_does_not_finish_its_head_is_cut)
-{
-    struct fixture f;
-
-    start(&f, ANSWER_AT_ONCE, &short_head);
-    say(&f, "GET / HTTP/1.1\r\nHost:");
-    EXPECT(sees_close(&f));
-    EXPECT_EQ(f.requests, 0);
-    stop(&f);
-    start(&f, ANSWER_AT_ONCE, &short_idle);
-    say(&f, get_request);
-    until_done(&f, 1);
-    EXPECT(sees_close(&f)); /* idle for too long */
-    EXPECT_EQ(f.outcome, ST_OK);
-    stop(&f);
-}
-
-TEST(a_client_that_stops_in_its_body_is_cut)
-{
-    struct fixture f;
-
-    start(&f, ANSWER_AFTER_COLLECT, &short_stall);
-    say(&f, "PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nab");
-    EXPECT(sees_close(&f));
-    until_done(&f, 1); /* the client may see the cut before the server has ended the request */
-    EXPECT_EQ(f.done, 1);
-    EXPECT_EQ(f.outcome, ST_TIMEOUT);
-    stop(&f);
-}
-
-TEST(a_client_that_does_not_read_its_answer_is_cut)
-{
-    struct fixture f;
-    static uint8_t block[65536];
-    int client;
-
-    start(&f, ANSWER_LATER, &short_stall);
-    say(&f, get_request);
-    turns(&f, 5);
-    http_respond_stream(f.req, &ok, HTTP_LENGTH_UNKNOWN);
-    for (int i = 0; i < 512; i++) /* more than both kernels' buffers take */
-        (void)http_push(f.req, bytes_of(block, sizeof block));
-    client = f.client;
-    f.client = -1; /* it does not read */
-    until_done(&f, 1);
-    f.client = client;
-    EXPECT_EQ(f.done, 1);
-    EXPECT_EQ(f.outcome, ST_TIMEOUT);
-    stop(&f);
-}
-
-TEST(a_request_that_waits_for_us_is_never_cut)
-{
-    struct fixture f;
-    uint64_t until;
-
-    start(&f, ANSWER_LATER, &short_stall);
-    say(&f, get_request);
-    turns(&f, 5);
-    until = uv_now(&f.loop) + 5 * short_stall.stall_ms;
-    while (uv_now(&f.loop) < until)
-        turn(&f);
-    EXPECT_EQ(f.done, 0);
-    http_respond(f.req, &ok, bytes_of_text("at last"));
-    EXPECT(sees(&f, "at last"));
-    until_done(&f, 1);
-    EXPECT_EQ(f.outcome, ST_OK);
     stop(&f);
 }
