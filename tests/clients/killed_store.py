@@ -7,14 +7,16 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import boto3
 from botocore.config import Config
 
 ENDPOINT, DATA = sys.argv[1:3]
-KILLS = 6
-REQUESTS = 60  # between two kills
+KILLS = 5
+REQUESTS = 120  # between two kills
 CLIENTS = 9  # each with a connection of its own, so that all front doors have some
 BODY = bytes(range(256)) * 40
 BUCKET = "killed-store"
@@ -71,14 +73,18 @@ def attempt(what, call, *args, **kwargs):
         return None
 
 
+def put_and_get_one(clients, name, i):
+    client = clients[i % len(clients)]
+    key = f"{name}/{i}"
+    attempt(f"put {key}", client.put_object, Bucket=BUCKET, Key=key, Body=BODY)
+    answer = attempt(f"get {key}", clients[(i + 1) % len(clients)].get_object, Bucket=BUCKET, Key=key)
+    if answer is not None and attempt(f"read {key}", answer["Body"].read) != BODY:
+        failures.append(f"get {key}: other bytes")
+
+
 def put_and_get(clients, name):
-    for i in range(REQUESTS):
-        client = clients[i % len(clients)]
-        key = f"{name}/{i}"
-        attempt(f"put {key}", client.put_object, Bucket=BUCKET, Key=key, Body=BODY)
-        answer = attempt(f"get {key}", clients[(i + 1) % len(clients)].get_object, Bucket=BUCKET, Key=key)
-        if answer is not None and attempt(f"read {key}", answer["Body"].read) != BODY:
-            failures.append(f"get {key}: other bytes")
+    with ThreadPoolExecutor(len(clients)) as pool:
+        list(pool.map(lambda i: put_and_get_one(clients, name, i), range(REQUESTS)))
 
 
 def client():
@@ -94,8 +100,11 @@ def main():
     put_and_get(clients, "before")
     failed = report(not failures, "all stores are there: every put and get works")
     for kill in range(KILLS):
-        os.kill(store_pid(), signal.SIGKILL)
+        # In the middle of the puts: what a dying store has taken is asked of another one.
+        killer = threading.Timer(0.05 * (kill + 1), os.kill, (store_pid(), signal.SIGKILL))
+        killer.start()
         put_and_get(clients, f"kill-{kill}")
+        killer.join()
         if not wait_until_back(port):
             failures.append("the store did not come back")
     failed |= report(not failures, f"killed {KILLS} times: no put or get failed")

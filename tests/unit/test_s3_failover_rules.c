@@ -73,6 +73,7 @@ TEST(one_request_finds_out_whether_a_store_is_back)
 #define SENT      .body = true, .sent_body = true
 #define OTHERS    .others = true
 #define KEPT      .kept = true
+#define HELD      .held = true
 #define TIMED_OUT .timed_out = true
 
 static const struct {
@@ -147,6 +148,26 @@ static const struct {
       { S3_SENDING, SENT, OTHERS, KEPT },
       S3_STALL_MS,
       S3_THEN_REFUSE },
+    { "a put breaks in its body, which is held",
+      "PUT",
+      { S3_SENDING, SENT, OTHERS, HELD },
+      S3_STALL_MS,
+      S3_THEN_NEXT },
+    { "a held put breaks on a kept connection",
+      "PUT",
+      { S3_WAITING, SENT, OTHERS, HELD, KEPT },
+      S3_ANSWER_MS,
+      S3_THEN_AGAIN },
+    { "a held put breaks at the last store",
+      "PUT",
+      { S3_WAITING, SENT, HELD },
+      S3_ANSWER_MS,
+      S3_THEN_REFUSE },
+    { "a held put is not answered",
+      "PUT",
+      { S3_WAITING, SENT, OTHERS, HELD, TIMED_OUT },
+      S3_ANSWER_MS,
+      S3_THEN_REFUSE },
     { "a put stalls in its body",
       "PUT",
       { S3_SENDING, SENT, OTHERS, TIMED_OUT },
@@ -173,5 +194,42 @@ TEST(a_try_that_failed_is_repeated_only_where_that_does_no_harm)
         try.method = bytes_of_text(tries[i].method);
         EXPECT_EQ(s3_try_wait_ms(&try), tries[i].wait_ms);
         EXPECT_EQ(s3_try_then(&try), tries[i].then);
+    }
+}
+
+static const struct {
+    const char *name;
+    const char *method;
+    const char *target;
+    const char *field;
+    uint64_t length;
+    bool want;
+} held_rows[] = {
+    { "a small object", "PUT", "/bucket/key", "host", 1, true },
+    { "the largest held", "PUT", "/bucket/a/b?partNumber=1", "host", S3_HELD_BYTES_MAX, true },
+    { "one byte more", "PUT", "/bucket/key", "host", S3_HELD_BYTES_MAX + 1, false },
+    { "of unknown length", "PUT", "/bucket/key", "host", UINT64_MAX, false },
+    { "nothing to hold", "PUT", "/bucket/key", "host", 0, false },
+    { "a bucket", "PUT", "/bucket", "host", 10, false },
+    { "a bucket with a slash", "PUT", "/bucket/", "host", 10, false },
+    { "a bucket's setting", "PUT", "/bucket/?versioning", "host", 10, false },
+    { "only if it is not there", "PUT", "/bucket/key", "If-None-Match", 10, false },
+    { "only if it is the same", "PUT", "/bucket/key", "if-match", 10, false },
+    { "a post", "POST", "/bucket/key?uploads", "host", 10, false },
+};
+
+TEST(the_body_of_a_small_put_is_held_unless_it_has_a_condition)
+{
+    for (size_t i = 0; i < ARRAY_LEN(held_rows); i++) {
+        struct http_field field = { bytes_of_text(held_rows[i].field), bytes_of_text("x") };
+        struct http_head head = {
+            .method = bytes_of_text(held_rows[i].method),
+            .target = bytes_of_text(held_rows[i].target),
+            .fields = &field,
+            .field_count = 1,
+        };
+
+        test_case = held_rows[i].name;
+        EXPECT_EQ(s3_is_held(&head, held_rows[i].length), held_rows[i].want);
     }
 }

@@ -59,6 +59,27 @@ static bool is_repeatable(const struct s3_try *try)
            (is_method(try, "GET") || is_method(try, "HEAD") || is_method(try, "DELETE"));
 }
 
+/* Does the path have anything behind its first segment?  With the bucket in the host's name keys
+ * without a slash are taken for buckets, which only costs them the second try. */
+static bool names_object(struct bytes target)
+{
+    size_t at = 1;
+
+    while (at < target.len && target.data[at] != '/' && target.data[at] != '?')
+        at++;
+    return at + 1 < target.len && target.data[at] == '/' && target.data[at + 1] != '?';
+}
+
+bool s3_is_held(const struct http_head *head, uint64_t content_length)
+{
+    struct bytes value;
+
+    return content_length > 0 && content_length <= S3_HELD_BYTES_MAX &&
+           bytes_equal(head->method, bytes_of_text("PUT")) && names_object(head->target) &&
+           !http_head_find(head, "if-match", &value) &&
+           !http_head_find(head, "if-none-match", &value);
+}
+
 unsigned s3_try_wait_ms(const struct s3_try *try)
 {
     switch (try->phase) {
@@ -82,11 +103,11 @@ enum s3_then s3_try_then(const struct s3_try *try)
         return S3_THEN_CUT;
     if (try->phase == S3_CONNECTING)
         return next;
-    if (try->sent_body)
+    if (try->sent_body && (!try->held || try->timed_out))
         return S3_THEN_REFUSE;
     if (try->kept && !try->timed_out)
         return S3_THEN_AGAIN;
     if (try->body && !try->timed_out)
-        return next; /* of a request without its body nothing was done */
+        return next; /* of a request without its body nothing was done; or it was held */
     return is_repeatable(try) ? next : S3_THEN_REFUSE;
 }

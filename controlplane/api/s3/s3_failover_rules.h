@@ -14,9 +14,12 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "base/http_message.h"
 
 enum {
     S3_STORES_MAX = 8,
+    /* Of a put's body, kept until it is answered. */
+    S3_HELD_BYTES_MAX = 262144,
     S3_SHUN_MS = 5000, /* a store that failed is tried last for so long */
     /* One that took a body and said nothing cost its client S3_ANSWER_MS: whether it is back is
      * tried with requests that can be asked again elsewhere, and with others only later. */
@@ -64,11 +67,18 @@ struct s3_try {
     enum s3_phase phase;
     struct bytes method;
     bool body;      /* the request has one */
-    bool sent_body; /* some of it has left: it cannot be sent again */
+    bool sent_body; /* some of it has left: it can be sent again only if it was held */
+    bool held;      /* s3_is_held() */
     bool others;    /* there is a store that was not tried */
     bool kept;      /* on a connection that was used before */
     bool timed_out; /* s3_try_wait_ms() passed; else the connection broke */
 };
+
+/* Is the request's body held, so that it can be sent again to another store?  A put of an object
+ * that is small and unconditional: done twice it does no more than done once, as clients that
+ * repeat a 503 count on.  A conditional one would fail on its own first success, and so would one
+ * of a bucket. */
+bool s3_is_held(const struct http_head *head, uint64_t content_length);
 
 /* How long the phase may last without progress. */
 unsigned s3_try_wait_ms(const struct s3_try *try);

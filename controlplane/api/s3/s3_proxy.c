@@ -42,10 +42,12 @@ struct s3_exchange {
     struct upstream *upstream;
     uv_timer_t wait; /* for the phase */
     enum s3_phase phase;
-    unsigned tried; /* bit i: store i was */
-    bool body;      /* the request has one */
-    bool chunked;   /* the body's length is not known: chunks upstream, too */
-    bool sent_body; /* some of the body has left us: no second try */
+    unsigned tried;  /* bit i: store i was */
+    bool body;       /* the request has one */
+    bool chunked;    /* the body's length is not known: chunks upstream, too */
+    bool sent_body;  /* some of the body has left us */
+    bool holds;      /* the body is kept for a second try... */
+    struct buf held; /* ...what has come of it */
     bool body_done;
     bool waiting;  /* on_body took nothing: read on once there is room */
     bool finished; /* the whole answer, or an error, has gone to the client */
@@ -132,6 +134,7 @@ static void wait_closed_cb(uv_handle_t *handle)
     struct s3_exchange *exchange = handle->data;
     struct s3_proxy *proxy = exchange->proxy;
 
+    buf_done(&exchange->held);
     free(exchange);
     proxy_release(proxy);
 }
@@ -193,6 +196,7 @@ static struct s3_try describe(const struct s3_exchange *exchange, bool timed_out
         .method = http_request_head(exchange->req)->method,
         .body = exchange->body,
         .sent_body = exchange->sent_body,
+        .held = exchange->holds,
         .others = exchange->tried != (1u << proxy->stores.count) - 1,
         .kept = exchange->upstream != NULL && exchange->upstream->used_before,
         .timed_out = timed_out,
@@ -320,8 +324,17 @@ static void send_body_end(struct s3_exchange *exchange)
     send_up(exchange, &data);
 }
 
+/* What another store was sent before. */
+static void send_held(struct s3_exchange *exchange)
+{
+    struct buf data = { 0 };
+
+    buf_append(&data, exchange->held.data, exchange->held.len);
+    send_up(exchange, &data);
+}
+
 /* The connection stands: from now on the body may be read.  Not before, for what was read and sent
- * to a store cannot be sent to another. */
+ * to a store can be sent to another only if it is held. */
 static void send_head(struct s3_exchange *exchange)
 {
     struct buf head = { 0 };
@@ -332,6 +345,8 @@ static void send_head(struct s3_exchange *exchange)
     exchange->phase = exchange->body && !exchange->body_done ? S3_SENDING : S3_WAITING;
     moved(exchange);
     send_up(exchange, &head);
+    if (exchange->held.len > 0)
+        send_held(exchange);
     if (exchange->body_done)
         send_body_end(exchange);
     else
@@ -564,6 +579,7 @@ struct s3_exchange *s3_proxy_start(struct s3_proxy *proxy, struct http_request *
     exchange->req = req;
     exchange->body = length != 0;
     exchange->chunked = length == HTTP_LENGTH_UNKNOWN;
+    exchange->holds = s3_is_held(http_request_head(req), length);
     exchange->wait.data = exchange;
     try_next(exchange);
     return exchange;
@@ -584,6 +600,8 @@ size_t s3_exchange_body(struct s3_exchange *exchange, struct bytes chunk)
         return 0;
     }
     exchange->sent_body = true;
+    if (exchange->holds)
+        buf_append(&exchange->held, chunk.data, chunk.len);
     if (exchange->chunked)
         buf_printf(&data, "%zx\r\n", chunk.len);
     buf_append(&data, chunk.data, chunk.len);
