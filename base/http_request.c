@@ -155,7 +155,8 @@ static void refuse_head(struct http_request *req, unsigned status)
     char text[128];
 
     (void)snprintf(text, sizeof text, "{\"message\":\"%s\"}", http_reason(status));
-    log_event(LOG_DEBUG, "http_head_refused", LU("status", status));
+    if (http_server_may_log(req->server, &req->server->heads, "http_head_refused"))
+        log_event(LOG_INFO, "http_head_refused", LU("status", status));
     http_respond(req, &answer, bytes_of_text(text));
 }
 
@@ -197,6 +198,7 @@ static void collect(struct http_request *req, struct bytes chunk)
 {
     if (req->body_too_large || req->body.len + chunk.len > req->body_bytes_max) {
         req->body_too_large = true;
+        req->discarded += chunk.len;
         buf_done(&req->body);
         return;
     }

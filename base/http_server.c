@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -17,6 +18,7 @@
 
 #include "base/address.h"
 #include "base/check.h"
+#include "base/descriptors.h"
 #include "base/http_server_internal.h"
 #include "base/log.h"
 #include "base/socket_progress.h"
@@ -119,7 +121,21 @@ static void gone_watch(struct http_connection *connection)
 
 /* ---- connections ---- */
 
+/* A connection ends.  One that sent something and never a request is told of; one that sent nothing
+ * was somebody's look whether we are there. */
+static void note_no_request(struct http_connection *connection)
+{
+    struct http_server *server = connection->server;
+
+    if (!connection->first || connection->timed_out || server->closing ||
+        !socket_received_anything(connection->fd))
+        return;
+    if (http_server_may_log(server, &server->heads, "http_no_request"))
+        log_event(LOG_INFO, "http_no_request", LS("then", "closed the connection"));
+}
+
 static void sweep_cb(uv_timer_t *handle);
+static void accept_set(struct http_server *server, bool accepting);
 
 static void connection_cb(void *cls,
                           struct MHD_Connection *mhd,
@@ -151,6 +167,7 @@ static void connection_cb(void *cls,
         return;
     }
     CHECK(connection->req == NULL);
+    note_no_request(connection);
     *slot = NULL;
     if (connection->previous != NULL)
         connection->previous->next = connection->next;
@@ -160,15 +177,38 @@ static void connection_cb(void *cls,
         connection->next->previous = connection->previous;
     if (--server->connection_count == 0)
         (void)uv_timer_stop(&server->sweep);
+    /* Whoever waits for room need not wait for the end of the pause.  When strangers fill the table
+     * as fast as they can, each new client still costs an idle one its place, at once. */
+    if (server->room_wanted && !server->closing)
+        accept_set(server, true);
     free(connection);
+}
+
+bool http_server_may_log(struct http_server *server, struct log_limit *limit, const char *event)
+{
+    uint32_t left_out;
+
+    if (!log_limit_allows(limit, uv_now(server->loop), &left_out))
+        return false;
+    if (left_out > 0)
+        log_event(LOG_WARN, "lines_left_out", LS("event", event), LU("count", left_out));
+    return true;
+}
+
+static void connection_end(struct http_connection *connection)
+{
+    connection->timed_out = true;
+    /* libmicrohttpd finds the socket closed and does the rest. */
+    (void)shutdown(connection->fd, SHUT_RDWR);
 }
 
 static void connection_cut(struct http_connection *connection, const char *why)
 {
-    log_event(LOG_DEBUG, "http_slow_client", LS("waited_for", why));
-    connection->timed_out = true;
-    /* libmicrohttpd finds the socket closed and does the rest. */
-    (void)shutdown(connection->fd, SHUT_RDWR);
+    struct http_server *server = connection->server;
+
+    if (http_server_may_log(server, &server->slow, "http_slow_client"))
+        log_event(LOG_INFO, "http_slow_client", LS("waited_for", why));
+    connection_end(connection);
 }
 
 static void connection_sweep(struct http_connection *connection, uint64_t now_ms)
@@ -224,6 +264,7 @@ static void accept_cb(uv_poll_t *handle, int status, int events);
 static void accept_set(struct http_server *server, bool accepting)
 {
     server->accepting = accepting;
+    server->room_wanted = false;
     for (struct http_listener *listener = server->listeners; listener != NULL;
          listener = listener->next) {
         if (accepting)
@@ -257,11 +298,13 @@ static void make_room(struct http_server *server)
         if (oldest == NULL || connection->since_ms < oldest->since_ms)
             oldest = connection;
     }
-    log_event(LOG_WARN, "http_connections_full", LU("limit", server->options.connections_max),
-              LS("then", oldest == NULL ? "waiting" : "closing the one idle longest"));
+    if (http_server_may_log(server, &server->full, "http_connections_full"))
+        log_event(LOG_WARN, "http_connections_full", LU("limit", server->options.connections_max),
+                  LS("then", oldest == NULL ? "waiting" : "closing the one idle longest"));
     if (oldest != NULL)
-        connection_cut(oldest, "head");
+        connection_end(oldest);
     accept_pause(server);
+    server->room_wanted = true;
 }
 
 static enum status adopt(struct http_server *server,
@@ -316,11 +359,17 @@ static void accept_cb(uv_poll_t *handle, int status, int events)
 
 static void library_log(void *cls, const char *format, va_list args)
 {
+    struct http_server *server = cls;
     char text[200];
+    unsigned status = 0;
 
     (void)vsnprintf(text, sizeof text, format, args);
     text[strcspn(text, "\n")] = '\0';
-    log_event(LOG_DEBUG, "http_library", LS("text", text));
+    /* Heads that it refuses by itself, with a page of its own, are told of here alone. */
+    if (sscanf(text, "Error processing request (HTTP response code is %u", &status) != 1)
+        log_event(LOG_DEBUG, "http_library", LS("text", text));
+    else if (http_server_may_log(server, &server->heads, "http_head_refused"))
+        log_event(LOG_INFO, "http_head_refused", LU("status", status));
 }
 
 /* Targets are decoded by who knows their rules, from what was sent. */
@@ -365,7 +414,7 @@ static struct MHD_Daemon *daemon_start(struct http_server *server)
 
     return MHD_start_daemon(
         flags, 0, NULL, NULL, http_request_access, server, MHD_OPTION_EXTERNAL_LOGGER, library_log,
-        NULL, MHD_OPTION_NOTIFY_COMPLETED, http_request_completed, server,
+        server, MHD_OPTION_NOTIFY_COMPLETED, http_request_completed, server,
         MHD_OPTION_NOTIFY_CONNECTION, connection_cb, server, MHD_OPTION_URI_LOG_CALLBACK,
         http_request_start, server, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
         MHD_OPTION_CONNECTION_LIMIT, options->connections_max, MHD_OPTION_CONNECTION_TIMEOUT,
@@ -378,6 +427,14 @@ static struct MHD_Daemon *daemon_start(struct http_server *server)
 static unsigned or_default(unsigned value, unsigned fallback)
 {
     return value == 0 ? fallback : value;
+}
+
+/* Half of the descriptors: a request may need one more for what it is passed on to. */
+static unsigned connections_default(void)
+{
+    unsigned half = descriptors_max() / 2;
+
+    return half < HTTP_CONNECTIONS_MAX ? half : HTTP_CONNECTIONS_MAX;
 }
 
 /* Often enough for the shortest limit. */
@@ -412,7 +469,7 @@ enum status http_server_new(uv_loop_t *loop,
     server->context = context;
     server->accepting = true;
     server->options = (struct http_server_options){
-        .connections_max = or_default(given.connections_max, HTTP_CONNECTIONS_MAX),
+        .connections_max = or_default(given.connections_max, connections_default()),
         .idle_ms = or_default(given.idle_ms, HTTP_IDLE_MS),
         .head_ms = or_default(given.head_ms, HTTP_HEAD_MS),
         .stall_ms = or_default(given.stall_ms, HTTP_STALL_MS),

@@ -54,7 +54,7 @@ struct http_handler {
 };
 
 struct http_server_options {
-    unsigned connections_max; /* 0: HTTP_CONNECTIONS_MAX */
+    unsigned connections_max; /* 0: HTTP_CONNECTIONS_MAX, or half of the descriptors if fewer */
     unsigned idle_ms;         /* keep-alive between requests; 0: HTTP_IDLE_MS */
     unsigned head_ms;         /* from first byte wanted to a complete head; 0: HTTP_HEAD_MS */
     unsigned stall_ms;        /* body or answer moving slower than HTTP_RATE_BYTES_MIN bytes a
@@ -99,7 +99,8 @@ void http_request_set_context(struct http_request *req, void *context);
 void *http_request_context(const struct http_request *req);
 
 /* Read the whole body into memory, then on_body_end.  A longer one than `bytes_max` is dropped as
- * it arrives, and http_request_body_too_large() is then true: the handler words the 413. */
+ * it arrives, and http_request_body_too_large() is then true: the handler words the 413.  One that
+ * goes on for HTTP_DISCARD_BYTES_MAX more is cut. */
 void http_request_collect(struct http_request *req, size_t bytes_max);
 /* Hand the body to on_body as it arrives; also after on_body took less than it got. */
 void http_request_read(struct http_request *req);

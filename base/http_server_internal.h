@@ -6,6 +6,7 @@
 #include <microhttpd.h>
 
 #include "base/http_server.h"
+#include "base/log_limit_rules.h"
 
 /* One client connection.  Made and freed by http_server.c as libmicrohttpd says. */
 struct http_connection {
@@ -53,9 +54,14 @@ struct http_server {
     uv_timer_t pause; /* ends a pause of accepting, or starts the closing */
     unsigned handles; /* open libuv handles */
 
+    struct log_limit slow; /* lines of the log about slow clients, refused heads, a full table */
+    struct log_limit heads;
+    struct log_limit full;
+
     bool dirty;   /* the daemon has something to do */
     bool running; /* inside the daemon */
     bool accepting;
+    bool room_wanted; /* not accepting, because the table is full */
     bool closing;
     void (*closed)(void *context);
 };
@@ -104,6 +110,9 @@ struct http_request {
     struct buf queue;
     size_t queue_at; /* bytes before it were sent */
 };
+
+/* May a line be written about what a stranger did?  Writes the one about those left out. */
+bool http_server_may_log(struct http_server *server, struct log_limit *limit, const char *event);
 
 /* The daemon has something to do; it will be run before the loop sleeps again. */
 void http_server_touch(struct http_server *server);

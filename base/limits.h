@@ -12,7 +12,8 @@ enum {
     FUNCTION_EPHEMERAL_MB_MIN = 512,
     FUNCTION_EPHEMERAL_MB_MAX = 10240,
     FUNCTION_ENVIRONMENT_BYTES_MAX = 4096,
-    PAYLOAD_BYTES_MAX = 6291556, /* 6 MiB and 100 bytes, requests and responses */
+    INVOKE_BYTES_MAX = 6291456,  /* 6 MiB, the body of Invoke */
+    PAYLOAD_BYTES_MAX = 6291556, /* 6 MiB and 100 bytes, what a function answers */
     PACKAGE_ZIP_BYTES_MAX = 52428800,
     PACKAGE_UNZIPPED_BYTES_MAX = 262144000,
     PACKAGE_FILES_MAX = 100000,
@@ -22,6 +23,7 @@ enum {
     COMMAND_BYTES_MAX = 65536, /* one command of the replicated state */
     ENTRY_BYTES_MAX = 1048576, /* one log entry: a batch of commands */
     FRAME_BYTES_MAX = 8388608, /* one message on a framed stream, header excluded */
+    LOG_LIMIT_LINES_MAX = 50,  /* a second, of one kind that strangers can cause */
     NODES_MAX = 9,             /* members of one Raft group */
     ZONE_BYTES_MAX = 15,       /* zone and node names, without the NUL */
     NODE_BYTES_MAX = 31,

@@ -4,8 +4,9 @@
  *   2026-01-05T10:12:44.031Z warn lease_expired worker=3 then=reassigning
  *
  * error: a person must act.  warn: we coped, and the line says how.  info: the cluster changed.
- * debug: per request.  No secrets, no payload.  Values with a space, a quote or a control character
- * are quoted and escaped.  Any thread; a line is one write. */
+ * debug: per request.  What is refused or
+ * cut is info, limited by log_limit_rules.h.  No secrets, no payload.  Values with a space, a quote
+ * or a control character are quoted and escaped.  Any thread; a line is one write. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 

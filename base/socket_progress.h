@@ -9,4 +9,7 @@
  * for a socket that is not TCP.  One system call. */
 bool socket_progress(int fd, uint64_t *out_bytes);
 
+/* Did the peer send more than the end of its stream?  False where the socket is not TCP. */
+bool socket_received_anything(int fd);
+
 #endif

@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/descriptors.h"
 #include "base/identity.h"
 #include "base/log.h"
 #include "base/stream.h"
@@ -217,6 +218,7 @@ int main(int argc, char **argv)
     struct err err = { 0 };
     char threads[8];
 
+    descriptors_raise();
     (void)snprintf(threads, sizeof threads, "%d", DISK_THREADS);
     (void)setenv("UV_THREADPOOL_SIZE", threads, 0);
     process.config = config_start(options, "lapwing-objstore",

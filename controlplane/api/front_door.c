@@ -272,16 +272,13 @@ static void prepare_after_cb(uv_work_t *work, int rv)
 
 static void fail_too_large(struct api_call *call)
 {
-    bool invoke = call->operation != NULL && strcmp(call->operation->name, "Invoke") == 0;
+    const char *name = call->operation != NULL ? call->operation->name : call->route.action;
     size_t max =
         call->operation == NULL ? (size_t)API_FORM_BYTES_MAX : call->operation->body_bytes_max;
 
-    (void)api_error_set(&call->error, ST_LIMIT,
-                        invoke ? API_REQUEST_TOO_LARGE : API_ENTITY_TOO_LARGE,
+    (void)api_error_set(&call->error, ST_LIMIT, API_ENTITY_TOO_LARGE,
                         "Request must be smaller than %zu bytes for the %s operation", max,
-                        invoke                    ? "InvokeFunction"
-                        : call->operation != NULL ? call->operation->name
-                                                  : call->route.action);
+                        strcmp(name, "Invoke") == 0 ? "InvokeFunction" : name);
     api_fail(call, &call->error);
 }
 
@@ -345,6 +342,9 @@ static void done_cb(struct http_request *http, enum status outcome, void *contex
         return; /* refused for want of room */
     if (call->exchange != NULL)
         s3_exchange_done(call->exchange);
+    else if (outcome != ST_OK && !call->answered)
+        api_log_refusal(call, "request_cut", status_name(outcome),
+                        "the connection ended before the request was complete");
     call->exchange = NULL;
     call->http = NULL;
     api_call_drop(call);

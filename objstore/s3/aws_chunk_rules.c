@@ -167,6 +167,16 @@ static bool take_line(struct aws_chunk *chunk, struct bytes *in)
     return true;
 }
 
+/* A carriage return that came without its line feed yet does not count. */
+static bool line_is_too_long(const struct aws_chunk *chunk, bool whole)
+{
+    size_t len = chunk->line.len;
+
+    if (!whole && len > 0 && chunk->line.data[len - 1] == '\r')
+        len--;
+    return len > AWS_CHUNK_LINE_BYTES_MAX;
+}
+
 static struct bytes take_data(struct aws_chunk *chunk, struct bytes *in)
 {
     size_t len = in->len < chunk->left ? in->len : (size_t)chunk->left;
@@ -197,13 +207,12 @@ enum status aws_chunk_next(struct aws_chunk *chunk,
             chunk->state = AWS_CHUNK_DATA_END;
             return chunk_ended(chunk, err);
         }
-        if (!take_line(chunk, in)) {
-            if (chunk->line.len > AWS_CHUNK_LINE_BYTES_MAX)
-                return err_set(err, ST_BAD_INPUT, "a line between chunks is too long");
-            return ST_OK;
-        }
-        if (chunk->line.len > AWS_CHUNK_LINE_BYTES_MAX)
+        bool whole = take_line(chunk, in);
+
+        if (line_is_too_long(chunk, whole))
             return err_set(err, ST_BAD_INPUT, "a line between chunks is too long");
+        if (!whole)
+            return ST_OK;
         st = read_line(chunk, err);
         chunk->line.len = 0;
     }

@@ -39,7 +39,16 @@ static const ProtobufCMessageDescriptor *const descriptors[] = {
     &lapwing__barrier_done__descriptor,
 
     &lapwing__spawner_message__descriptor,
+
+    /* Those of numbers alone, where any will do. */
+    &lapwing__ready__descriptor,
+    &lapwing__go__descriptor,
+    &lapwing__withdraw__descriptor,
+    &lapwing__blob_put_abort__descriptor,
+    &lapwing__blob_put_progress__descriptor,
+    &lapwing__barrier__descriptor,
 };
+enum { CHECKED = 25 };
 
 /* In the order of the table. */
 static enum status check_of_programs(size_t which, const void *m, struct err *err)
@@ -120,9 +129,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     if (message == NULL)
         return 0;
     CHECK(message_packs_to(message, bytes_of(data + 1, len - 1)));
-    st = which <= 12 ? check_of_programs(which, message, &err)
-                     : check_of_parts(which, message, &err);
-    CHECK((st == ST_OK) == (err.text[0] == '\0'));
+    if (which < CHECKED) {
+        st = which <= 12 ? check_of_programs(which, message, &err)
+                         : check_of_parts(which, message, &err);
+        CHECK((st == ST_OK) == (err.text[0] == '\0'));
+    }
     protobuf_c_message_free_unpacked(message, NULL);
     return 0;
 }

@@ -78,3 +78,26 @@ TEST(a_request_that_waits_for_us_is_never_cut)
     EXPECT_EQ(f.outcome, ST_OK);
     stop(&f);
 }
+
+TEST(a_body_that_does_not_end_is_cut_when_enough_of_it_was_read_in_vain)
+{
+    static uint8_t block[65536];
+    struct fixture f;
+
+    for (size_t i = 0; i < sizeof block; i++)
+        block[i] = 'x';
+    start(&f, ANSWER_AFTER_COLLECT, NULL);
+    f.collect_max = 10;
+    say(&f, "PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
+    for (size_t sent = 0; sent < 2 * (size_t)HTTP_DISCARD_BYTES_MAX && !f.closed_by_server;
+         sent += sizeof block) {
+        say(&f, "10000\r\n");
+        say_bytes(&f, bytes_of(block, sizeof block));
+        say(&f, "\r\n");
+    }
+    EXPECT(sees_close(&f));
+    until_done(&f, 1);
+    EXPECT_EQ(f.outcome, ST_CANCELLED);
+    EXPECT_EQ(f.ends, 0);
+    stop(&f);
+}

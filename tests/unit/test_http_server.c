@@ -478,3 +478,28 @@ TEST(a_full_table_makes_room_by_closing_the_connection_idle_longest)
     (void)close(more);
     stop(&f);
 }
+
+/* More than could be served in the fixture's time if each had to wait for the end of a pause. */
+TEST(a_full_table_of_idle_connections_keeps_no_new_client_waiting)
+{
+    enum { TABLE = 8, CLIENTS = 400 };
+    struct fixture f;
+    struct http_server_options options = { .connections_max = TABLE };
+    int idle[TABLE];
+
+    start(&f, ANSWER_AT_ONCE, &options);
+    for (int i = 0; i < TABLE; i++)
+        idle[i] = client_connect(f.port);
+    for (int i = 0; i < CLIENTS; i++) {
+        (void)close(f.client);
+        f.client = client_connect(f.port);
+        f.closed_by_server = false;
+        f.in.len = 0;
+        say(&f, http_get_request);
+        EXPECT(sees(&f, "hello"));
+        idle[i % TABLE] = (close(idle[i % TABLE]), client_connect(f.port));
+    }
+    for (int i = 0; i < TABLE; i++)
+        (void)close(idle[i]);
+    stop(&f);
+}

@@ -32,6 +32,10 @@ static const struct {
     { "\"\\u12g4\"", "Unexpected character ('g' (code 103)): expected a hex-digit" },
     { "\"\n\"", "Unexpected character ((CTRL-CHAR, code 10)): expected it to be escaped" },
     { "{} x", "Unexpected character ('x' (code 120)): expected end-of-input" },
+    { "\x87", "Unexpected character ((CTRL-CHAR, code 135)): expected a valid value" },
+    { "[\xff", "Unexpected character ('\xc3\xbf' (code 255)): expected a valid value" },
+    { "ab\x87", "Invalid UTF-8 start byte 0x87\n at [Source: REDACTED (`StreamReadFeature.INCLUDE_"
+                "SOURCE_IN_LOCATION` disabled); line: 1, column: 3]" },
     { "\"\xc0\x80\"", "Invalid UTF-8 start byte 0xc0" },
     { "\"\xed\xa0\x80\"", "Invalid UTF-8 middle byte" },
     { "\"\xe2\x82\"", "Invalid UTF-8 middle byte" },

@@ -324,6 +324,28 @@ TEST(chunks_are_taken_apart_however_they_arrive)
     }
 }
 
+TEST(a_line_between_chunks_is_taken_to_its_limit_however_it_arrives)
+{
+    for (size_t more = 0; more < 2; more++) {
+        for (size_t step = 1; step <= 1024; step *= 32) {
+            struct buf body = { 0 };
+            struct buf data = { 0 };
+            struct aws_chunk chunk;
+
+            buf_append_text(&body, "1;");
+            while (body.len < AWS_CHUNK_LINE_BYTES_MAX + more)
+                buf_append_text(&body, "x");
+            buf_append_text(&body, "\r\na\r\n0\r\n\r\n");
+            aws_chunk_init(&chunk, NULL);
+            EXPECT_EQ(decode(&chunk, buf_text(&body), step, &data),
+                      more == 0 ? ST_OK : ST_BAD_INPUT);
+            aws_chunk_done(&chunk);
+            buf_done(&body);
+            buf_done(&data);
+        }
+    }
+}
+
 TEST(a_trailer_is_found_by_its_name)
 {
     struct buf data = { 0 };

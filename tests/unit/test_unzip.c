@@ -25,6 +25,7 @@ struct entry {
     bool deflated;          /* 2000 bytes 'x', compressed */
     unsigned long says;     /* the size it claims, when not its own */
     bool encrypted, broken; /* flag bit 0 is set; checksum is wrong */
+    bool shares;            /* its content is the first entry's, at its place */
 };
 
 static void put16(struct buf *out, unsigned value)
@@ -104,13 +105,15 @@ static int make_zip(const struct entry *entries)
 
     for (const struct entry *entry = entries; entry->name != NULL; entry++, count++) {
         struct content content;
-        size_t offset = file.len;
+        size_t offset = entry->shares ? 0 : file.len;
 
         pack(entry, &content);
-        put32(&file, 0x04034b50);
-        put_common(&file, entry, &content);
-        buf_append_text(&file, entry->name);
-        buf_append(&file, content.bytes, content.packed);
+        if (!entry->shares) {
+            put32(&file, 0x04034b50);
+            put_common(&file, entry, &content);
+            buf_append_text(&file, entry->name);
+            buf_append(&file, content.bytes, content.packed);
+        }
         put32(&directory, 0x02014b50);
         put16(&directory, entry->mode != 0 ? 3 << 8 | 20 : 20); /* made on Unix, or not */
         put_common(&directory, entry, &content);
@@ -191,6 +194,7 @@ static const struct {
     { "a folder named too often", { { "a/", S_IFDIR | 0755, "" }, { "a/", S_IFDIR | 0755, "" }, { "a/", S_IFDIR | 0755, "" }, { "a/", S_IFDIR | 0755, "" },
         { "a/", S_IFDIR | 0755, "" }, { "a/", S_IFDIR | 0755, "" }, { "a/", S_IFDIR | 0755, "" } }, UNZIP_TOO_MANY_FILES },
     { "an encrypted file", { { "a", S_IFREG | 0644, "0123456789abcdef", .encrypted = true } }, UNZIP_NOT_A_ZIP },
+    { "two names for the same bytes", { { "a", S_IFREG | 0644, "x" }, { "b", S_IFREG | 0644, "x", .shares = true } }, UNZIP_NOT_A_ZIP },
     { "a wrong checksum", { { "a", S_IFREG | 0644, "x", .broken = true } }, UNZIP_NOT_A_ZIP },
 };
 // clang-format on
@@ -271,4 +275,44 @@ TEST(what_is_no_zip_or_half_of_one_is_refused)
         remove_folder(into);
     }
     (void)close(zip);
+}
+
+static const struct {
+    const char *name;
+    size_t bytes; /* of one file, beside one of half the limit */
+    unsigned files;
+    enum status want;
+    enum unzip_reason reason;
+} sizes[] = {
+    { "as many bytes as are allowed", BYTES_MAX / 2, 2, ST_OK, 0 },
+    { "one more", BYTES_MAX / 2 + 1, 2, ST_BAD_INPUT, UNZIP_TOO_LARGE },
+    { "as many files as are allowed", 0, FILES_MAX, ST_OK, 0 },
+    { "one more file", 0, FILES_MAX + 1, ST_BAD_INPUT, UNZIP_TOO_MANY_FILES },
+};
+
+TEST(bytes_and_files_are_taken_to_the_limit_and_no_further)
+{
+    static const char *const names[FILES_MAX + 1] = { "a", "b", "c", "d", "e", "f", "g" };
+
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        struct entry entries[ENTRIES_MAX] = { 0 };
+        char half[BYTES_MAX / 2 + 1] = { 0 };
+        char other[BYTES_MAX / 2 + 2] = { 0 };
+        struct unzip_result result = { 0 };
+        struct err err = { 0 };
+        int into = make_folder();
+        int zip;
+
+        test_case = sizes[i].name;
+        memset(half, 'x', sizes[i].bytes > 0 ? BYTES_MAX / 2 : 0);
+        memset(other, 'x', sizes[i].bytes);
+        for (unsigned k = 0; k < sizes[i].files; k++)
+            entries[k] = (struct entry){ names[k], S_IFREG | 0644, k == 0 ? half : other };
+        zip = make_zip(entries);
+        EXPECT_EQ(unzip_fd(zip, into, &result, &err), sizes[i].want);
+        if (sizes[i].want != ST_OK)
+            EXPECT_TEXT(unzip_reason_name(result.reason), unzip_reason_name(sizes[i].reason));
+        remove_folder(into);
+        (void)close(zip);
+    }
 }

@@ -65,3 +65,32 @@ TEST(links_stay_inside_or_are_refused)
         EXPECT_EQ(unzip_link_stays(links[i].path, links[i].target), links[i].stays);
     }
 }
+
+TEST(the_last_end_of_a_zip_says_how_many_entries_it_has)
+{
+    static uint8_t tail[2 * UNZIP_END_BYTES + UNZIP_LOCATOR_BYTES + 4];
+    uint8_t large[UNZIP_END64_BYTES] = { 'P', 'K', 6, 6, [32] = 1, 2, 3, 0, 0, 0, 0, 4 };
+    struct unzip_end end;
+    uint64_t entries;
+    size_t at = UNZIP_END_BYTES + UNZIP_LOCATOR_BYTES;
+
+    EXPECT(!unzip_end_read(tail, sizeof tail, &end));
+    memcpy(tail, "PK\005\006\0\0\0\0\0\0\007", 11);
+    EXPECT(unzip_end_read(tail, sizeof tail, &end));
+    EXPECT_EQ(end.entries, 7);
+    EXPECT(!end.is_large);
+    memcpy(tail + at, "PK\005\006\0\0\0\0\0\0\010\001", 12);
+    EXPECT(unzip_end_read(tail, sizeof tail, &end));
+    EXPECT_EQ(end.entries, 0x108);
+    EXPECT(!end.is_large);
+    memcpy(tail + at - UNZIP_LOCATOR_BYTES, "PK\006\007\0\0\0\0\011", 9);
+    EXPECT(unzip_end_read(tail, sizeof tail, &end));
+    EXPECT(end.is_large);
+    EXPECT_EQ(end.large_at, 9);
+    EXPECT(unzip_end64_read(large, &entries));
+    EXPECT_EQ(entries, 0x0400000000030201ull);
+    large[3] = 5;
+    EXPECT(!unzip_end64_read(large, &entries));
+    for (size_t len = 0; len < UNZIP_END_BYTES; len++)
+        EXPECT(!unzip_end_read(tail + at, len, &end));
+}

@@ -11,6 +11,7 @@
 #include "base/address.h"
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/descriptors.h"
 #include "base/identity.h"
 #include "base/log.h"
 #include "objstore/client/objstore.h"
@@ -205,6 +206,7 @@ int main(int argc, char **argv)
     int rv = uv_loop_init(&worker.loop);
 
     CHECK(rv == 0); /* nothing can be done without a loop */
+    descriptors_raise();
     watch_signals(&worker);
     (void)snprintf(identity, sizeof identity, "program=worker node=%s zone=%s",
                    config_text(config, "node", "name"), config_text(config, "node", "zone"));

@@ -223,7 +223,32 @@ static enum status take_entry(struct unzip *unzip, struct archive_entry *entry)
     return refuse(unzip, UNZIP_DEVICE, "neither file, folder nor link", path);
 }
 
-static enum status take_entries(struct unzip *unzip)
+/* How many entries the zip's directory says it has. */
+static enum status count_entries(struct unzip *unzip, int zip, uint64_t *out)
+{
+    static uint8_t tail[UNZIP_TAIL_BYTES];
+    uint8_t record[UNZIP_END64_BYTES];
+    struct unzip_end end;
+    off_t size = lseek(zip, 0, SEEK_END);
+    size_t len = size < UNZIP_TAIL_BYTES ? (size_t)size : UNZIP_TAIL_BYTES;
+
+    if (size < 0 || pread(zip, tail, len, size - (off_t)len) != (ssize_t)len)
+        return err_set_errno(unzip->err, ST_IO, errno, "read the end of the zip");
+    if (!unzip_end_read(tail, len, &end))
+        return refuse(unzip, UNZIP_NOT_A_ZIP, "not a zip that can be read", "it has no end");
+    *out = end.entries;
+    if (!end.is_large)
+        return ST_OK;
+    if (end.large_at > (uint64_t)size ||
+        pread(zip, record, sizeof record, (off_t)end.large_at) != (ssize_t)sizeof record ||
+        !unzip_end64_read(record, out))
+        return refuse(unzip, UNZIP_NOT_A_ZIP, "not a zip that can be read", "it has no end");
+    return ST_OK;
+}
+
+/* libarchive passes over entries that share their bytes with another one, silently: an honest zip
+ * has none, a bomb is made of them. */
+static enum status take_entries(struct unzip *unzip, uint64_t expected)
 {
     uint32_t entries = 0;
     enum status st = ST_OK;
@@ -240,6 +265,10 @@ static enum status take_entries(struct unzip *unzip)
             return refuse(unzip, UNZIP_TOO_MANY_FILES, "too many files and folders", "");
         st = take_entry(unzip, entry);
     }
+    /* Of more than 16 bits some tools write the lower ones only. */
+    if (st == ST_OK && entries != expected && (entries & UINT16_MAX) != expected)
+        return refuse(unzip, UNZIP_NOT_A_ZIP, "not a zip that can be read",
+                      "entries share their place in it");
     if (st == ST_OK && unzip->result.files == 0)
         return refuse(unzip, UNZIP_NOT_A_ZIP, "the zip is empty", "");
     return st;
@@ -293,8 +322,13 @@ enum status unzip(int zip,
                   struct err *err)
 {
     struct unzip unzip = { .folder = folder, .limits = *limits, .err = err };
-    enum status st;
+    uint64_t expected = 0;
+    enum status st = count_entries(&unzip, zip, &expected);
 
+    if (st != ST_OK) {
+        *out = unzip.result;
+        return st;
+    }
     if (lseek(zip, 0, SEEK_SET) < 0)
         return err_set_errno(err, ST_IO, errno, "go to the start of the zip");
     unzip.archive = archive_read_new();
@@ -305,7 +339,7 @@ enum status unzip(int zip,
     if (archive_read_open_fd(unzip.archive, zip, READ_BYTES) != ARCHIVE_OK)
         st = refuse_format(&unzip);
     else
-        st = take_entries(&unzip);
+        st = take_entries(&unzip, expected);
     if (st == ST_OK)
         st = make_links(&unzip);
     if (st == ST_OK)

@@ -65,3 +65,39 @@ bool unzip_link_stays(const char *path, const char *target)
     }
     return true;
 }
+
+static uint64_t little_endian(const uint8_t *at, size_t bytes)
+{
+    uint64_t value = 0;
+
+    while (bytes-- > 0)
+        value = value << 8 | at[bytes];
+    return value;
+}
+
+bool unzip_end_read(const uint8_t *tail, size_t len, struct unzip_end *out)
+{
+    size_t at = len;
+
+    if (len < UNZIP_END_BYTES)
+        return false;
+    /* The last one counts, as for every tool. */
+    for (at = len - UNZIP_END_BYTES; memcmp(tail + at, "PK\005\006", 4) != 0; at--)
+        if (at == 0)
+            return false;
+    *out = (struct unzip_end){ .entries = little_endian(tail + at + 10, 2) };
+    if (at >= UNZIP_LOCATOR_BYTES &&
+        memcmp(tail + at - UNZIP_LOCATOR_BYTES, "PK\006\007", 4) == 0) {
+        out->is_large = true;
+        out->large_at = little_endian(tail + at - UNZIP_LOCATOR_BYTES + 8, 8);
+    }
+    return true;
+}
+
+bool unzip_end64_read(const uint8_t record[UNZIP_END64_BYTES], uint64_t *out_entries)
+{
+    if (memcmp(record, "PK\006\006", 4) != 0)
+        return false;
+    *out_entries = little_endian(record + 32, 8);
+    return true;
+}

@@ -1,4 +1,5 @@
 /* Answers of the front door: every one carries its request id, an error also its type. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,7 +7,7 @@
 #include "base/log.h"
 #include "controlplane/api/call/call.h"
 
-enum { FIELDS_MAX = 8 };
+enum { FIELDS_MAX = 8, LOG_TEXT_BYTES = 400 };
 
 static bool take_answer(struct api_call *call)
 {
@@ -52,6 +53,21 @@ void api_answer_json(struct api_call *call, unsigned status, json_t *value)
     json_decref(value);
 }
 
+void api_log_refusal(struct api_call *call, const char *event, const char *code, const char *text)
+{
+    uint32_t left_out;
+    char start[LOG_TEXT_BYTES];
+
+    if (!log_limit_allows(&call->api->refusals, uv_now(call->api->options.loop), &left_out))
+        return;
+    /* A text may quote what the client sent: the beginning is enough to know it by. */
+    (void)snprintf(start, sizeof start, "%s", text);
+    log_event(LOG_INFO, event, LS("request", call->request_id), LS("method", call->method),
+              LS("path", call->path), LS("code", code), LS("text", start));
+    if (left_out > 0)
+        log_event(LOG_WARN, "lines_left_out", LS("event", event), LU("count", left_out));
+}
+
 void api_fail(struct api_call *call, const struct api_error *error)
 {
     struct buf body = { 0 };
@@ -59,8 +75,7 @@ void api_fail(struct api_call *call, const struct api_error *error)
     size_t count = 1;
 
     CHECK(error->code != NULL);
-    log_event(LOG_DEBUG, "api_refused", LS("request", call->request_id), LS("code", error->code),
-              LS("text", error->text));
+    api_log_refusal(call, "api_refused", error->code, error->text);
     api_error_render(error, call->route.dialect, call->request_id, &body);
     fields[0].value = api_error_content_type(call->route.dialect);
     if (call->route.dialect == ROUTE_DIALECT_JSON ||

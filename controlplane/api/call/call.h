@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/hash.h"
 #include "base/http_server.h"
+#include "base/log_limit_rules.h"
 #include "base/pool.h"
 #include "base/sigv4.h"
 #include "controlplane/api/call/error_rules.h"
@@ -41,6 +42,7 @@ struct api {
     char machine[16]; /* what workers run on, as AWS calls it */
     char objstore_secret[DERIVED_SECRET_BYTES];
     unsigned deploys;
+    struct log_limit refusals; /* lines of the log about them */
     bool ready;
     bool closed;
 };
@@ -116,6 +118,9 @@ void api_answer_json(struct api_call *call, unsigned status, json_t *value);
 void api_fail(struct api_call *call, const struct api_error *error);
 /* Answer that the cluster could not: 503 for what was not done, 500 for what may have been. */
 void api_fail_status(struct api_call *call, enum status st, const char *what);
+
+/* Say in the log that a request was refused or cut: one line, or none when there are too many. */
+void api_log_refusal(struct api_call *call, const char *event, const char *code, const char *text);
 
 /* A header, copied; NULL if there is none.  free() it. */
 char *api_header(const struct api_call *call, const char *name);

@@ -27,7 +27,6 @@ static const struct {
     [API_CONFLICT] = { "ResourceConflictException", 409, false, "User" },
     [API_PRECONDITION] = { "PreconditionFailedException", 412, false, "User" },
     [API_ENTITY_TOO_LARGE] = { "RequestEntityTooLargeException", 413, false, "User" },
-    [API_REQUEST_TOO_LARGE] = { "RequestTooLargeException", 413, false, "User" },
     [API_TOO_MANY_REQUESTS] = { "TooManyRequestsException", 429, false, "User" },
     [API_SERVICE] = { "ServiceException", 500, true, "Service" },
     [API_NOT_IMPLEMENTED] = { "NotImplementedException", 501, false, "Service" },

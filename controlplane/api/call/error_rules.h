@@ -39,7 +39,6 @@ enum api_code {
     API_CONFLICT,             /* 409 ResourceConflictException */
     API_PRECONDITION,         /* 412 PreconditionFailedException */
     API_ENTITY_TOO_LARGE,     /* 413 RequestEntityTooLargeException */
-    API_REQUEST_TOO_LARGE,    /* 413 RequestTooLargeException */
     API_TOO_MANY_REQUESTS,    /* 429 TooManyRequestsException */
     API_SERVICE,              /* 500 ServiceException */
     API_NOT_IMPLEMENTED,      /* 501 NotImplementedException: SDKs do not retry a 501 */

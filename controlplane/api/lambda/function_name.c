@@ -9,6 +9,9 @@
 
 static const char name_pattern[] =
     "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?"
+    "(\\d{12}:)?(function:)?([a-zA-Z0-9-_\\.]+)(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9-_]+))?";
+static const char plain_name_pattern[] =
+    "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?"
     "(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?";
 static const char qualifier_pattern[] = "\\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+";
 
@@ -166,12 +169,12 @@ static enum status check_scope(const struct reference *ref,
     return ST_OK;
 }
 
-static enum status refuse_pattern(const char *text, struct api_error *error)
+static enum status refuse_pattern(const char *text, const char *pattern, struct api_error *error)
 {
     return api_error_set(error, ST_BAD_INPUT, API_VALIDATION,
                          "1 validation error detected: Value '%s' at 'functionName' failed to "
                          "satisfy constraint: Member must satisfy regular expression pattern: %s",
-                         text, name_pattern);
+                         text, pattern);
 }
 
 static enum status refuse_length(const char *text,
@@ -199,14 +202,14 @@ enum status function_ref_parse(const char *text,
     if (strlen(text) > FUNCTION_REFERENCE_BYTES_MAX)
         return refuse_length(text, FUNCTION_REFERENCE_BYTES_MAX, API_VALIDATION, error);
     if (!reference_read(text, &ref))
-        return refuse_pattern(text, error);
+        return refuse_pattern(text, name_pattern, error);
     if (ref.name.len > FUNCTION_NAME_BYTES_MAX) {
         /* The recorded text shows the name alone, as the second validator sees it. */
         (void)snprintf(name, sizeof name, "%.*s", (int)ref.name.len, ref.name.text);
         return refuse_length(name, FUNCTION_NAME_BYTES_MAX, API_INVALID_PARAMETER, error);
     }
     if (ref.qualifier.len > FUNCTION_QUALIFIER_BYTES_MAX)
-        return refuse_pattern(text, error);
+        return refuse_pattern(text, name_pattern, error);
     st = check_scope(&ref, scope, error);
     if (st != ST_OK)
         return st;
@@ -225,6 +228,21 @@ enum status function_ref_parse(const char *text,
     }
     *out_ref = found;
     return ST_OK;
+}
+
+enum status function_ref_parse_plain(const char *text,
+                                     const char *qualifier,
+                                     const struct function_scope *scope,
+                                     struct function_ref *out_ref,
+                                     struct api_error *error)
+{
+    struct reference ref = { 0 };
+
+    if (strlen(text) > FUNCTION_PLAIN_REFERENCE_BYTES_MAX)
+        return refuse_length(text, FUNCTION_PLAIN_REFERENCE_BYTES_MAX, API_VALIDATION, error);
+    if (!reference_read(text, &ref))
+        return refuse_pattern(text, plain_name_pattern, error);
+    return function_ref_parse(text, qualifier, scope, out_ref, error);
 }
 
 void function_arn(const struct function_scope *scope,

@@ -14,6 +14,7 @@
 
 enum {
     FUNCTION_REFERENCE_BYTES_MAX = 256, /* what a client may send, decoded */
+    FUNCTION_PLAIN_REFERENCE_BYTES_MAX = 140,
     FUNCTION_QUALIFIER_BYTES_MAX = 128,
     FUNCTION_ARN_BYTES_MAX = 320,
     ACCOUNT_BYTES_MAX = 12,
@@ -37,6 +38,14 @@ enum status function_ref_parse(const char *text,
                                const struct function_scope *scope,
                                struct function_ref *out_ref,
                                struct api_error *error);
+
+/* The same where AWS takes less: its model has a shorter and stricter form for operations that make
+ * or change a function (FunctionName) than for those that look at one (NamespacedFunctionName). */
+enum status function_ref_parse_plain(const char *text,
+                                     const char *qualifier,
+                                     const struct function_scope *scope,
+                                     struct function_ref *out_ref,
+                                     struct api_error *error);
 
 /* Write the ARN; qualifier may be NULL or empty.  out holds FUNCTION_ARN_BYTES_MAX. */
 void function_arn(const struct function_scope *scope,

@@ -640,7 +640,7 @@ static enum status check_service(json_t *root,
     struct function_ref ref;
     enum status st;
 
-    st = function_ref_parse(text_of(root, "FunctionName"), NULL, scope, &ref, error);
+    st = function_ref_parse_plain(text_of(root, "FunctionName"), NULL, scope, &ref, error);
     if (st != ST_OK)
         return st;
     if (ref.qualifier[0] != '\0' && strcmp(ref.qualifier, "$LATEST") != 0)

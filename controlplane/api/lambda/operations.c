@@ -17,7 +17,7 @@ static const struct api_operation built[] = {
     { "GetFunction", SMALL_BODY_BYTES, lambda_get_function, NULL },
     { "GetFunctionConfiguration", SMALL_BODY_BYTES, lambda_get_function_configuration, NULL },
     { "ListFunctions", SMALL_BODY_BYTES, lambda_list_functions, NULL },
-    { "Invoke", PAYLOAD_BYTES_MAX, lambda_invoke, lambda_invoke_prepare },
+    { "Invoke", INVOKE_BYTES_MAX, lambda_invoke, lambda_invoke_prepare },
 };
 
 const struct api_operation *lambda_operation_find(struct api_call *call, struct api_error *error)
@@ -42,8 +42,11 @@ enum status lambda_function_of(const struct api_call *call,
     char *qualifier = api_parameter(call, "Qualifier");
     struct buf name = { 0 };
     enum status st = http_percent_decode(text, false, &name);
+    bool plain = strcmp(call->match.operation->name, "UpdateFunctionCode") == 0;
 
-    if (st == ST_OK)
+    if (st == ST_OK && plain)
+        st = function_ref_parse_plain(buf_text(&name), qualifier, &call->scope, out_ref, error);
+    else if (st == ST_OK)
         st = function_ref_parse(buf_text(&name), qualifier, &call->scope, out_ref, error);
     else
         st = api_error_set(error, ST_BAD_INPUT, API_VALIDATION,

@@ -25,18 +25,27 @@ static bool fail(struct scan *scan, const char *why)
     return false;
 }
 
+static bool fail_at_start_byte(struct scan *scan)
+{
+    (void)snprintf(scan->why, sizeof scan->why, "Invalid UTF-8 start byte 0x%x", *scan->at);
+    return false;
+}
+
 static bool fail_at_byte(struct scan *scan, const char *wanted)
 {
     unsigned byte;
 
     if (scan->at == scan->end)
         return fail(scan, "Unexpected end-of-input");
+    /* Between tokens AWS's parser takes bytes for the characters of Latin-1. */
     byte = *scan->at;
-    if (byte >= 0x80 && (byte < 0xc2 || byte > 0xf4))
-        (void)snprintf(scan->why, sizeof scan->why, "Invalid UTF-8 start byte 0x%x", byte);
-    else if (byte < 0x20 || byte >= 0x7f)
+    if (byte < 0x20 || (byte >= 0x7f && byte < 0xa0))
         (void)snprintf(scan->why, sizeof scan->why,
                        "Unexpected character ((CTRL-CHAR, code %u)): expected %s", byte, wanted);
+    else if (byte >= 0xa0)
+        (void)snprintf(scan->why, sizeof scan->why,
+                       "Unexpected character ('%c%c' (code %u)): expected %s",
+                       (int)(0xc0 | byte >> 6), (int)(0x80 | (byte & 0x3f)), byte, wanted);
     else
         (void)snprintf(scan->why, sizeof scan->why,
                        "Unexpected character ('%c' (code %u)): expected %s", (int)byte, byte,
@@ -77,7 +86,7 @@ static bool scan_utf8(struct scan *scan)
     uint8_t second;
 
     if (lead < 0xc2 || lead > 0xf4)
-        return fail_at_byte(scan, "a character");
+        return fail_at_start_byte(scan);
     if ((size_t)(scan->end - scan->at) <= more)
         return fail(scan, "Unexpected end-of-input in a character");
     second = scan->at[1];
@@ -177,6 +186,11 @@ static bool scan_word(struct scan *scan)
             scan->at += len;
             return true;
         }
+    /* The token is read on to be quoted, and what is no character ends that. */
+    if (from + len < scan->end && from[len] >= 0x80 && (from[len] < 0xc2 || from[len] > 0xf4)) {
+        scan->at += len;
+        return fail_at_start_byte(scan);
+    }
     (void)snprintf(scan->why, sizeof scan->why,
                    "Unrecognized token '%.*s': was expecting (JSON String, Number, Array, Object "
                    "or token 'null', 'true' or 'false')",
