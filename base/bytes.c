@@ -62,17 +62,24 @@ void buf_append_text(struct buf *buf, const char *text)
 
 void buf_printf(struct buf *buf, const char *format, ...)
 {
+    enum { PRINT_BYTES_USUAL = 128 };
     va_list args;
+    size_t room;
     int need;
 
+    /* Nearly always it fits at once; formatting only to learn the length costs as much again. */
+    (void)buf_reserve(buf, PRINT_BYTES_USUAL);
+    room = buf->capacity - buf->len;
     va_start(args, format);
-    need = vsnprintf(NULL, 0, format, args);
+    need = vsnprintf((char *)buf->data + buf->len, room, format, args);
     va_end(args);
     CHECK(need >= 0);
-    (void)buf_reserve(buf, (size_t)need + 1);
-    va_start(args, format);
-    (void)vsnprintf((char *)buf->data + buf->len, (size_t)need + 1, format, args);
-    va_end(args);
+    if ((size_t)need >= room) {
+        (void)buf_reserve(buf, (size_t)need + 1);
+        va_start(args, format);
+        (void)vsnprintf((char *)buf->data + buf->len, (size_t)need + 1, format, args);
+        va_end(args);
+    }
     buf->len += (size_t)need;
 }
 

@@ -3,7 +3,6 @@
 
 #include <openssl/evp.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -46,13 +45,18 @@ void hash_add(struct hash *hash, struct bytes in)
     CHECK(ok == 1);
 }
 
-void hash_end(struct hash *hash, uint8_t *out)
+static void take(struct hash *hash, uint8_t *out)
 {
     int ok;
 
     CHECK(hash->context != NULL);
     ok = EVP_DigestFinal_ex(hash->context, out, NULL);
     CHECK(ok == 1);
+}
+
+void hash_end(struct hash *hash, uint8_t *out)
+{
+    take(hash, out);
     hash_done(hash);
 }
 
@@ -99,7 +103,7 @@ static void hmac(enum hash_kind kind, struct bytes key, struct bytes in, uint8_t
     hash_init(&hash, kind);
     hash_add(&hash, bytes_of(pad, sizeof pad));
     hash_add(&hash, in);
-    hash_end(&hash, inner);
+    take(&hash, inner);
     for (size_t i = 0; i < sizeof pad; i++)
         pad[i] ^= 0x36 ^ 0x5c;
     hash_init(&hash, kind);
@@ -134,9 +138,29 @@ void hash_derived_secret(struct bytes cluster_key,
     buf_done(&text);
 }
 
-void random_bytes(void *out, size_t len)
+/* Randomness of this thread that nobody has got yet.  Two ids a request are not worth two system
+ * calls.  A fork would hand the same bytes out twice: the child starts with none. */
+static _Thread_local struct {
+    uint8_t bytes[256];
+    size_t left;
+} ahead;
+static pthread_once_t ahead_once = PTHREAD_ONCE_INIT;
+
+static void ahead_drop(void)
 {
-    uint8_t *at = out;
+    explicit_bzero(ahead.bytes, sizeof ahead.bytes);
+    ahead.left = 0;
+}
+
+static void ahead_watch(void)
+{
+    int rv = pthread_atfork(NULL, NULL, ahead_drop);
+
+    CHECK(rv == 0); /* only for want of memory */
+}
+
+static void random_now(uint8_t *at, size_t len)
+{
 
     while (len > 0) {
         /* Up to 256 bytes come whole; a longer request may be cut by a signal. */
@@ -149,15 +173,40 @@ void random_bytes(void *out, size_t len)
     }
 }
 
+void random_bytes(void *out, size_t len)
+{
+    uint8_t *at;
+
+    if (len > sizeof ahead.bytes / 4) {
+        random_now(out, len);
+        return;
+    }
+    if (ahead.left < len) {
+        (void)pthread_once(&ahead_once, ahead_watch);
+        random_now(ahead.bytes, sizeof ahead.bytes);
+        ahead.left = sizeof ahead.bytes;
+    }
+    ahead.left -= len;
+    at = ahead.bytes + ahead.left;
+    memcpy(out, at, len);
+    explicit_bzero(at, len); /* what was a secret is nowhere but with who asked */
+}
+
 void uuid_text(char out[UUID_TEXT_BYTES])
 {
+    static const struct {
+        uint8_t bytes, at; /* how many of them, and where their digits stand */
+    } groups[] = { { 4, 0 }, { 2, 9 }, { 2, 14 }, { 2, 19 }, { 6, 24 } };
     uint8_t id[16];
-    char hex[33];
+    const uint8_t *from = id;
 
     random_bytes(id, sizeof id);
     id[6] = (uint8_t)(0x40 | (id[6] & 0x0f));
     id[8] = (uint8_t)(0x80 | (id[8] & 0x3f));
-    hex_encode(bytes_of(id, sizeof id), hex);
-    (void)snprintf(out, UUID_TEXT_BYTES, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12,
-                   hex + 16, hex + 20);
+    for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
+        hex_encode(bytes_of(from, groups[i].bytes), out + groups[i].at);
+        from += groups[i].bytes;
+        if (i + 1 < ARRAY_LEN(groups))
+            out[groups[i + 1].at - 1] = '-';
+    }
 }

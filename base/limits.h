@@ -54,7 +54,7 @@ enum {
     OBJECT_METADATA_BYTES_MAX = 8192, /* names and values; the store's front holds users to 2 KiB */
 
     /* HTTP, our servers and our parser. */
-    HTTP_HEAD_BYTES_MAX = 32768,  /* request line and header fields */
+    HTTP_HEAD_BYTES_MAX = 16384,  /* request line and header fields; AWS takes 8 to 10 KB of them */
     HTTP_TARGET_BYTES_MAX = 8192, /* path and query; an encoded S3 key has up to 3072 */
     HTTP_FIELDS_MAX = 128,
     HTTP_TRAILERS_MAX = 8,

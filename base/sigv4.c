@@ -16,10 +16,14 @@ enum { EXPIRES_S_DEFAULT = 900 }; /* of services other than S3, which insists on
 
 /* ---- time ---- */
 
+static int two_digits(const uint8_t *at)
+{
+    return (at[0] - '0') * 10 + at[1] - '0';
+}
+
 bool sigv4_timestamp_parse(struct bytes text, uint64_t *out_s)
 {
     struct tm parts = { 0 };
-    char copy[17];
     time_t s;
 
     if (text.len != 16 || text.data[8] != 'T' || text.data[15] != 'Z')
@@ -27,11 +31,12 @@ bool sigv4_timestamp_parse(struct bytes text, uint64_t *out_s)
     for (size_t i = 0; i < 15; i++)
         if (i != 8 && (text.data[i] < '0' || text.data[i] > '9'))
             return false;
-    memcpy(copy, text.data, 16);
-    copy[16] = '\0';
-    if (sscanf(copy, "%4d%2d%2dT%2d%2d%2dZ", &parts.tm_year, &parts.tm_mon, &parts.tm_mday,
-               &parts.tm_hour, &parts.tm_min, &parts.tm_sec) != 6)
-        return false;
+    parts.tm_year = two_digits(text.data) * 100 + two_digits(text.data + 2);
+    parts.tm_mon = two_digits(text.data + 4);
+    parts.tm_mday = two_digits(text.data + 6);
+    parts.tm_hour = two_digits(text.data + 9);
+    parts.tm_min = two_digits(text.data + 11);
+    parts.tm_sec = two_digits(text.data + 13);
     if (parts.tm_year < 1970 || parts.tm_mon < 1 || parts.tm_mon > 12 || parts.tm_mday < 1 ||
         parts.tm_mday > 31 || parts.tm_hour > 23 || parts.tm_min > 59 || parts.tm_sec > 60)
         return false;

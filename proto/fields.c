@@ -37,7 +37,7 @@ bool utf8_valid(const char *text, size_t len)
     size_t step;
 
     for (size_t i = 0; i < len; i += step) {
-        step = utf8_character(at + i, len - i);
+        step = at[i] < 0x80 ? 1 : utf8_character(at + i, len - i);
         if (step == 0)
             return false;
     }
@@ -116,6 +116,8 @@ enum status field_text_check(const struct field_text *rule, const char *value, s
                        rule->bytes_min, rule->bytes_max);
     if (rule->kind != FIELD_ANY && !utf8_valid(value, len))
         return err_set(err, ST_BAD_INPUT, "%s: not UTF-8", rule->name);
+    if (rule->kind == FIELD_ANY || rule->kind == FIELD_TEXT)
+        return ST_OK;
     for (size_t i = 0; i < len; i++)
         if (!allowed(rule->kind, value[i]))
             return err_set(err, ST_BAD_INPUT, "%s: byte 0x%02x at %zu, want %s", rule->name,

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/sigv4_keys.h"
 #include "controlplane/api/admin/admin.h"
 #include "controlplane/api/api.h"
 #include "controlplane/api/call/call.h"
@@ -374,6 +375,7 @@ enum status api_new(const struct api_options *options, struct api **out, struct 
 
     api->options = *options;
     api->functions = function_cache_new();
+    api->signing_keys = sigv4_keys_new();
     name_machine(api);
     hash_derived_secret(bytes_of(options->cluster_key, 32), OBJSTORE_INTERNAL_ACCESS_KEY,
                         api->objstore_secret);
@@ -432,6 +434,7 @@ void api_free(struct api *api)
         return;
     CHECK(api->server == NULL);
     function_cache_free(api->functions);
+    sigv4_keys_free(api->signing_keys);
     state_reader_close(api->reader);
     objstore_free(api->objstore);
     pool_free(api->calls);

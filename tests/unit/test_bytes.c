@@ -35,6 +35,25 @@ TEST(a_buffer_keeps_what_is_behind_what_was_consumed)
     EXPECT(buf.data == NULL);
 }
 
+/* Shorter than what is tried at once, just as long, longer, and into a buffer that is nearly full.
+ */
+TEST(printed_text_is_whole_however_long_it_is)
+{
+    static const int widths[] = { 1, 126, 127, 128, 129, 255, 256, 257, 5000 };
+
+    for (size_t i = 0; i < ARRAY_LEN(widths); i++) {
+        struct buf buf = { 0 };
+        size_t width = (size_t)widths[i];
+
+        for (int round = 0; round < 3; round++)
+            buf_printf(&buf, "%0*d|", widths[i], round);
+        EXPECT_EQ(buf.len, 3 * (width + 1));
+        EXPECT_EQ(strlen(buf_text(&buf)), buf.len);
+        EXPECT_EQ(buf.data[buf.len - 2], '2');
+        buf_done(&buf);
+    }
+}
+
 TEST(secrets_are_equal_only_when_every_byte_is)
 {
     EXPECT(bytes_equal_secret(bytes_of_text("abc"), bytes_of_text("abc")));

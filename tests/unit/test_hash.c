@@ -1,4 +1,9 @@
 #include "base/hash.h"
+
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "tests/unit/check.h"
 
 static void hex_of(const uint8_t *data, size_t len, char *out)
@@ -157,4 +162,37 @@ TEST(uuids_have_their_form_and_differ)
     EXPECT(a[8] == '-' && a[13] == '-' && a[14] == '4' && a[18] == '-' && a[23] == '-');
     EXPECT(strchr("89ab", a[19]) != NULL);
     EXPECT(strcmp(a, b) != 0);
+}
+
+/* Drawn from what was fetched ahead, and around it: pieces of every size differ, as do those of a
+ * forked child. */
+TEST(random_bytes_are_never_handed_out_twice)
+{
+    enum { PIECE = 16, PIECES = 200 };
+    static uint8_t drawn[PIECES][PIECE];
+    uint8_t child[PIECE] = { 0 };
+    uint8_t large[300];
+    int ends[2];
+    pid_t pid;
+
+    for (size_t i = 0; i < PIECES; i++) {
+        random_bytes(drawn[i], PIECE);
+        if (i % 7 == 0)
+            random_bytes(large, 1 + i % sizeof large);
+    }
+    for (size_t i = 0; i < PIECES; i++)
+        for (size_t k = 0; k < i; k++)
+            EXPECT(memcmp(drawn[i], drawn[k], PIECE) != 0);
+    EXPECT_EQ(pipe(ends), 0);
+    pid = fork();
+    if (pid == 0) {
+        random_bytes(child, sizeof child);
+        _exit(write(ends[1], child, sizeof child) != sizeof child);
+    }
+    random_bytes(large, PIECE);
+    EXPECT_EQ(read(ends[0], child, sizeof child), PIECE);
+    EXPECT_EQ(waitpid(pid, NULL, 0), pid);
+    EXPECT(memcmp(child, large, PIECE) != 0);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
 }

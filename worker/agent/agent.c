@@ -174,6 +174,7 @@ void agent_stop(struct agent *agent)
     agent->listener = NULL;
     invocations_stop(agent);
     environments_stop(agent);
+    host_load_done(&agent->load);
     function_log_free(agent->logs);
     spawner_link_free(agent->spawner);
 }

@@ -13,6 +13,7 @@
 #include "base/stream.h"
 #include "proto/command.pb-c.h"
 #include "worker/agent/function_log.h"
+#include "worker/agent/host_load.h"
 #include "worker/agent/slots_plan.h"
 #include "worker/agent/spawner_link.h"
 #include "worker/packages/package_cache.h"
@@ -63,7 +64,8 @@ struct agent {
     struct invocation **waiting_last;
     size_t waiting_count;
     uint32_t starts_max; /* at a time, of one function */
-    uv_prepare_t look;   /* active when those who wait should look again */
+    struct host_load load;
+    uv_prepare_t look; /* active when those who wait should look again */
     size_t invocation_count;
     struct ask *asks; /* of link.c */
     size_t ask_count;

@@ -260,7 +260,8 @@ static enum invocation_event place(struct invocation *inv)
                                .late = inv->late,
                                .since_ms = inv->since_ms,
                                .waiting = waiting_before(inv),
-                               .starts_max = agent->starts_max };
+                               .starts_max = agent->starts_max,
+                               .host_busy = host_load_busy(&agent->load, uv_hrtime()) };
     struct slots_decision decision;
 
     CHECK(inv->environment == NULL);
@@ -320,6 +321,7 @@ void invocations_init(struct agent *agent)
     CHECK(rv == 0); /* cannot fail on a live loop */
     agent->waiting_last = &agent->waiting;
     agent->starts_max = STARTS_PER_PROCESSOR * uv_available_parallelism();
+    host_load_init(&agent->load);
 }
 
 static void hand_out(struct invocation *inv)
@@ -343,7 +345,6 @@ static void start_clock(struct invocation *inv)
 {
     inv->go_ns = uv_hrtime();
     arm(inv, (uint64_t)inv->offer->function->timeout_s * 1000);
-    log_start(inv);
 }
 
 static void let_go(struct invocation *inv)
@@ -429,9 +430,11 @@ static enum invocation_event perform(struct invocation *inv, enum invocation_act
     case INVOCATION_DO_HAND_OUT:
         start_clock(inv);
         hand_out(inv);
+        log_start(inv); /* what the function prints is read later, and so comes after it */
         return INVOCATION_NO_EVENT;
     case INVOCATION_DO_RESTART:
         start_clock(inv);
+        log_start(inv);
         environment_on(inv->environment, ENVIRONMENT_START);
         return INVOCATION_NO_EVENT;
     case INVOCATION_DO_CONTINUE:

@@ -126,6 +126,8 @@ void output_drain(struct output *output)
                 break; /* empty, or its end, which the loop will see too */
             cut(output, read_buffer, (size_t)got);
             total += (size_t)got;
+            if ((size_t)got < sizeof read_buffer)
+                break; /* a pipe gives all it has: what was written before is here */
         }
     }
     flush_line(output);

@@ -93,6 +93,9 @@ static uint32_t wait_worth(const struct crowd *crowd, const struct slots_wish *w
         return 0;
     if (moving && run_us * (wish->waiting + 1) / crowd->busy <= patience_us(crowd))
         return SLOTS_WAIT_US_MAX;
+    /* Whether one has come round meanwhile tells nothing there: it is we who had no processor. */
+    if (wish->host_busy && crowd->busy + crowd->starting >= SLOTS_BUSY_ROUNDS * wish->starts_max)
+        return SLOTS_WAIT_US_MAX;
     return crowd->starting >= crowd->busy ? SLOTS_WAIT_US_MAX : 0;
 }
 

@@ -8,7 +8,9 @@
  *        a start or 2 ms: sixty-four clients of a function of 0.1 ms need a few environments, not
  *        sixty-four;
  *      - of such a quick function as many are started at a time as there are, so that their number
- *        doubles with each start while the clients outrun them;
+ *        doubles with each start while the clients outrun them, but not over four times
+ * `starts_max` while the host's processors are busy: then each one slows the others down, all look
+ * slow, and the count would run up to what memory holds;
  *      - of others, and of those of which nothing is known, `starts_max` at a time.
  *      A wait is 50 ms at most and is granted once; eight times to quick functions, of which one
  * has come round meanwhile or is being started,
@@ -53,6 +55,7 @@ struct slots_wish {
     uint64_t since_ms;   /* the start of its last wait, on the clock of last_used_ms */
     uint32_t waiting;    /* offers for the same function that were there before and wait, too */
     uint32_t starts_max; /* what this host can start at a time without slowing all of them down */
+    bool host_busy;      /* its processors have nothing left to give */
 };
 
 enum slots_choice {
@@ -70,6 +73,7 @@ enum {
                                 something of its own */
     SLOTS_WAIT_US_MAX = 50000,
     SLOTS_LATE_MAX = 8,
+    SLOTS_BUSY_ROUNDS = 4,    /* of starts_max; with fewer less travels together */
     SLOTS_START_SHARE = 4,    /* a start is paid once and serves many: it is worth it earlier */
     SLOTS_PATIENCE_US = 2000, /* on a busy host all take longer, and more would not help */
 };

@@ -28,6 +28,7 @@ enum {
 struct function_cache;
 struct s3_exchange;
 struct s3_proxy;
+struct sigv4_keys;
 struct state_reader;
 struct api_call;
 
@@ -37,6 +38,7 @@ struct api {
     struct s3_proxy *s3;
     struct state_reader *reader;      /* of the control group, for this thread */
     struct function_cache *functions; /* those invoked lately */
+    struct sigv4_keys *signing_keys;  /* those used lately */
     struct objstore *objstore;        /* for pool threads */
     struct pool *calls;
     char machine[16]; /* what workers run on, as AWS calls it */

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/log.h"
+#include "base/sigv4_keys.h"
 #include "controlplane/api/call/call.h"
 #include "controlplane/state/functions.h"
 
@@ -68,10 +69,12 @@ enum status api_signature_check(struct api_call *call)
 {
     struct api_error error = { 0 };
     struct err err = { 0 };
-    enum status st =
-        sigv4_verify(http_request_head(call->http), &call->signature, bytes_of_text(call->secret),
-                     call->body_sha256, clock_stamp_ms(&clock_system) / 1000, &err);
+    uint8_t key[SHA256_BYTES];
+    enum status st;
 
+    sigv4_keys_get(call->api->signing_keys, &call->signature, bytes_of_text(call->secret), key);
+    st = sigv4_verify_with_key(http_request_head(call->http), &call->signature, key,
+                               call->body_sha256, clock_stamp_ms(&clock_system) / 1000, &err);
     if (st == ST_OK)
         return ST_OK;
     if (st == ST_TIMEOUT)
