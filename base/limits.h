@@ -18,6 +18,7 @@ enum {
     PACKAGE_UNZIPPED_BYTES_MAX = 262144000,
     PACKAGE_FILES_MAX = 100000,
     LOG_TAIL_BYTES_MAX = 4096,
+    ACCOUNT_CONCURRENCY_MAX = 1000, /* invocations at once, of an account and region */
 
     /* Ours. */
     COMMAND_BYTES_MAX = 65536, /* one command of the replicated state */
@@ -43,8 +44,12 @@ enum {
     DESCRIPTION_BYTES_MAX = 256,
     FUNCTION_VARIABLES_MAX = 1024,
     TAGS_MAX = 50,
-    TAG_KEY_BYTES_MAX = 512,    /* 128 characters */
-    TAG_VALUE_BYTES_MAX = 1024, /* 256 characters */
+    TAG_KEY_CHARACTERS_MAX = 128,
+    TAG_VALUE_CHARACTERS_MAX = 256,
+    TAG_KEY_BYTES_MAX = 4 * TAG_KEY_CHARACTERS_MAX, /* UTF-8 */
+    TAG_VALUE_BYTES_MAX = 4 * TAG_VALUE_CHARACTERS_MAX,
+    TAGS_BYTES_MAX = 32768, /* keys and values that one request sets: it is one command */
+    TAG_RESOURCE_BYTES_MAX = 127,
     BUCKET_NAME_BYTES_MIN = 3,
     BUCKET_NAME_BYTES_MAX = 63,
     OBJECT_KEY_BYTES_MAX = 1024,
@@ -68,6 +73,9 @@ enum {
     HTTP_QUEUE_BYTES_MAX = 1048576, /* of an answer pushed faster than its client reads */
     HTTP_DISCARD_BYTES_MAX = 67108864, /* of a body that is read only so that the answer arrives */
 };
+
+/* All packages of an account and region, 75 GiB; too large for an enum. */
+#define ACCOUNT_CODE_BYTES_MAX 80530636800ull
 
 /* S3's largest object, 5 TiB; too large for an enum. */
 #define OBJECT_BYTES_MAX 5497558138880ull

@@ -12,6 +12,7 @@
 #include "proto/canonical.h"
 #include "proto/fields.h"
 #include "proto/message_limits.h"
+#include "proto/tag_check.h"
 
 enum { CLIENT_BYTES = 16, OUTCOME_REASON_BYTES = 47 };
 
@@ -78,20 +79,6 @@ static enum status environment_check(const Lapwing__Function *f, struct err *err
     return field_number_check("environment: bytes", bytes, 0, FUNCTION_ENVIRONMENT_BYTES_MAX, err);
 }
 
-static enum status tags_check(const Lapwing__Function *f, struct err *err)
-{
-    static const struct field_text key = { "tag key", FIELD_TEXT, 1, TAG_KEY_BYTES_MAX };
-    static const struct field_text value = { "tag value", FIELD_TEXT, 0, TAG_VALUE_BYTES_MAX };
-    enum status st = field_count_check("tags", f->n_tags, TAGS_MAX, err);
-
-    for (size_t i = 0; st == ST_OK && i < f->n_tags; i++) {
-        st = field_text_check(&key, f->tags[i]->key, err);
-        if (st == ST_OK)
-            st = field_text_check(&value, f->tags[i]->value, err);
-    }
-    return st;
-}
-
 static enum status function_texts_check(const Lapwing__Function *f, struct err *err)
 {
     const struct field_text rules[] = {
@@ -155,7 +142,7 @@ enum status function_check(const Lapwing__Function *f, struct err *err)
     if (st == ST_OK)
         st = environment_check(f, err);
     if (st == ST_OK)
-        st = tags_check(f, err);
+        st = tags_check(f->tags, f->n_tags, err);
     return st;
 }
 
@@ -357,6 +344,8 @@ static const ProtobufCMessageDescriptor *body_descriptor(const Lapwing__Command 
         { LAPWING__COMMAND_TYPE__DELETE_FUNCTION,       &lapwing__delete_function__descriptor },
         { LAPWING__COMMAND_TYPE__ACTIVATE_FUNCTION,     &lapwing__activate_function__descriptor },
         { LAPWING__COMMAND_TYPE__REGISTER_WORKER,       &lapwing__register_worker__descriptor },
+        { LAPWING__COMMAND_TYPE__TAG_RESOURCE,          &lapwing__tag_resource__descriptor },
+        { LAPWING__COMMAND_TYPE__UNTAG_RESOURCE,        &lapwing__untag_resource__descriptor },
         { LAPWING__COMMAND_TYPE__CREATE_BUCKET,         &lapwing__create_bucket__descriptor },
         { LAPWING__COMMAND_TYPE__DELETE_BUCKET,         &lapwing__delete_bucket__descriptor },
         { LAPWING__COMMAND_TYPE__PUT_OBJECT,            &lapwing__put_object__descriptor },
@@ -387,6 +376,10 @@ static enum status body_check(Lapwing__CommandType type,
         return activate_function_check((const Lapwing__ActivateFunction *)body, err);
     case LAPWING__COMMAND_TYPE__REGISTER_WORKER:
         return register_worker_check((const Lapwing__RegisterWorker *)body, err);
+    case LAPWING__COMMAND_TYPE__TAG_RESOURCE:
+        return tag_resource_check((const Lapwing__TagResource *)body, err);
+    case LAPWING__COMMAND_TYPE__UNTAG_RESOURCE:
+        return untag_resource_check((const Lapwing__UntagResource *)body, err);
     case LAPWING__COMMAND_TYPE__CREATE_BUCKET:
         return create_bucket_check((const Lapwing__CreateBucket *)body, err);
     case LAPWING__COMMAND_TYPE__DELETE_BUCKET:

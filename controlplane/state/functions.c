@@ -16,6 +16,7 @@
 #include "base/check.h"
 #include "controlplane/state/connection.h"
 #include "controlplane/state/outcome.h"
+#include "controlplane/state/tags.h"
 
 /* The columns of FUNCTION_COLUMNS in statements.c, in their order. */
 enum {
@@ -77,7 +78,7 @@ static Lapwing__Function *function_of_row(sqlite3_stmt *stmt)
     return f;
 }
 
-/* The repeated fields alone, packed; free() it. */
+/* The repeated fields that are no rows of their own, packed; free() it. */
 static struct bytes pack_lists(const Lapwing__Function *f)
 {
     Lapwing__Function lists = LAPWING__FUNCTION__INIT;
@@ -86,8 +87,6 @@ static struct bytes pack_lists(const Lapwing__Function *f)
 
     lists.n_environment = f->n_environment;
     lists.environment = f->environment;
-    lists.n_tags = f->n_tags;
-    lists.tags = f->tags;
     len = lapwing__function__get_packed_size(&lists);
     data = must_calloc(len + 1, 1);
     (void)lapwing__function__pack(&lists, data);
@@ -205,6 +204,7 @@ static void create(struct apply *apply, Lapwing__Function *f)
     f->update_status = LAPWING__FUNCTION_UPDATE_STATUS__FUNCTION_UPDATE_NONE;
     f->config_epoch = 1;
     put_function(apply->connection, STATEMENT_FUNCTION_INSERT, f);
+    tags_put_of_function(apply->connection, f);
     outcome_answer(out, &f->base);
 }
 
@@ -303,6 +303,7 @@ void functions_apply_delete(struct apply *apply)
         bind_text(stmt, 2, cmd->region);
         bind_text(stmt, 3, cmd->name);
         connection_run(apply->connection, stmt);
+        tags_drop_of_function(apply->connection, f);
         outcome_answer(apply->out, &f->base);
         lapwing__function__free_unpacked(f, NULL);
     }

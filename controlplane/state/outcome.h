@@ -51,6 +51,8 @@ void functions_apply_create(struct apply *apply);
 void functions_apply_update_code(struct apply *apply);
 void functions_apply_activate(struct apply *apply);
 void functions_apply_delete(struct apply *apply);
+void tags_apply_tag(struct apply *apply);
+void tags_apply_untag(struct apply *apply);
 void workers_apply_register(struct apply *apply);
 void buckets_apply_create(struct apply *apply);
 void buckets_apply_delete(struct apply *apply);

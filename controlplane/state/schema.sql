@@ -63,11 +63,21 @@ CREATE TABLE functions (
     update_status   INTEGER NOT NULL,  -- 0 none, 1 successful, 2 in progress
     config_epoch    INTEGER NOT NULL,  -- rises with every change of code or configuration
     environment_present INTEGER NOT NULL,  -- 0 or 1: the client sent a list of variables, be it empty
-    lists           BLOB    NOT NULL,  -- protobuf Function with nothing but its variables and tags
+    lists           BLOB    NOT NULL,  -- protobuf Function with nothing but its variables
     PRIMARY KEY (account, region, name)
 ) STRICT, WITHOUT ROWID;
 
 CREATE UNIQUE INDEX functions_by_uid ON functions (uid);
+
+-- Tags of what has an ARN.  They go with their resource.
+CREATE TABLE tags (
+    account  TEXT NOT NULL,
+    region   TEXT NOT NULL,
+    resource TEXT NOT NULL,  -- what follows the account in the ARN: function:NAME
+    key      TEXT NOT NULL,
+    value    TEXT NOT NULL,
+    PRIMARY KEY (account, region, resource, key)
+) STRICT, WITHOUT ROWID;
 
 -- Worker hosts that have ever registered.
 CREATE TABLE workers (

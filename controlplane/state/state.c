@@ -41,6 +41,8 @@ static const struct command_kind {
     { LAPWING__COMMAND_TYPE__DELETE_FUNCTION,       1, 1 << STATE_GROUP_CONTROL, 1, functions_apply_delete },
     { LAPWING__COMMAND_TYPE__ACTIVATE_FUNCTION,     1, 1 << STATE_GROUP_CONTROL, 1, functions_apply_activate },
     { LAPWING__COMMAND_TYPE__REGISTER_WORKER,       1, 1 << STATE_GROUP_CONTROL, 1, workers_apply_register },
+    { LAPWING__COMMAND_TYPE__TAG_RESOURCE,          1, 1 << STATE_GROUP_CONTROL, 1, tags_apply_tag },
+    { LAPWING__COMMAND_TYPE__UNTAG_RESOURCE,        1, 1 << STATE_GROUP_CONTROL, 1, tags_apply_untag },
     { LAPWING__COMMAND_TYPE__CREATE_BUCKET,         1, 1 << STATE_GROUP_STORAGE, 1, buckets_apply_create },
     { LAPWING__COMMAND_TYPE__DELETE_BUCKET,         1, 1 << STATE_GROUP_STORAGE, 1, buckets_apply_delete },
     { LAPWING__COMMAND_TYPE__PUT_OBJECT,            1, 1 << STATE_GROUP_STORAGE, 1, objects_apply_put },

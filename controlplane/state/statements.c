@@ -75,6 +75,25 @@ static const char *const texts[STATEMENT_COUNT] = {
     [STATEMENT_FUNCTION_DELETE] =
         "DELETE FROM functions WHERE account = ?1 AND region = ?2 AND name = ?3",
 
+    [STATEMENT_FUNCTION_EXISTS] =
+        "SELECT 1 FROM functions WHERE account = ?1 AND region = ?2 AND name = ?3 LIMIT 1",
+    [STATEMENT_FUNCTION_USAGE] =
+        "SELECT count(*), coalesce(sum(code_bytes), 0) FROM functions "
+        "WHERE account = ?1 AND region = ?2",
+
+    [STATEMENT_TAG_HAS] =
+        "SELECT 1 FROM tags WHERE account = ?1 AND region = ?2 AND resource = ?3 AND key = ?4",
+    [STATEMENT_TAG_PUT] =
+        "INSERT INTO tags (account, region, resource, key, value) VALUES (?1, ?2, ?3, ?4, ?5) "
+        "ON CONFLICT (account, region, resource, key) DO UPDATE SET value = excluded.value",
+    [STATEMENT_TAG_LIST] =
+        "SELECT key, value FROM tags WHERE account = ?1 AND region = ?2 AND resource = ?3 "
+        "ORDER BY key",
+    [STATEMENT_TAG_DELETE] =
+        "DELETE FROM tags WHERE account = ?1 AND region = ?2 AND resource = ?3 AND key = ?4",
+    [STATEMENT_TAGS_DROP] =
+        "DELETE FROM tags WHERE account = ?1 AND region = ?2 AND resource = ?3",
+
     [STATEMENT_WORKER_EPOCH] = "SELECT epoch FROM workers WHERE worker = ?1",
     [STATEMENT_WORKER_PUT] =
         "INSERT OR REPLACE INTO workers (worker, zone, address, epoch, registered_ms) "

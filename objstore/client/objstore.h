@@ -28,6 +28,13 @@ enum {
 #define OBJSTORE_PACKAGES_BUCKET        "lapwing-internal-packages"
 #define OBJSTORE_INTERNAL_ACCESS_KEY    "LWINTERNAL"
 
+/* The access key of a link to one object: good for presigned GETs of exactly that object, internal
+ * or not, that live OBJSTORE_LINK_S_MAX at most, and for nothing else.  Its secret is derived from
+ * the cluster key as that of a function is. */
+#define OBJSTORE_LINK_KEY_PREFIX "LWLK"
+enum { OBJSTORE_LINK_KEY_BYTES = 37, OBJSTORE_LINK_S_MAX = 600 };
+void objstore_link_key(const char *bucket, const char *key, char out[OBJSTORE_LINK_KEY_BYTES]);
+
 struct objstore; /* opaque; owned by whoever called objstore_new() */
 
 /* Open a store.  Does not connect.

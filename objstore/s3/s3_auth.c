@@ -6,11 +6,17 @@
 
 #include "base/check.h"
 #include "base/sigv2.h"
+#include "objstore/client/objstore.h"
 
-#define INTERNAL_KEY_ID "LWINTERNAL"
-#define FUNCTION_KEY    "LWFK"
+#define FUNCTION_KEY "LWFK"
 
 enum { FUNCTION_KEY_BYTES = 36 };
+
+static bool is_link_key(const char *id)
+{
+    return strncmp(id, OBJSTORE_LINK_KEY_PREFIX, strlen(OBJSTORE_LINK_KEY_PREFIX)) == 0 &&
+           strlen(id) == OBJSTORE_LINK_KEY_BYTES - 1;
+}
 
 /* The secret of an access key.  `derived` holds it when no list does. */
 static bool find_secret(const struct s3_keys *keys,
@@ -24,7 +30,7 @@ static bool find_secret(const struct s3_keys *keys,
         *out = bytes_of_text(keys->list[i].secret);
         return true;
     }
-    if (strcmp(id, INTERNAL_KEY_ID) != 0 &&
+    if (strcmp(id, OBJSTORE_INTERNAL_ACCESS_KEY) != 0 && !is_link_key(id) &&
         (strncmp(id, FUNCTION_KEY, strlen(FUNCTION_KEY)) != 0 || strlen(id) != FUNCTION_KEY_BYTES))
         return false;
     hash_derived_secret(keys->cluster_key, id, derived);
@@ -35,7 +41,8 @@ static bool find_secret(const struct s3_keys *keys,
 static void set_key_id(struct s3_caller *out, const char *id)
 {
     (void)snprintf(out->access_key_id, sizeof out->access_key_id, "%s", id);
-    out->is_internal = strcmp(id, INTERNAL_KEY_ID) == 0;
+    out->is_internal = strcmp(id, OBJSTORE_INTERNAL_ACCESS_KEY) == 0;
+    out->is_link = is_link_key(id);
 }
 
 static enum s3_error refusal(enum status st, bool presigned, struct err *err)
@@ -159,6 +166,7 @@ static enum s3_error check_v4(const struct s3_keys *keys,
     if (st != ST_OK)
         return refusal(st, sig->presigned, err);
     set_key_id(out, sig->access_key_id);
+    out->presigned_s = sig->presigned ? sig->expires_s : 0;
     (void)strcpy(out->region, sig->region);
     out->payload = sig->payload;
     memcpy(out->payload_sha256, sig->payload_sha256, SHA256_BYTES);
@@ -192,8 +200,22 @@ enum s3_error s3_authenticate(const struct s3_keys *keys,
     return error;
 }
 
+/* A link is what we presigned with version 4: anything else that bears its key is not ours. */
+static bool link_may(const struct s3_caller *caller, const struct s3_route *route)
+{
+    char id[OBJSTORE_LINK_KEY_BYTES];
+
+    if (route->operation != S3_GET_OBJECT || caller->presigned_s == 0 ||
+        caller->presigned_s > OBJSTORE_LINK_S_MAX)
+        return false;
+    objstore_link_key(route->bucket, route->key, id);
+    return strcmp(id, caller->access_key_id) == 0;
+}
+
 bool s3_caller_may(const struct s3_caller *caller, const struct s3_route *route)
 {
+    if (caller->is_link)
+        return link_may(caller, route);
     if (route->bucket[0] == '\0')
         return true;
     return s3_bucket_is_internal(route->bucket) == caller->is_internal;

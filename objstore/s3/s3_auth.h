@@ -29,6 +29,8 @@ struct s3_keys {
 /* Who signed, and what the signature says about the body. */
 struct s3_caller {
     bool is_internal;
+    bool is_link;         /* its key is that of one object, see objstore_link_key() */
+    uint32_t presigned_s; /* life of a presigned request of version 4, else 0 */
     char access_key_id[SIGV4_ACCESS_KEY_BYTES_MAX + 1];
     char region[SIGV4_SCOPE_BYTES_MAX + 1]; /* empty with version 2 */
     enum sigv4_payload payload;
@@ -43,8 +45,8 @@ enum s3_error s3_authenticate(const struct s3_keys *keys,
                               struct s3_caller *out,
                               struct err *err);
 
-/* May this caller use this bucket at all?  Internal buckets are for the internal key, which may use
- * nothing else. */
+/* May this caller do that at all?  Internal buckets are for the internal key, which may use nothing
+ * else; a link's key may get its object and nothing else. */
 bool s3_caller_may(const struct s3_caller *caller, const struct s3_route *route);
 
 #endif

@@ -20,6 +20,13 @@ SOURCES = {
                     context.invoked_function_arn, context.memory_limit_in_mb, context.log_group_name,
                     context.log_stream_name, context.client_context.custom, context.identity.cognito_identity_id,
                     0 < context.get_remaining_time_in_millis() <= 60000]
+        def client(event, context):
+            got = context.client_context
+            if got is None:
+                return None
+            client = got.client and [got.client.installation_id, got.client.app_title, got.client.app_version_name,
+                                     got.client.app_version_code, got.client.app_package_name]
+            return [got.custom, got.env, client]
         def log(event, context):
             import logging
             logging.warning("seen")
@@ -86,7 +93,7 @@ class Api:
         self.socket.sendall((text + "Content-Length: %d\r\n" % len(body)).encode())
         self.socket.sendall(b"\r\n" + body)
 
-    def event(self, payload):
+    def event(self, payload, client_context='{"custom":{"a":1}}'):
         import time
 
         request = self.request()
@@ -94,7 +101,8 @@ class Api:
         self.answer(200, {"Lambda-Runtime-Aws-Request-Id": ID,
                           "Lambda-Runtime-Deadline-Ms": int(time.time() * 1000) + 60000,
                           "Lambda-Runtime-Invoked-Function-Arn": "arn",
-                          "Lambda-Runtime-Client-Context": '{"custom":{"a":1}}'}, payload)
+                          **({"Lambda-Runtime-Client-Context": client_context} if client_context else {})},
+                    payload)
         posted = self.request()
         if posted is not None:
             self.answer(202, {}, b'{"status":"OK"}\n')
@@ -107,9 +115,9 @@ class Api:
         return self.process.returncode, output
 
 
-def invoke(handler, payload=b"{}"):
+def invoke(handler, payload=b"{}", **more):
     api = Api(BOOTSTRAP, handler, FOLDER)
-    method, path, headers, body = api.event(payload)
+    method, path, headers, body = api.event(payload, **more)
     assert method == "POST"
     code, output = api.end()
     return path.rsplit("/", 1)[1], headers, json.loads(body), output
@@ -136,6 +144,19 @@ def an_event_comes_back():
 def the_context_is_lambdas():
     want = [ID, "hello", "$LATEST", "arn", "128", "/aws/lambda/hello", "stream", {"a": 1}, None, True]
     assert invoke("app.describe")[2] == want
+
+
+def the_client_context_has_lambdas_shape():
+    for context, want in (
+            (None, None),
+            ("{}", [None, None, None]),
+            ('{"custom":{"k":"l\u00e4rm"},"env":{"locale":"de"},"client":{"installation_id":"i","app_title":"t"}}',
+             [{"k": "l\u00e4rm"}, {"locale": "de"}, ["i", "t", None, None, None]]),
+            ('{"client":{}}', [None, None, [None] * 5])):
+        got = invoke("app.client", client_context=context)[2]
+        assert got == want, (context, got)
+    _, _, answer, _ = invoke("app.client", client_context='{"client":1}')
+    assert answer["errorType"] == "Runtime.LambdaContextUnmarshalError"
 
 
 def an_exception_is_reported_without_our_frames():
@@ -191,8 +212,8 @@ def init_failures_have_lambdas_words():
     assert (kind, message) == ("KeyError", "'early'") and len(trace) == 1
 
 
-TESTS = (an_event_comes_back, the_context_is_lambdas, an_exception_is_reported_without_our_frames,
-         what_cannot_be_json_is_a_marshal_error, a_nested_path_is_a_module, logging_has_level_time_and_request,
+TESTS = (an_event_comes_back, the_context_is_lambdas, the_client_context_has_lambdas_shape,
+         an_exception_is_reported_without_our_frames, what_cannot_be_json_is_a_marshal_error, a_nested_path_is_a_module, logging_has_level_time_and_request,
          exit_ends_the_process_with_its_status, botocore_of_old_gets_the_endpoint, init_failures_have_lambdas_words)
 BOOTSTRAP = os.path.abspath(sys.argv[1])
 FOLDER = tempfile.mkdtemp()

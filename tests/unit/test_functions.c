@@ -112,10 +112,12 @@ TEST(a_created_function_reads_back_whole)
     function.modified_ms = row->modified_ms;
     function.config_epoch = row->config_epoch;
     len = lapwing__function__pack(&function, sent);
-    EXPECT_EQ(lapwing__function__pack(row, got), len);
-    EXPECT_EQ(memcmp(sent, got, len), 0);
     EXPECT_EQ(fixture.last->body.len, len);
     EXPECT_EQ(memcmp(fixture.last->body.data, sent, len), 0);
+    function.n_tags = 0; /* they are rows of their own: test_tags.c */
+    len = lapwing__function__pack(&function, sent);
+    EXPECT_EQ(lapwing__function__pack(row, got), len);
+    EXPECT_EQ(memcmp(sent, got, len), 0);
     lapwing__function__free_unpacked(row, NULL);
     fixture_done(&fixture);
 }

@@ -24,6 +24,7 @@ struct deploy {
     struct function_ref ref;
     struct function_input input;
     struct buf zip;
+    bool zip_is_text; /* it was no base64 */
     uint8_t sha256[SHA256_BYTES];
     enum status work_status;
     struct err work_err;
@@ -51,7 +52,8 @@ static enum status read_zip(struct deploy *deploy)
     if (text.len / 4 * 3 > (size_t)PACKAGE_ZIP_BYTES_MAX + 3)
         return api_error_set(error, ST_LIMIT, API_ENTITY_TOO_LARGE,
                              "Zipped size must be smaller than %d bytes", PACKAGE_ZIP_BYTES_MAX);
-    if (base64_decode(text, &deploy->zip) != ST_OK)
+    deploy->zip_is_text = base64_decode(text, &deploy->zip) != ST_OK;
+    if (deploy->zip_is_text)
         return api_error_set(error, ST_BAD_INPUT, API_SERIALIZATION,
                              "Member 'ZipFile' is not valid base64.");
     if (deploy->zip.len > PACKAGE_ZIP_BYTES_MAX)
@@ -87,6 +89,9 @@ static void read_after_cb(uv_work_t *work, int rv)
     struct deploy *deploy = call->data;
 
     CHECK(rv == 0);
+    if (deploy->zip_is_text)
+        lambda_log_cli_hint(call, "zip_not_base64",
+                            deploy->create ? deploy->input.name : deploy->ref.name);
     deploy_on(deploy, deploy->work_status == ST_OK ? DEPLOY_READ : DEPLOY_FAILED);
     api_call_drop(call);
 }

@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "controlplane/api/lambda/runtimes.h"
+#include "controlplane/api/lambda/tag_rules.h"
 #include "proto/reserved_variables.h"
 
 static const char role_pattern[] =
@@ -464,26 +465,6 @@ static enum status check_maximum(const json_t *root, struct api_error *error)
     return ST_OK;
 }
 
-static enum status check_tags(json_t *tags, struct api_error *error)
-{
-    const char *name;
-    json_t *value;
-
-    if (json_object_size(tags) > TAGS_MAX)
-        return api_error_set(error, ST_BAD_INPUT, API_INVALID_PARAMETER,
-                             "Number of tags exceeds resource tag limit.");
-    json_object_foreach(
-        tags, name, value) if (!json_is_string(value) || name[0] == '\0' || strlen(name) > 128 ||
-                               json_string_length(value) >
-                                   256) return api_error_set(error, ST_BAD_INPUT,
-                                                             API_INVALID_PARAMETER,
-                                                             "Tag '%.128s' is not allowed: a key "
-                                                             "has 1 to 128 bytes, a value is "
-                                                             "a string of at most 256.",
-                                                             name);
-    return ST_OK;
-}
-
 static enum status check_machine(const char *architecture,
                                  const char *machine,
                                  struct api_error *error)
@@ -662,7 +643,7 @@ static enum status check_service(json_t *root,
     if (st == ST_OK)
         st = check_variables(variables, error);
     if (st == ST_OK)
-        st = check_tags(json_object_get(root, "Tags"), error);
+        st = tags_input_check(json_object_get(root, "Tags"), error);
     if (st == ST_OK)
         st = check_machine(architecture == NULL ? "x86_64" : architecture, machine, error);
     return st;

@@ -18,6 +18,7 @@
 #include "controlplane/api/lambda/payload_rules.h"
 #include "controlplane/dispatch/dispatch.h"
 #include "controlplane/replica/replica.h"
+#include "proto/message_limits.h"
 
 /* The operation's part of a call; owned by it. */
 struct invoke {
@@ -26,7 +27,7 @@ struct invoke {
     struct invoke_settings settings;
     struct function_row *row; /* held */
     char arn[FUNCTION_ARN_BYTES_MAX];
-    char trace_id[256];
+    char trace_id[TRACE_ID_BYTES_MAX + 1];
 };
 
 static void invoke_free(void *data)
@@ -78,22 +79,18 @@ static void invoke_done_cb(const struct dispatch_outcome *outcome, void *context
     api_call_drop(call);
 }
 
-/* "Root=1-<seconds>-<96 bits>", unless the client sent one. */
+/* The client's, as it is, or a new one. */
 static void choose_trace_id(struct invoke *invoke)
 {
     char *given = api_header(invoke->call, "X-Amzn-Trace-Id");
-    char digits[UUID_TEXT_BYTES];
-    uint32_t seconds = (uint32_t)(clock_stamp_ms(&clock_system) / 1000);
+    uint8_t random[TRACE_ROOT_BYTES + TRACE_PARENT_BYTES];
 
-    if (given != NULL && strlen(given) < sizeof invoke->trace_id) {
+    if (invoke_trace_is_usable(given)) {
         (void)snprintf(invoke->trace_id, sizeof invoke->trace_id, "%s", given);
     } else {
-        uint8_t random[12];
-
         random_bytes(random, sizeof random);
-        hex_encode(bytes_of(random, sizeof random), digits);
-        (void)snprintf(invoke->trace_id, sizeof invoke->trace_id, "Root=1-%08x-%s;Sampled=0",
-                       seconds, digits);
+        invoke_trace_write((uint32_t)(clock_stamp_ms(&clock_system) / 1000), random,
+                           invoke->trace_id);
     }
     free(given);
 }
@@ -194,7 +191,13 @@ void lambda_invoke(struct api_call *call)
     invoke->call = call;
     call->data = invoke;
     call->data_free = invoke_free;
-    if (call->prepared != ST_OK || invoke_read(invoke, &call->error) != ST_OK) {
+    if (call->prepared != ST_OK) {
+        if (lambda_function_of(call, &invoke->ref, NULL) == ST_OK)
+            lambda_log_cli_hint(call, "payload_not_json", invoke->ref.name);
+        api_fail(call, &call->error);
+        return;
+    }
+    if (invoke_read(invoke, &call->error) != ST_OK) {
         api_fail(call, &call->error);
         return;
     }

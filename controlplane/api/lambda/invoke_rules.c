@@ -1,11 +1,13 @@
 /* See invoke_rules.h. */
 #include "controlplane/api/lambda/invoke_rules.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/hash.h"
 #include "controlplane/api/lambda/payload_rules.h"
+#include "proto/message_limits.h"
 
 static enum status refuse_enum(const char *value,
                                const char *member,
@@ -35,18 +37,30 @@ static enum status read_type(const char *text, enum invoke_type *out, struct api
     return refuse_enum(text, "invocationType", "Event, RequestResponse, DryRun", error);
 }
 
+/* Of valid JSON: is it an object? */
+static bool starts_object(struct bytes json)
+{
+    size_t at = 0;
+
+    while (at < json.len && strchr(" \t\r\n", json.data[at]) != NULL)
+        at++;
+    return at < json.len && json.data[at] == '{';
+}
+
 static enum status read_context(const char *text, struct buf *out, struct api_error *error)
 {
     if (text == NULL || text[0] == '\0')
         return ST_OK;
-    if (strlen(text) > CLIENT_CONTEXT_BASE64_MAX)
+    if (strlen(text) > CLIENT_CONTEXT_BASE64_BYTES_MAX)
         return api_error_set(error, ST_BAD_INPUT, API_INVALID_CONTENT,
                              "Client context must be at most %d bytes of base64.",
-                             CLIENT_CONTEXT_BASE64_MAX);
-    if (base64_decode(bytes_of_text(text), out) != ST_OK ||
-        payload_check(buf_view(out), NULL) != ST_OK)
+                             CLIENT_CONTEXT_BASE64_BYTES_MAX);
+    if (base64_decode(bytes_of_text(text), out) != ST_OK)
         return api_error_set(error, ST_BAD_INPUT, API_INVALID_CONTENT,
                              "Client context must be a valid Base64-encoded JSON object.");
+    if (payload_check(buf_view(out), NULL) != ST_OK || !starts_object(buf_view(out)))
+        return api_error_set(error, ST_BAD_INPUT, API_INVALID_CONTENT,
+                             "Client context must be a valid JSON-encoded object.");
     return ST_OK;
 }
 
@@ -68,6 +82,31 @@ enum status invoke_settings_read(const struct invoke_headers *headers,
              strcmp(headers->log_type, "None") != 0)
         return refuse_enum(headers->log_type, "logType", "None, Tail", error);
     return read_context(headers->client_context, &out->client_context, error);
+}
+
+bool invoke_trace_is_usable(const char *given)
+{
+    size_t len = given == NULL ? 0 : strlen(given);
+
+    if (len == 0 || len > TRACE_ID_BYTES_MAX)
+        return false;
+    for (size_t i = 0; i < len; i++)
+        if (given[i] < ' ' || given[i] > '~')
+            return false;
+    return true;
+}
+
+void invoke_trace_write(uint32_t now_s,
+                        const uint8_t random[TRACE_ROOT_BYTES + TRACE_PARENT_BYTES],
+                        char *out)
+{
+    char root[2 * TRACE_ROOT_BYTES + 1];
+    char parent[2 * TRACE_PARENT_BYTES + 1];
+
+    hex_encode(bytes_of(random, TRACE_ROOT_BYTES), root);
+    hex_encode(bytes_of(random + TRACE_ROOT_BYTES, TRACE_PARENT_BYTES), parent);
+    (void)snprintf(out, TRACE_ID_BYTES_MAX + 1, "Root=1-%08x-%s;Parent=%s;Sampled=0", now_s, root,
+                   parent);
 }
 
 void invoke_failure(enum status st, const char *name, const char *text, struct api_error *error)

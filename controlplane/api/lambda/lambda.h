@@ -15,6 +15,11 @@ void lambda_delete_function(struct api_call *call);
 void lambda_get_function(struct api_call *call);
 void lambda_get_function_configuration(struct api_call *call);
 void lambda_list_functions(struct api_call *call);
+void lambda_get_function_code_signing_config(struct api_call *call);
+void lambda_get_account_settings(struct api_call *call);
+void lambda_list_tags(struct api_call *call);
+void lambda_tag_resource(struct api_call *call);
+void lambda_untag_resource(struct api_call *call);
 void lambda_invoke(struct api_call *call);
 /* Before that, on whatever thread: is the payload JSON? */
 void lambda_invoke_prepare(struct api_call *call);
@@ -30,6 +35,17 @@ enum status lambda_row_of(const struct api_call *call,
                           const struct function_ref *ref,
                           Lapwing__Function **out,
                           struct api_error *error);
+
+/* Log that a body is not what it must be in the way that the aws command of version 2 causes: it
+ * takes text for base64 and sends what that decodes to.  Its own words do not say so. */
+void lambda_log_cli_hint(const struct api_call *call, const char *event, const char *function);
+
+/* Append a URL that the zip can be fetched from for ten minutes, with nothing but it, through the
+ * host that the request names.  ST_BAD_INPUT: that is no host. */
+enum status lambda_code_location(const struct api_call *call,
+                                 struct bytes code_sha256,
+                                 struct buf *out,
+                                 struct api_error *error);
 
 /* Propose that a function which waits becomes active; the outcome is only logged.  A pending one
  * that is looked at is proposed again, so that a front door which died leaves none behind. */

@@ -8,7 +8,11 @@
 #include "controlplane/replica/replica.h"
 #include "controlplane/state/functions.h"
 
-enum { SMALL_BODY_BYTES = 65536, UPDATE_BYTES_MAX = API_CREATE_BYTES_MAX };
+enum {
+    SMALL_BODY_BYTES = 65536,
+    TAGS_BODY_BYTES = 8 * TAGS_BYTES_MAX, /* as JSON that escapes every character */
+    UPDATE_BYTES_MAX = API_CREATE_BYTES_MAX,
+};
 
 static const struct api_operation built[] = {
     { "CreateFunction", API_CREATE_BYTES_MAX, lambda_create_function, NULL },
@@ -17,6 +21,12 @@ static const struct api_operation built[] = {
     { "GetFunction", SMALL_BODY_BYTES, lambda_get_function, NULL },
     { "GetFunctionConfiguration", SMALL_BODY_BYTES, lambda_get_function_configuration, NULL },
     { "ListFunctions", SMALL_BODY_BYTES, lambda_list_functions, NULL },
+    { "GetFunctionCodeSigningConfig", SMALL_BODY_BYTES, lambda_get_function_code_signing_config,
+      NULL },
+    { "GetAccountSettings", SMALL_BODY_BYTES, lambda_get_account_settings, NULL },
+    { "ListTags", SMALL_BODY_BYTES, lambda_list_tags, NULL },
+    { "TagResource", TAGS_BODY_BYTES, lambda_tag_resource, NULL },
+    { "UntagResource", SMALL_BODY_BYTES, lambda_untag_resource, NULL },
     { "Invoke", INVOKE_BYTES_MAX, lambda_invoke, lambda_invoke_prepare },
 };
 
@@ -75,6 +85,14 @@ enum status lambda_row_of(const struct api_call *call,
     if (st == ST_NOT_FOUND)
         return api_error_set(error, st, API_NOT_FOUND, "Function not found: %s", arn);
     return api_error_set(error, st, API_SERVICE, "read %s: %s", ref->name, err.text);
+}
+
+void lambda_log_cli_hint(const struct api_call *call, const char *event, const char *function)
+{
+    log_event(LOG_INFO, event, LS("request", call->request_id), LS("function", function),
+              LS("hint", "with the aws command, a payload or zip given as text needs "
+                         "--cli-binary-format raw-in-base64-out, and a file fileb://"),
+              LS("then", "told the client"));
 }
 
 static void activate_cb(enum status st, const Lapwing__Outcome *outcome, void *context)

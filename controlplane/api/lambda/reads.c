@@ -5,15 +5,13 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/clock.h"
-#include "base/sigv4.h"
 #include "controlplane/api/lambda/function_json.h"
 #include "controlplane/api/lambda/lambda.h"
 #include "controlplane/replica/replica.h"
 #include "controlplane/state/functions.h"
-#include "objstore/client/objstore.h"
+#include "controlplane/state/tags.h"
 
-enum { LIST_ITEMS_DEFAULT = 50, LOCATION_LIFE_S = 600 };
+enum { LIST_ITEMS_DEFAULT = 50 };
 
 /* What a read does once the rows may be read.  Owned by its call. */
 struct read {
@@ -69,31 +67,21 @@ static void read_start(struct read *read)
         api_fail_status(call, st, "read the functions");
 }
 
-/* A link to the zip for as long as AWS gives one, signed with the key that may read the bucket. */
-static void location_of(const struct api_call *call,
-                        const Lapwing__Function *function,
-                        struct buf *out)
+/* Rows of their own; read a moment after the function's, so what changes in between shows, and that
+ * is all. */
+static enum status add_tags(const struct api_call *call, Lapwing__Function *function)
 {
-    const struct sigv4_signer signer = { .access_key_id = OBJSTORE_INTERNAL_ACCESS_KEY,
-                                         .secret = call->api->objstore_secret,
-                                         .region = call->region,
-                                         .service = "s3",
-                                         .now_s = clock_stamp_ms(&clock_system) / 1000 };
-    struct http_field host = { .name = bytes_of_text("Host") };
-    char hex[SHA256_HEX_BYTES] = { 0 };
-    struct buf target = { 0 };
-    struct http_head head = { .method = bytes_of_text("GET"), .fields = &host, .field_count = 1 };
+    struct tag_list list = { 0 };
     struct err err = { 0 };
+    enum status st = state_list_function_tags(call->api->reader, call->scope.account,
+                                              call->scope.region, function->name, &list, &err);
 
-    if (!http_head_find(http_request_head(call->http), "Host", &host.value) ||
-        function->code_sha256.len != SHA256_BYTES)
-        return;
-    hex_encode(bytes_of(function->code_sha256.data, SHA256_BYTES), hex);
-    buf_printf(&target, "/%s/%s.zip", OBJSTORE_PACKAGES_BUCKET, hex);
-    head.target = buf_view(&target);
-    buf_printf(out, "http://%.*s", (int)host.value.len, (const char *)host.value.data);
-    (void)sigv4_presign(&signer, &head, LOCATION_LIFE_S, out, &err);
-    buf_done(&target);
+    if (st != ST_OK)
+        return st;
+    CHECK(function->n_tags == 0);
+    function->n_tags = list.count;
+    function->tags = list.tags; /* the message frees them */
+    return ST_OK;
 }
 
 static void answer_function(struct read *read)
@@ -106,9 +94,15 @@ static void answer_function(struct read *read)
         api_fail(call, &call->error);
         return;
     }
-    if (call->http != NULL)
-        location_of(call, function, &location);
-    api_answer_json(call, 200, function_answer(function, read->ref.qualifier, buf_text(&location)));
+    if (add_tags(call, function) != ST_OK)
+        api_fail_status(call, ST_IO, "read the tags");
+    else if (lambda_code_location(call,
+                                  bytes_of(function->code_sha256.data, function->code_sha256.len),
+                                  &location, &call->error) != ST_OK)
+        api_fail(call, &call->error);
+    else
+        api_answer_json(call, 200,
+                        function_answer(function, read->ref.qualifier, buf_text(&location)));
     lambda_activate(call->api, function);
     buf_done(&location);
     lapwing__function__free_unpacked(function, NULL);

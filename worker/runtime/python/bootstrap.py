@@ -153,14 +153,15 @@ class ClientContext:
     def __init__(self, fields):
         self.custom = fields.get("custom")
         self.env = fields.get("env")
-        self.client = Client(fields["client"]) if fields.get("client") else None
+        self.client = None if fields.get("client") is None else Client(fields["client"])
 
 
 def parse_context_field(text, make):
     if not text:
         return None
     try:
-        return make(json.loads(text))
+        # Header bytes were read as latin-1, and are UTF-8.
+        return make(json.loads(text.encode("latin-1")))
     except Exception as error:
         raise Fault("Runtime.LambdaContextUnmarshalError",
                     "Unable to parse client context: %s" % error)
