@@ -69,6 +69,9 @@ static void take_option(struct load_settings *out, int option, const char *text)
     case 's':
         out->seconds = strtod(text, NULL);
         return;
+    case 'd':
+        out->drain_s = strtod(text, NULL);
+        return;
     case 'r':
         out->requests = strtoull(text, NULL, 10);
         return;
@@ -96,12 +99,19 @@ static void check(const struct load_settings *settings)
 static void parse(int argc, char **argv, struct load_settings *out)
 {
     static const struct option options[] = {
-        { "kind", required_argument, NULL, 'k' },     { "port", required_argument, NULL, 'p' },
-        { "target", required_argument, NULL, 't' },   { "key", required_argument, NULL, 'a' },
-        { "secret", required_argument, NULL, 'x' },   { "bytes", required_argument, NULL, 'b' },
-        { "seed", required_argument, NULL, 'e' },     { "objects", required_argument, NULL, 'o' },
-        { "clients", required_argument, NULL, 'c' },  { "seconds", required_argument, NULL, 's' },
-        { "requests", required_argument, NULL, 'r' }, { NULL, 0, NULL, 0 },
+        { "kind", required_argument, NULL, 'k' },
+        { "port", required_argument, NULL, 'p' },
+        { "target", required_argument, NULL, 't' },
+        { "key", required_argument, NULL, 'a' },
+        { "secret", required_argument, NULL, 'x' },
+        { "bytes", required_argument, NULL, 'b' },
+        { "seed", required_argument, NULL, 'e' },
+        { "objects", required_argument, NULL, 'o' },
+        { "clients", required_argument, NULL, 'c' },
+        { "seconds", required_argument, NULL, 's' },
+        { "requests", required_argument, NULL, 'r' },
+        { "drain", required_argument, NULL, 'd' },
+        { NULL, 0, NULL, 0 },
     };
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     int option;
@@ -114,6 +124,7 @@ static void parse(int argc, char **argv, struct load_settings *out)
         .clients = 1,
         .threads = cores > 0 ? (unsigned)cores : 1,
         .seconds = 3,
+        .drain_s = 60,
         .requests = UINT64_MAX,
     };
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
@@ -136,12 +147,14 @@ int main(int argc, char **argv)
     load_run(&settings, &result);
     rate = result.elapsed_s > 0 ? (double)result.count / result.elapsed_s : 0;
     (void)printf("{\"clients\": %u, \"bytes\": %llu, \"requests\": %llu, \"failed\": %llu, "
+                 "\"unfinished\": %llu, "
                  "\"per_second\": %.1f, \"mb_per_second\": %.1f, \"p50_us\": %.0f, "
                  "\"p99_us\": %.0f, \"max_us\": %.0f, \"client_cpu_us\": %.0f}\n",
                  settings.clients, (unsigned long long)settings.bytes,
-                 (unsigned long long)result.count, (unsigned long long)result.failed, rate,
-                 rate * (double)settings.bytes / 1e6, percentile(&result, 50),
-                 percentile(&result, 99), percentile(&result, 100), result.cpu_s * 1e6);
+                 (unsigned long long)result.count, (unsigned long long)result.failed,
+                 (unsigned long long)result.unfinished, rate, rate * (double)settings.bytes / 1e6,
+                 percentile(&result, 50), percentile(&result, 99), percentile(&result, 100),
+                 result.cpu_s * 1e6);
     if (result.failed > 0)
         (void)fprintf(stderr, "first failure: %s\n", result.failure);
     free(result.us);

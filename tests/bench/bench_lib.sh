@@ -7,21 +7,30 @@ BENCH_SECONDS=${BENCH_SECONDS:-170}
 
 bench_begin() { # bench_begin NAME
     RESULTS=$BUILD/bench-$1.json
-    BENCH_END=$(($(date +%s) + BENCH_SECONDS))
+    bench_clock "$BENCH_SECONDS"
     : >"$RESULTS"
     python3 "$bench_folder/measure.py" machine "$RESULTS"
 }
 
+bench_clock() { # bench_clock SECONDS: so many from now on
+    BENCH_LIMIT=$1
+    BENCH_END=$(($(date +%s) + $1))
+}
+
 bench_left() { echo $((BENCH_END - $(date +%s))); }
 
-# measure NAME SECONDS PIDS COMMAND...: a load that takes about so long, if there is time for it.
-measure() {
+# time_for NAME SECONDS: is there? If not, it says so.
+time_for() {
+    [ "$(bench_left)" -lt "$2" ] || return 0
+    echo "$1: left out, $BENCH_LIMIT seconds are over"
+    return 1
+}
+
+# measure_load NAME SECONDS PIDS COMMAND...: a load that takes about so long, if there is time for it.
+measure_load() {
     local name=$1 seconds=$2
     shift 2
-    if [ "$(bench_left)" -lt "$seconds" ]; then
-        echo "$name: left out, BENCH_SECONDS=$BENCH_SECONDS are over"
-        return 0
-    fi
+    time_for "$name" "$seconds" || return 0
     python3 "$bench_folder/measure.py" load "$RESULTS" "$name" "$@"
 }
 

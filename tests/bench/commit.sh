@@ -56,7 +56,7 @@ etcd_rows() {
     other=$((leader == port ? port + 2 : port))
     for via in leader follower; do
         for clients in 1 16 64 256; do
-            measure "etcd by its $via, $clients clients" $((SECONDS_EACH + 2)) "$pids" \
+            measure_load "etcd by its $via, $clients clients" $((SECONDS_EACH + 2)) "$pids" \
                 "$BUILD/tests/bench/bench_http" --kind etcd --port "$([ $via = leader ] && echo "$leader" || echo "$other")" \
                 --bytes 256 --clients "$clients" --seconds "$SECONDS_EACH" --seed "$((clients + leader))"
         done

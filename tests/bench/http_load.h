@@ -14,7 +14,6 @@ enum {
     LOAD_OBJECTS_MAX = 65536,
     LOAD_BYTES_MIN = 16, /* number and seed stand at the end of each body */
     LOAD_BYTES_MAX = 1 << 30,
-    LOAD_DRAIN_S = 60, /* for the answers that are due when the time is over */
 };
 
 enum load_kind {
@@ -35,6 +34,7 @@ struct load_settings {
     unsigned clients;
     unsigned threads;
     double seconds; /* no request is started afterwards */
+    double drain_s; /* for the answers that are due then */
     uint64_t requests;
 };
 
@@ -42,9 +42,10 @@ struct load_result {
     float *us; /* of each request that succeeded, ascending; free() it */
     uint64_t count;
     uint64_t failed;
-    double elapsed_s;  /* from the first request to the last answer */
-    double cpu_s;      /* processor time of this process meanwhile */
-    char failure[160]; /* what the first failure looked like */
+    uint64_t unfinished; /* asked, and not answered when the draining was over */
+    double elapsed_s;    /* from the first request to the last answer */
+    double cpu_s;        /* processor time of this process meanwhile */
+    char failure[160];   /* what the first failure looked like */
 };
 
 /* Run one load; blocks.  Stops the process with a sentence when nobody listens. */

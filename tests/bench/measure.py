@@ -76,8 +76,10 @@ def shown(row):
     rate = (f"{row['mb_per_second']:>9.1f} MB/s" if row.get("bytes", 0) >= BYTES_SHOWN_AS_RATE
             else f"{row['per_second']:>9.0f} /s  ")
     cpu = ", ".join(f"{name} {us:.0f}" for name, us in row["cpu_us"].items())
+    unfinished = f", unfinished {row['unfinished']}" if row.get("unfinished") else ""
     return (f"{row['name']:38}{rate}  p50 {row['p50_us'] / 1e3:>9.2f} ms  p99 {row['p99_us'] / 1e3:>9.2f} ms"
-            f"  failed {row['failed']:>3}  {cpu}")
+            f""
+            f"  failed {row['failed']:>3}{unfinished}  {cpu}")
 
 
 def load(results, name, pids, *command):

@@ -191,7 +191,7 @@ peers_invoke() {
     local folder=$1 load=$2 requests=$3 clients
     if npm_peer workerd workerd && workerd_start "$folder/workerd" "$PEERS_PORT"; then
         for clients in 1 8 64; do
-            measure "workerd js warm, $clients clients" 15 "$(peer_pids "$PEER_PID" | paste -sd' ')" \
+            measure_load "workerd js warm, $clients clients" 15 "$(peer_pids "$PEER_PID" | paste -sd' ')" \
                 "$load" --port "$PEERS_PORT" --function hello --clients "$clients" --requests "$requests"
         done
         memory_of workerd "$(peer_pids "$PEER_PID" | paste -sd' ')"
@@ -201,7 +201,7 @@ peers_invoke() {
         # It starts a thread a concurrent call; the first ones are not what is measured.
         "$load" --port $((PEERS_PORT + 1)) --function bench-dev-hello --clients 64 --requests 640 >/dev/null
         for clients in 1 8 64; do
-            measure "serverless-offline js warm, $clients clients" 15 "$(peer_pids "$PEER_PID" | paste -sd' ')" \
+            measure_load "serverless-offline js warm, $clients clients" 15 "$(peer_pids "$PEER_PID" | paste -sd' ')" \
                 "$load" --port $((PEERS_PORT + 1)) --function bench-dev-hello --clients "$clients" \
                 --requests $((requests / 5))
         done

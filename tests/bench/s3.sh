@@ -21,6 +21,8 @@ SMALL_BYTES=4096
 SMALL_OBJECTS=64
 LARGE_BYTES=${LARGE_BYTES:-67108864}
 LARGE_OBJECTS=4
+# Seconds for what 64 clients still have under way.
+DRAIN=${DRAIN:-25}
 # Enough for one a client; each is written three times, and takes the room until the end.
 LARGE_PUTS=${LARGE_PUTS:-64}
 KEYS=()
@@ -30,25 +32,26 @@ run=0
 rows() {
     local name=$1 port=$2 pids=$3 seconds=$4 bytes=$5 objects=$6 clients puts size=4\ KiB
     local target="/bench/$bytes-$((run += 1))-" common
-    common=("$load" --port "$port" --bytes "$bytes" ${KEYS[@]+"${KEYS[@]}"})
+    common=("$load" --port "$port" --bytes "$bytes" --drain "$DRAIN" ${KEYS[@]+"${KEYS[@]}"})
     [ "$bytes" = "$SMALL_BYTES" ] || size="$((bytes >> 20)) MiB"
+    time_for "$name $size" "$seconds" || return 0
     # What the GETs read.
     "${common[@]}" --kind put --target "$target" --requests "$objects" --seconds 30 --seed "$run" >/dev/null
     for clients in 1 64; do
-        measure "$name GET $size, $clients clients" "$seconds" "$pids" "${common[@]}" --kind get \
+        measure_load "$name GET $size, $clients clients" "$seconds" "$pids" "${common[@]}" --kind get \
             --target "$target" --objects "$objects" --seconds "$SECONDS_EACH" --clients "$clients" --seed "$run"
     done
     for clients in 1 64; do
         puts=1000000
         [ "$bytes" = "$SMALL_BYTES" ] || puts=$((clients == 1 ? 8 : LARGE_PUTS))
         run=$((run + 1))
-        measure "$name PUT $size, $clients clients" "$seconds" "$pids" "${common[@]}" --kind put \
+        measure_load "$name PUT $size, $clients clients" "$seconds" "$pids" "${common[@]}" --kind put \
             --target "/bench/$bytes-$run-" --requests "$puts" --seconds "$SECONDS_EACH" --clients "$clients" --seed "$run"
     done
 }
 
 small() { rows "$1" "$2" "$3" $((SECONDS_EACH + 2)) "$SMALL_BYTES" "$SMALL_OBJECTS"; }
-large() { rows "$1" "$2" "$3" $((SECONDS_EACH + 20)) "$LARGE_BYTES" "$LARGE_OBJECTS"; }
+large() { rows "$1" "$2" "$3" $((SECONDS_EACH + DRAIN)) "$LARGE_BYTES" "$LARGE_OBJECTS"; }
 
 lapwing_rows() {
     local pids store
@@ -81,15 +84,10 @@ s3rver_rows() {
 
 bench_begin s3
 NGINX_PIDS=
-S3RVER_PIDS=
 if debian_peer nginx nginx && nginx_start "$TEST_DIR/nginx" "$PEERS_PORT"; then
     NGINX_PIDS=$(peer_pids "$PEER_PID" | paste -sd' ')
     nginx_rows small
     wrk_row
-fi
-if npm_peer s3rver s3rver && s3rver_start "$TEST_DIR/s3rver" $((PEERS_PORT + 1)); then
-    S3RVER_PIDS=$(peer_pids "$PEER_PID" | paste -sd' ')
-    s3rver_rows small
 fi
 start_cluster --zones 3
 command aws --endpoint-url "$AWS_ENDPOINT_URL" s3api create-bucket --bucket bench >/dev/null
@@ -99,8 +97,13 @@ stop_cluster >/dev/null
 if [ -n "$NGINX_PIDS" ]; then
     nginx_rows large
     memory_of nginx "$NGINX_PIDS"
+    peers_stop
+    # What it has not written to the disk yet it need not any more.
+    rm -rf "$TEST_DIR/nginx"
 fi
-if [ -n "$S3RVER_PIDS" ]; then
+if npm_peer s3rver s3rver && s3rver_start "$TEST_DIR/s3rver" $((PEERS_PORT + 1)); then
+    S3RVER_PIDS=$(peer_pids "$PEER_PID" | paste -sd' ')
+    s3rver_rows small
     s3rver_rows large
     memory_of s3rver "$S3RVER_PIDS"
 fi
