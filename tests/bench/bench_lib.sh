@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# What the measurements share: source this, then bench_begin NAME.  Wants $BUILD.  $RESULTS is the JSON file, one object a line.
+# What the measurements share: source this, then bench_begin NAME.  Wants $BUILD.  $RESULTS is the JSON
+# file, one object a line.
 
 bench_folder=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 # A measurement ends by itself: what does not fit any more is left out, with a line that says so.

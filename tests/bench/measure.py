@@ -138,7 +138,10 @@ def zones(results, name, pids):
 
 def main():
     verbs = {"machine": machine, "load": load, "memory": memory, "zones": zones}
-    verbs[sys.argv[1]](*sys.argv[2:])
+    try:
+        verbs[sys.argv[1]](*sys.argv[2:])
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 main()

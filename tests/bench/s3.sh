@@ -68,6 +68,7 @@ lapwing_rows() {
 # Another client beside ours, to see what ours costs.  Reads what the last small GETs read.
 wrk_row() {
     debian_peer wrk wrk || return 0
+    time_for "wrk" "$SECONDS_EACH" || return 0
     wrk -t 2 -c 64 -d "$SECONDS_EACH" "http://127.0.0.1:$PEERS_PORT/bench/$SMALL_BYTES-$((run - 2))-0" |
         awk '/^Requests.sec/ { printf "%-38s%9.0f /s    (wrk in place of our client)\n", "nginx GET 4 KiB, 64 clients", $2 }'
 }
