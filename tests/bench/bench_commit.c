@@ -82,6 +82,19 @@ static uint64_t cpu_us(void)
            (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
 }
 
+/* Of three replicas and the clients' samples, at its highest; the log and the rows grow with what
+ * was committed. */
+static void print_memory(void)
+{
+    uv_rusage_t usage;
+    int rv = uv_getrusage(&usage);
+
+    CHECK(rv == 0);
+    printf("{\"name\":\"resident_kb\",\"of\":\"three replicas and clients, one process\","
+           "\"rss\":%llu}\n",
+           (unsigned long long)usage.ru_maxrss);
+}
+
 static struct replica_status status_of(const struct bench *bench)
 {
     struct replica_status status;
@@ -144,7 +157,7 @@ static unsigned wait_for_leader(struct replica_trio *trio, uv_loop_t *loop)
 
 int main(int argc, char **argv)
 {
-    static const unsigned clients[] = { 1, 16, 64 };
+    static const unsigned clients[] = { 1, 16, 64, 256 };
     struct replica_trio trio;
     struct bench bench = { 0 };
     double seconds = argc > 2 ? strtod(argv[2], NULL) : 2;
@@ -170,6 +183,7 @@ int main(int argc, char **argv)
         replica_client_close(bench.client);
         (void)uv_run(&loop, UV_RUN_DEFAULT);
     }
+    print_memory();
     for (unsigned i = 0; i < TRIO; i++)
         replica_trio_stop(&trio, i);
     free(bench.us);

@@ -9,6 +9,11 @@ export BUILD SAMPLES
 TEST_PORT=${TEST_PORT:-14766}
 # shellcheck source=tests/cluster/lib.sh
 . "$here/../cluster/lib.sh"
+# shellcheck source=tests/bench/bench_lib.sh
+. "$here/bench_lib.sh"
+# shellcheck source=tests/bench/peers_lib.sh
+. "$here/peers_lib.sh"
+trap 'peers_stop; cleanup' EXIT
 load=$BUILD/tests/bench/bench_invoke
 results=$BUILD/bench-invoke.json
 COLD=${COLD:-60}
@@ -64,7 +69,7 @@ with open(sys.argv[1], "a") as f:
 ' "$results"
 }
 
-: >"$results"
+bench_begin invoke
 start_cluster --zones 3
 resident
 gcc -O2 -static -o "$TEST_DIR/bootstrap" "$SAMPLES/hello-c/hello.c"
@@ -72,4 +77,8 @@ gcc -O2 -static -o "$TEST_DIR/bootstrap" "$SAMPLES/hello-c/hello.c"
 measure hello-c provided.al2023 bootstrap
 (cd "$SAMPLES/hello-python" && python3 -m zipfile -c "$TEST_DIR/code.zip" hello.py)
 measure hello-python "$("$LAPWING" runtimes | grep '^python' | tail -n 1)" hello.handler
+# Other people's servers, once the cluster's programs do not run beside them any more.
+stop_cluster >/dev/null
+bench_clock "${PEERS_SECONDS:-60}"
+peers_invoke "$TEST_DIR" "$load" "$WARM"
 echo "JSON: $results"

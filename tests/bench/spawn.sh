@@ -2,6 +2,7 @@
 # Cold creation of environments in a network namespace of its own, so that the host's is not touched.
 # Figures: request to answer, and to the message that the program has ended.
 set -eu
+python3 "$(dirname "$(realpath "$0")")/measure.py" machine /dev/null
 build=${BUILD:-build}
 LAPWING_INIT=$(realpath "$build/worker/spawner/lapwing-init")
 LAPWING_CONVERT=$(realpath "$build/worker/spawner/lapwing-convert")

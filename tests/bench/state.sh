@@ -4,4 +4,5 @@
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
 BUILD=$(readlink -f "${BUILD:-$here/../../build}")
+python3 "$here/measure.py" machine /dev/null
 exec "$BUILD/tests/bench/bench_state" --json "$BUILD/bench-state.json"
