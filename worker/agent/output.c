@@ -19,7 +19,7 @@ struct output {
     uint64_t window_ms;  /* loop time at which the window started */
     size_t window_bytes; /* read in it */
     size_t len;
-    char line[OUTPUT_LINE_BYTES_MAX];
+    char *line; /* OUTPUT_LINE_BYTES_MAX, from the first piece of a line on */
 };
 
 /* What is read is cut into lines before the next read, so that one buffer does for all. */
@@ -35,8 +35,10 @@ static void flush_line(struct output *output)
 /* Add text that has no newline. */
 static void add(struct output *output, const char *text, size_t len)
 {
+    if (output->line == NULL)
+        output->line = must_realloc(NULL, OUTPUT_LINE_BYTES_MAX);
     while (len > 0) {
-        size_t part = sizeof output->line - output->len;
+        size_t part = OUTPUT_LINE_BYTES_MAX - output->len;
 
         if (part > len)
             part = len;
@@ -44,7 +46,7 @@ static void add(struct output *output, const char *text, size_t len)
         output->len += part;
         text += part;
         len -= part;
-        if (output->len == sizeof output->line)
+        if (output->len == OUTPUT_LINE_BYTES_MAX)
             flush_line(output);
     }
 }
@@ -55,7 +57,7 @@ static void cut(struct output *output, const char *text, size_t len)
         const char *newline = memchr(text, '\n', len);
         size_t part = newline == NULL ? len : (size_t)(newline - text);
 
-        if (newline != NULL && output->len == 0 && part <= sizeof output->line) {
+        if (newline != NULL && output->len == 0 && part <= OUTPUT_LINE_BYTES_MAX) {
             /* The common case, a whole line: no copy.  An empty line is a line too. */
             output->on_line(bytes_of(text, part), output->context);
         } else {
@@ -137,8 +139,10 @@ static void close_cb(uv_handle_t *handle)
 {
     struct output *output = handle->data;
 
-    if (--output->open_handles == 0)
-        free(output);
+    if (--output->open_handles > 0)
+        return;
+    free(output->line);
+    free(output);
 }
 
 void output_close(struct output *output)

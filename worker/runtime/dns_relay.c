@@ -29,8 +29,8 @@ struct dns_relay {
     bool closing;
     unsigned open_handles;
     const struct relay_targets *resolvers;
-    size_t next; /* of `queries`, which is a ring */
-    struct dns_query queries[DNS_QUERIES_MAX];
+    size_t next;               /* of `queries`, which is a ring */
+    struct dns_query *queries; /* DNS_QUERIES_MAX of them, from the first query on */
 };
 
 /* One packet at a time is looked at, so that one buffer does for all. */
@@ -140,7 +140,7 @@ static void answer_cb(
     }
 }
 
-/* The outgoing socket, made when it is first needed: most functions ask for no name. */
+/* The outgoing socket and the ring, made when first needed: most functions ask for no name. */
 static bool open_outside(struct dns_relay *relay)
 {
     struct sockaddr_in6 any6 = { .sin6_family = AF_INET6, .sin6_addr = in6addr_any };
@@ -152,6 +152,7 @@ static bool open_outside(struct dns_relay *relay)
         return true;
     rv = uv_udp_init(relay->inside.loop, &relay->outside);
     CHECK(rv == 0); /* only initialises memory */
+    relay->queries = must_calloc(DNS_QUERIES_MAX, sizeof *relay->queries);
     relay->outside_open = true;
     relay->open_handles++;
     rv = uv_udp_bind(&relay->outside,
@@ -204,8 +205,10 @@ static void query_cb(
 
 static void close_handle(struct dns_relay *relay)
 {
-    if (--relay->open_handles == 0)
-        free(relay);
+    if (--relay->open_handles > 0)
+        return;
+    free(relay->queries);
+    free(relay);
 }
 
 static void inside_close_cb(uv_handle_t *handle)

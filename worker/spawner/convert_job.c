@@ -373,6 +373,7 @@ static enum status clone_child(struct convert *convert, int zip, struct err *err
     package_path(convert->folder, path);
     return sandbox_start(
         &(struct sandbox){
+            .mounts = -1,
             .root = ROOTFS_CONVERT,
             .bind_from = path,
             .bind_to = ROOTFS_CONVERT "/out",

@@ -238,9 +238,10 @@ static enum status clone_child(struct environment *env,
     gather_texts(&texts, req);
     return sandbox_start(
         &(struct sandbox){
-            .root = ROOTFS_ENVIRONMENT,
+            .mounts = env->spawner->mounts,
+            .root = "",
             .bind_from = package,
-            .bind_to = ROOTFS_ENVIRONMENT "/var/task",
+            .bind_to = "/var/task",
             .tmp_mb = req->ephemeral_mb,
             .shm_mb = SHM_MB,
             .directory = "/var/task",

@@ -317,3 +317,35 @@ enum status rootfs_enter(const struct spawner_config *config, struct err *err)
         return err_set_errno(err, ST_DENIED, errno, "change to our own root");
     return ST_OK;
 }
+
+/* The namespace that was just unshared becomes one with /env as its root. */
+static enum status shrink_to_environment(struct err *err)
+{
+    if (chdir(ROOTFS_ENVIRONMENT) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
+        umount2(".", MNT_DETACH) < 0)
+        return err_set_errno(err, ST_DENIED, errno, "make a namespace of the environments' root");
+    return ST_OK;
+}
+
+enum status rootfs_template(int *out, struct err *err)
+{
+    AUTO_CLOSE int own = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+    AUTO_CLOSE int made = -1;
+    enum status st;
+
+    if (own < 0)
+        return err_set_errno(err, ST_IO, errno, "open our mount namespace");
+    if (unshare(CLONE_NEWNS) < 0)
+        return err_set_errno(err, ST_DENIED, errno, "make a mount namespace");
+    made = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+    if (made < 0)
+        st = err_set_errno(err, ST_IO, errno, "open the new mount namespace");
+    else
+        st = shrink_to_environment(err);
+    CHECK(setns(own, CLONE_NEWNS) == 0); /* we must not go on with another root */
+    if (st != ST_OK)
+        return st;
+    *out = made;
+    made = -1;
+    return ST_OK;
+}

@@ -7,8 +7,8 @@
  *   /packages   [spawner] packages_dir, writable
  *   /proc       the host's
  *
- * A child that is cloned with a new mount namespace gets a copy of these few mounts, not of the
- * host's, adds its own and makes one of the roots its /. */
+ * The converter is cloned with a copy of these few mounts, not of the host's, adds its own and
+ * makes /convert its /.  Environments copy a namespace that holds /env alone, as its /. */
 #ifndef WORKER_SPAWNER_ROOTFS_H
 #define WORKER_SPAWNER_ROOTFS_H
 
@@ -24,5 +24,12 @@
  *
  * ST_IO or ST_DENIED name the mount that failed. */
 enum status rootfs_enter(const struct spawner_config *config, struct err *err);
+
+/* Make the mount namespace that environments copy, after rootfs_enter(): what is /env here is its
+ * root, and nothing else is in it.  So a start neither copies mounts that it drops again nor
+ * changes its root, for which the kernel looks at every process of the host.
+ *
+ * out   a descriptor of it, for setns(2); owned by the caller.  Nothing runs in it. */
+enum status rootfs_template(int *out, struct err *err);
 
 #endif

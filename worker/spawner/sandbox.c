@@ -14,8 +14,9 @@ enum status sandbox_start(const struct sandbox *sandbox, int *out_pidfd, struct 
 {
     int pidfd = -1;
     struct clone_args args = {
-        .flags = CLONE_PIDFD | CLONE_INTO_CGROUP | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC |
-                 CLONE_NEWUTS | (sandbox->network < 0 ? CLONE_NEWNET : 0),
+        .flags = CLONE_PIDFD | CLONE_INTO_CGROUP | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
+                 (sandbox->mounts < 0 ? CLONE_NEWNS : 0) |
+                 (sandbox->network < 0 ? CLONE_NEWNET : 0),
         .pidfd = (uint64_t)(uintptr_t)&pidfd,
         .exit_signal = SIGCHLD,
         .cgroup = (uint64_t)(unsigned)sandbox->group->core,

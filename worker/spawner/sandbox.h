@@ -1,9 +1,10 @@
 /* A process in a sandbox: what it is made of, and its start.
  *
- * The child is cloned by sandbox_start() into its control group and new pid, mount, ipc and uts
- * namespaces, and does the rest itself (sandbox_child.c): joins its network namespace, mounts,
- * changes its root, becomes an unprivileged user in its own user namespace, gives up all
- * capabilities, loads the system call filter, and executes the program by descriptor. */
+ * The child is cloned by sandbox_start() into its control group and new pid, ipc and uts
+ * namespaces, and does the rest itself (sandbox_child.c): joins its network namespace, gets a mount
+ * namespace of its own with its own root, becomes an unprivileged user in its own user namespace,
+ * gives up all capabilities, loads the system call filter, and executes the program by descriptor.
+ */
 #ifndef WORKER_SPAWNER_SANDBOX_H
 #define WORKER_SPAWNER_SANDBOX_H
 
@@ -20,9 +21,10 @@ enum { SANDBOX_UID = 993, SANDBOX_GID = 990 }; /* inside, as in Lambda */
 
 /* All borrowed for the call of sandbox_start(); descriptors stay open here. */
 struct sandbox {
-    const char *root;      /* ROOTFS_ENVIRONMENT or ROOTFS_CONVERT */
+    int mounts;            /* mount namespace to copy; -1: the spawner's, with `root` made its / */
+    const char *root;      /* ROOTFS_CONVERT; "" where that namespace has the right one */
     const char *bind_from; /* in the spawner's mount namespace */
-    const char *bind_to;   /* full path of the mount point, root included */
+    const char *bind_to;   /* full path of the mount point, `root` included */
     bool bind_writable;    /* else read-only; always nosuid nodev */
     uint32_t tmp_mb;       /* size of root/tmp; 0: none */
     uint32_t shm_mb;       /* size of root/dev/shm; 0: none */

@@ -98,15 +98,22 @@ static int join_groups(const struct cgroup *group)
     return 0;
 }
 
-static int bind_tree(const struct sandbox *sandbox)
+/* Own mounts, and among them what is bound.  It is picked up where it can be seen, before the
+ * spawner's mounts are left, and is restricted before anybody can see it. */
+static int enter_mounts(const struct sandbox *sandbox)
 {
     struct mount_attr attr = { .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV };
+    AUTO_CLOSE int tree =
+        open_tree(AT_FDCWD, sandbox->bind_from, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 
     if (!sandbox->bind_writable)
         attr.attr_set |= MOUNT_ATTR_RDONLY;
-    if (mount(sandbox->bind_from, sandbox->bind_to, NULL, MS_BIND, NULL) < 0)
+    if (tree < 0 || mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof attr) < 0)
         return -1;
-    return mount_setattr(AT_FDCWD, sandbox->bind_to, 0, &attr, sizeof attr);
+    if (sandbox->mounts >= 0 &&
+        (setns(sandbox->mounts, CLONE_NEWNS) < 0 || unshare(CLONE_NEWNS) < 0))
+        return -1;
+    return move_mount(tree, "", AT_FDCWD, sandbox->bind_to, MOVE_MOUNT_F_EMPTY_PATH);
 }
 
 static int mount_tmpfs(const char *root, const char *where, uint32_t mb, unsigned long flags)
@@ -280,14 +287,14 @@ static enum step set_up(const struct sandbox *sandbox)
         return STEP_GROUPS;
     if (sandbox->network >= 0 && setns(sandbox->network, CLONE_NEWNET) < 0)
         return STEP_NETWORK;
-    if (bind_tree(sandbox) < 0)
+    if (enter_mounts(sandbox) < 0)
         return STEP_BIND;
     if (mount_tmpfs(sandbox->root, "tmp", sandbox->tmp_mb, 0) < 0 ||
         mount_tmpfs(sandbox->root, "dev/shm", sandbox->shm_mb, MS_NOEXEC) < 0)
         return STEP_TMP;
     if (mount_proc(sandbox->root) < 0)
         return STEP_PROC;
-    if (change_root(sandbox->root) < 0)
+    if (sandbox->mounts < 0 && change_root(sandbox->root) < 0)
         return STEP_ROOT;
     (void)sethostname(sandbox->host_name, strlen(sandbox->host_name));
     if (chdir(sandbox->directory) < 0)

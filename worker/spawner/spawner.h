@@ -32,6 +32,7 @@ struct spawner {
     int self;          /* pidfd of this process */
     int init;          /* lapwing-init, to execute */
     int convert;       /* lapwing-convert, to execute */
+    int mounts;        /* the mount namespace that environments copy */
     uint64_t serial;   /* for names that must not repeat */
     uint32_t starting; /* environments between clone and exec */
     bool stopping;
