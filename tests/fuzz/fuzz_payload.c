@@ -29,7 +29,7 @@ static void context(struct bytes in)
     for (size_t i = 0; i < in.len; i++)
         text[i] = (char)in.data[i];
     if (invoke_settings_read(&headers, &settings, &error) == ST_OK)
-        CHECK(settings.client_context.len <= CLIENT_CONTEXT_BASE64_MAX);
+        CHECK(settings.client_context.len <= CLIENT_CONTEXT_BASE64_BYTES_MAX);
     buf_done(&settings.client_context);
     free(text);
 }
