@@ -98,6 +98,7 @@ void s3_xml_location(struct buf *out, const char *region)
 bool s3_location_parse(struct bytes xml, char *out_region, size_t out_bytes)
 {
     static const char tag[] = "<LocationConstraint";
+    static const char closing[] = "</LocationConstraint>";
     const char *end = (const char *)xml.data + xml.len;
     const char *at;
     size_t len = 0;
@@ -120,7 +121,8 @@ bool s3_location_parse(struct bytes xml, char *out_region, size_t out_bytes)
         at++;
     while (at + len < end && (isalnum((unsigned char)at[len]) || at[len] == '-'))
         len++;
-    if (at + len >= end || at[len] != '<' || len >= out_bytes)
+    if ((size_t)(end - at) - len < sizeof closing - 1 ||
+        memcmp(at + len, closing, sizeof closing - 1) != 0 || len >= out_bytes)
         return false;
     if (len > 0)
         (void)snprintf(out_region, out_bytes, "%.*s", (int)len, at);

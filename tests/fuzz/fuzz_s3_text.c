@@ -1,5 +1,6 @@
 /* What S3's clients write beside their data: the body of CreateBucket, a listing's query, and texts
  * that come back inside XML.  What was read is read again from what we write. */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,8 @@ static void location(struct bytes xml)
     if (!s3_location_parse(xml, region, sizeof region))
         return;
     CHECK(strlen(region) < sizeof region);
-    CHECK(strspn(region, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(region));
+    for (const char *c = region; *c != '\0'; c++)
+        CHECK(isalnum((unsigned char)*c) || *c == '-');
     buf_printf(&text,
                "<CreateBucketConfiguration><LocationConstraint>%s</LocationConstraint>"
                "</CreateBucketConfiguration>",

@@ -267,6 +267,18 @@ TEST(a_payload_that_is_no_json_is_refused_as_aws_was_recorded_to_do)
     }
 }
 
+TEST(a_request_ends_where_its_body_ends)
+{
+    static const char body[] = "{\"ZipFile\":\"UEs=\"}\0 and more";
+    struct function_input input = { 0 };
+    struct api_error error = { 0 };
+
+    EXPECT_EQ(function_update_code_check(bytes_of(body, sizeof body - 1), "x86_64", &input, &error),
+              ST_BAD_INPUT);
+    EXPECT_TEXT(error.code, "InvalidRequestContentException");
+    function_input_done(&input);
+}
+
 TEST(an_image_is_no_code_for_a_zip)
 {
     struct function_input input = { 0 };

@@ -253,6 +253,10 @@ TEST(a_location_is_found_in_the_xml_of_create_bucket)
         { "<CreateBucketConfiguration><LocationConstraint/></CreateBucketConfiguration>", true,
           "us-east-1" },
         { "<CreateBucketConfiguration><LocationConstraint>a b<", false, "a" },
+        { "<CreateBucketConfiguration><LocationConstraint>EU</LocationConstraint>", true, "EU" },
+        { "<CreateBucketConfiguration><LocationConstraint>eu-west-1</Location", false, "" },
+        { "<CreateBucketConfiguration><LocationConstraint>eu-west-1<Loca/tionConstraint>", false,
+          "" },
         { "<CreateBucketConfiguration><LocationConstraint", false, "us-east-1" },
         { "rubbish", false, "us-east-1" },
     };

@@ -325,6 +325,9 @@ enum status unzip(int zip,
     uint64_t expected = 0;
     enum status st = count_entries(&unzip, zip, &expected);
 
+    /* What says so itself need not be unpacked to be believed. */
+    if (st == ST_OK && expected > limits->files_max)
+        st = refuse(&unzip, UNZIP_TOO_MANY_FILES, "too many files and folders", "");
     if (st != ST_OK) {
         *out = unzip.result;
         return st;

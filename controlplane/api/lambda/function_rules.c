@@ -55,8 +55,14 @@ static enum status findings_end(struct findings *findings, struct api_error *err
 static enum status load(struct bytes body, json_t **out_root, struct api_error *error)
 {
     json_error_t why;
-    json_t *root = json_loadb((const char *)body.data, body.len, 0, &why);
+    json_t *root;
 
+    /* Jansson takes it for the end and passes over what follows. */
+    if (body.len > 0 && memchr(body.data, '\0', body.len) != NULL)
+        return api_error_set(error, ST_BAD_INPUT, API_INVALID_CONTENT,
+                             "Could not parse request body into json: Illegal character "
+                             "((CTRL-CHAR, code 0))");
+    root = json_loadb((const char *)body.data, body.len, 0, &why);
     if (root == NULL)
         return api_error_set(error, ST_BAD_INPUT, API_INVALID_CONTENT,
                              "Could not parse request body into json: %s at line %d, column %d",
