@@ -69,5 +69,7 @@ enum {
 
 /* S3's largest object, 5 TiB; too large for an enum. */
 #define OBJECT_BYTES_MAX 5497558138880ull
+/* Eighteen digits: the longest text that always is a number of SQLite's. */
+#define FUNCTION_VERSION_MAX 999999999999999999ull
 
 #endif
