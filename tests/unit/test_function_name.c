@@ -1,5 +1,7 @@
 #include "controlplane/api/lambda/function_name.h"
 
+#include <string.h>
+
 #include "tests/unit/check.h"
 
 static const struct function_scope scope = { .account = "000000000000", .region = "eu-west-1" };
@@ -79,4 +81,41 @@ TEST(an_arn_shows_the_qualifier_only_when_there_is_one)
     EXPECT_TEXT(arn, "arn:aws:lambda:eu-west-1:000000000000:function:hello");
     function_arn(&scope, "hello", "$LATEST", arn);
     EXPECT_TEXT(arn, "arn:aws:lambda:eu-west-1:000000000000:function:hello:$LATEST");
+}
+
+TEST(a_qualifier_is_a_version_or_could_only_be_an_alias)
+{
+    static const struct {
+        const char *qualifier;
+        bool is_version;
+        uint64_t version;
+        const char *text;
+    } versions[] = {
+        { "", true, 0, "$LATEST" },
+        { "$LATEST", true, 0, "$LATEST" },
+        { "1", true, 1, "1" },
+        { "999999999999999999", true, 999999999999999999u, "999999999999999999" },
+        { "1000000000000000000", false, 0, NULL },
+        { "0", false, 0, NULL },
+        { "01", false, 0, NULL },
+        { "1a", false, 0, NULL },
+        { "prod", false, 0, NULL },
+        { "$LATEST.PUBLISHED", false, 0, NULL },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+        struct function_ref ref = { .name = "f" };
+        char text[FUNCTION_VERSION_BYTES];
+        uint64_t version = 77;
+
+        test_case = versions[i].qualifier;
+        (void)strcpy(ref.qualifier, versions[i].qualifier);
+        EXPECT_EQ(function_ref_version(&ref, &version), versions[i].is_version);
+        EXPECT_EQ(version, versions[i].is_version ? versions[i].version : 77);
+        if (!versions[i].is_version)
+            continue;
+        function_version_text(version, text);
+        EXPECT_TEXT(text, versions[i].text);
+    }
+    test_case = NULL;
 }

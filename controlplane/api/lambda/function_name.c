@@ -12,7 +12,7 @@ static const char name_pattern[] =
     "(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?";
 static const char qualifier_pattern[] = "\\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+";
 
-enum { PARTS_MAX = 8 };
+enum { PARTS_MAX = 8, VERSION_DIGITS_MAX = 18 }; /* FUNCTION_VERSION_MAX has as many */
 
 struct part {
     const char *text;
@@ -225,6 +225,35 @@ enum status function_ref_parse(const char *text,
     }
     *out_ref = found;
     return ST_OK;
+}
+
+bool function_ref_version(const struct function_ref *ref, uint64_t *out_version)
+{
+    const char *text = ref->qualifier;
+    size_t len = strlen(text);
+    uint64_t number = 0;
+
+    if (len == 0 || strcmp(text, "$LATEST") == 0) {
+        *out_version = 0;
+        return true;
+    }
+    if (text[0] == '0' || len > VERSION_DIGITS_MAX)
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        if (!is_digit(text[i]))
+            return false;
+        number = number * 10 + (uint64_t)(text[i] - '0');
+    }
+    *out_version = number;
+    return true;
+}
+
+void function_version_text(uint64_t version, char *out)
+{
+    if (version == 0)
+        (void)snprintf(out, FUNCTION_VERSION_BYTES, "$LATEST");
+    else
+        (void)snprintf(out, FUNCTION_VERSION_BYTES, "%llu", (unsigned long long)version);
 }
 
 void function_arn(const struct function_scope *scope,

@@ -4,7 +4,9 @@
 #ifndef CONTROLPLANE_API_LAMBDA_FUNCTION_NAME_H
 #define CONTROLPLANE_API_LAMBDA_FUNCTION_NAME_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/bytes.h"
 #include "base/limits.h"
@@ -37,6 +39,14 @@ enum status function_ref_parse(const char *text,
                                const struct function_scope *scope,
                                struct function_ref *out_ref,
                                struct api_error *error);
+
+/* The version that a reference means: 0 for $LATEST, else a number.  False when its qualifier is
+ * neither, so that only an alias could have the name. */
+bool function_ref_version(const struct function_ref *ref, uint64_t *out_version);
+
+/* A version as text, "$LATEST" or its number; out holds FUNCTION_VERSION_BYTES. */
+enum { FUNCTION_VERSION_BYTES = 24 };
+void function_version_text(uint64_t version, char *out);
 
 /* Write the ARN; qualifier may be NULL or empty.  out holds FUNCTION_ARN_BYTES_MAX. */
 void function_arn(const struct function_scope *scope,
