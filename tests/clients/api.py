@@ -367,6 +367,9 @@ def lists():
     check("a listing shows no state", not any("State" in f for p in pages for f in p["Functions"]))
     refused("a marker that no list gave", lam.list_functions, {"Marker": "x"}, 400, "InvalidParameterValueException",
             "Marker is not one that a list gave.")
+    refused("a marker with a version that is none", lam.list_functions,
+            {"FunctionVersion": "ALL", "Marker": base64.b64encode(b"f:18446744073709551615").decode()}, 400,
+            "InvalidParameterValueException", "Marker is not one that a list gave.")
     for i in range(3):
         lam.delete_function(FunctionName=f"api-list-{i}")
 

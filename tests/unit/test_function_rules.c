@@ -117,6 +117,13 @@ static const struct {
       "ValidationException",
       "1 validation error detected: Value 'bk' at 'code.s3Bucket' failed to satisfy constraint: "
       "Member must have length greater than or equal to 3" },
+    { "a bucket that would be a path",
+      "{" NO_CODE "\"Code\":{\"S3Bucket\":\"a/b?c\",\"S3Key\":\"k\"}}", "ValidationException",
+      "1 validation error detected: Value 'a/b?c' at 'code.s3Bucket' failed to satisfy constraint: "
+      "Member must satisfy regular expression pattern: [0-9A-Za-z\\.\\-_]*(?<!\\.)" },
+    { "a bucket with a dot at its end",
+      "{" NO_CODE "\"Code\":{\"S3Bucket\":\"bkt.\",\"S3Key\":\"k\"}}", "ValidationException",
+      "1 validation error detected: Value 'bkt.' at 'code.s3Bucket'" },
     { "a key that is a number", "{" NO_CODE "\"Code\":{\"S3Bucket\":\"bkt\",\"S3Key\":1}}",
       "SerializationException", "Member 'S3Key' is a integer" },
     { "a runtime of the past",

@@ -80,6 +80,22 @@ static void find_architectures(struct findings *findings, const json_t *list)
     buf_done(&text);
 }
 
+/* Letters, digits, - _ and dots, but no dot at the end.  Nothing else may reach a URL. */
+static void find_bucket(struct findings *findings, const char *bucket, const char *path)
+{
+    size_t len = bucket == NULL ? 0 : strlen(bucket);
+
+    if (len == 0)
+        return;
+    if (bucket[len - 1] != '.' &&
+        strspn(bucket, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") == len)
+        return;
+    form_find(findings,
+              "Value '%.128s' at '%ss3Bucket' failed to satisfy constraint: Member must satisfy "
+              "regular expression pattern: [0-9A-Za-z\\.\\-_]*(?<!\\.)",
+              bucket, path);
+}
+
 static void find_code(struct findings *findings, const json_t *code, const char *path)
 {
     static const struct {
@@ -98,6 +114,7 @@ static void find_code(struct findings *findings, const json_t *code, const char 
         form_find_length(findings, form_text(code, texts[i].member), name, texts[i].min,
                          texts[i].max);
     }
+    find_bucket(findings, form_text(code, "S3Bucket"), path);
 }
 
 /* The framework's pass over CreateFunction. */
@@ -110,7 +127,7 @@ static enum status check_create_form(json_t *root, struct api_error *error)
         form_find(&findings, "Value null at 'functionName' failed to satisfy constraint: Member "
                              "must not be null");
     form_find_length(&findings, form_text(root, "FunctionName"), "functionName", 1,
-                     FUNCTION_NEW_NAME_BYTES_MAX);
+                     FUNCTION_PLAIN_BYTES_MAX);
     if (!json_is_object(code))
         form_find(&findings,
                   "Value null at 'code' failed to satisfy constraint: Member must not be null");
@@ -247,7 +264,8 @@ static enum status check_create(json_t *root,
     struct function_ref ref;
     enum status st;
 
-    st = function_ref_parse(form_text(root, "FunctionName"), NULL, scope, &ref, error);
+    st = function_ref_parse(form_text(root, "FunctionName"), NULL, scope, FUNCTION_NAME_PLAIN, &ref,
+                            error);
     if (st != ST_OK)
         return st;
     st = function_check_unqualified(&ref, error);

@@ -38,9 +38,6 @@ struct function_input {
     bool publish;
 };
 
-/* Longest FunctionName of CreateFunction, as an ARN; the other operations take more. */
-enum { FUNCTION_NEW_NAME_BYTES_MAX = 140 };
-
 /* ST_BAD_INPUT when the reference names a version or an alias. */
 enum status function_check_unqualified(const struct function_ref *ref, struct api_error *error);
 

@@ -74,7 +74,8 @@ enum status lambda_function_of(const struct api_call *call,
     enum status st = http_percent_decode(text, false, &name);
 
     if (st == ST_OK)
-        st = function_ref_parse(buf_text(&name), qualifier, &call->scope, out_ref, error);
+        st = function_ref_parse(buf_text(&name), qualifier, &call->scope,
+                                function_name_form_of(call->match.operation->name), out_ref, error);
     else
         st = api_error_set(error, ST_BAD_INPUT, API_VALIDATION,
                            "1 validation error detected: Value at 'functionName' failed to satisfy "

@@ -20,8 +20,8 @@ struct read {
     struct api_call *call;
     struct function_ref ref;
     struct function_page page;
-    char *after; /* owned */
-    char *all;   /* owned: FunctionVersion */
+    struct function_ref after; /* where the page before ended; empty for the first */
+    char *all;                 /* owned: FunctionVersion */
     void (*answer)(struct read *read);
 };
 
@@ -29,7 +29,6 @@ static void read_free(void *data)
 {
     struct read *read = data;
 
-    free(read->after);
     free(read->all);
     free(read);
 }
@@ -167,35 +166,6 @@ void lambda_get_function_configuration(struct api_call *call)
     start_named(call, answer_configuration);
 }
 
-/* The marker is where the page ended, encoded so that nobody is tempted to write one. */
-static void marker_of(const Lapwing__Function *last, struct buf *out)
-{
-    struct buf text = { 0 };
-
-    buf_printf(&text, "%s:%llu", last->name, (unsigned long long)last->version);
-    base64_encode(buf_view(&text), out);
-    buf_done(&text);
-}
-
-static enum status read_marker(const char *marker, struct read *read, struct api_error *error)
-{
-    struct buf text = { 0 };
-    char *colon = NULL;
-    enum status st = base64_decode(bytes_of_text(marker), &text);
-
-    if (st == ST_OK) {
-        read->after = must_strdup(buf_text(&text));
-        colon = strrchr(read->after, ':');
-    }
-    buf_done(&text);
-    if (colon == NULL || colon == read->after)
-        return api_error_set(error, ST_BAD_INPUT, API_INVALID_PARAMETER,
-                             "Marker is not one that a list gave.");
-    read->page.after_version = strtoull(colon + 1, NULL, 10);
-    *colon = '\0';
-    return ST_OK;
-}
-
 static void answer_list(struct read *read)
 {
     struct api_call *call = read->call;
@@ -222,7 +192,9 @@ static void answer_list(struct read *read)
     }
     answer = json_pack("{s:o}", of_one ? "Versions" : "Functions", functions);
     if (list.more && list.count > 0) {
-        marker_of(list.functions[list.count - 1], &marker);
+        const Lapwing__Function *last = list.functions[list.count - 1];
+
+        function_marker_write(last->name, last->version, &marker);
         json_object_set_new(answer, "NextMarker", json_string(buf_text(&marker)));
     }
     api_answer_json(call, 200, answer);
@@ -262,10 +234,10 @@ static enum status read_list_parameters(struct read *read, struct api_error *err
                            "satisfy constraint: Member must have value %s than or equal to %d",
                            items, max < 1 ? "greater" : "less", max < 1 ? 1 : FUNCTION_LIST_MAX);
     if (st == ST_OK && marker != NULL && marker[0] != '\0')
-        st = read_marker(marker, read, error);
+        st = function_marker_read(marker, &read->after, &read->page.after_version, error);
     /* AWS gives pages of 50 whatever more is asked for. */
     read->page.max = max < LIST_ITEMS_DEFAULT ? (size_t)max : LIST_ITEMS_DEFAULT;
-    read->page.after = read->after == NULL ? "" : read->after;
+    read->page.after = read->after.name;
     read->page.account = call->scope.account;
     read->page.region = call->scope.region;
     free(items);
