@@ -9,6 +9,7 @@ enum {
     FUNCTION_MEMORY_MB_MIN = 128,
     FUNCTION_MEMORY_MB_MAX = 10240,
     FUNCTION_TIMEOUT_S_MAX = 900,
+    FUNCTION_TIMEOUT_S_DEFAULT = 3,
     FUNCTION_EPHEMERAL_MB_MIN = 512,
     FUNCTION_EPHEMERAL_MB_MAX = 10240,
     FUNCTION_ENVIRONMENT_BYTES_MAX = 4096,
@@ -79,5 +80,7 @@ enum {
 
 /* S3's largest object, 5 TiB; too large for an enum. */
 #define OBJECT_BYTES_MAX 5497558138880ull
+/* Eighteen digits: the longest text that always is a number of SQLite's. */
+#define FUNCTION_VERSION_MAX 999999999999999999ull
 
 #endif

@@ -24,6 +24,8 @@ static const struct field_text function_name_rule = { "name", FIELD_NAME, 1,
 static const struct field_text uid_rule = { "uid", FIELD_HEX, UID_DIGITS, UID_DIGITS };
 static const struct field_text revision_rule = { "revision_id", FIELD_UUID, UUID_BYTES,
                                                  UUID_BYTES };
+static const struct field_text description_rule = { "description", FIELD_TEXT, 0,
+                                                    DESCRIPTION_BYTES_MAX };
 static const struct field_text bucket_rule = { "bucket", FIELD_DOTTED, BUCKET_NAME_BYTES_MIN,
                                                BUCKET_NAME_BYTES_MAX };
 static const struct field_text key_rule = { "key", FIELD_TEXT, 1, OBJECT_KEY_BYTES_MAX };
@@ -89,7 +91,7 @@ static enum status function_texts_check(const Lapwing__Function *f, struct err *
         { "runtime", FIELD_DOTTED, 1, RUNTIME_BYTES_MAX },
         { "role", FIELD_PRINTABLE, 1, ROLE_BYTES_MAX },
         { "handler", FIELD_LINE, 0, HANDLER_BYTES_MAX },
-        { "description", FIELD_TEXT, 0, DESCRIPTION_BYTES_MAX },
+        description_rule,
         revision_rule,
     };
     const char *const values[] = { f->account, f->region,      f->name,
@@ -116,6 +118,8 @@ static enum status function_numbers_check(const Lapwing__Function *f, struct err
         { "state",         f->state,         0, LAPWING__FUNCTION_STATE__FUNCTION_ACTIVE },
         { "update_status", f->update_status, 0, LAPWING__FUNCTION_UPDATE_STATUS__FUNCTION_UPDATE_IN_PROGRESS },
         { "config_epoch",  f->config_epoch,  0, TIME_MS_MAX },
+        { "content_epoch", f->content_epoch, 0, f->config_epoch },
+        { "version",       f->version,       0, FUNCTION_VERSION_MAX },
         // clang-format on
     };
 
@@ -153,6 +157,14 @@ static enum status create_function_check(const Lapwing__CreateFunction *create, 
     return st == ST_OK ? function_check(create->function, err) : st;
 }
 
+/* Any text of a client: one that is no revision matches none. */
+static enum status expected_revision_check(const char *expected, struct err *err)
+{
+    static const struct field_text rule = { "expected_revision_id", FIELD_TEXT, 0, 256 };
+
+    return field_text_check(&rule, expected, err);
+}
+
 static enum status update_function_code_check(const Lapwing__UpdateFunctionCode *update,
                                               struct err *err)
 {
@@ -162,18 +174,40 @@ static enum status update_function_code_check(const Lapwing__UpdateFunctionCode 
         st = code_check(&update->code_sha256, update->code_bytes, err);
     if (st == ST_OK)
         st = field_text_check(&revision_rule, update->revision_id, err);
-    /* Any text of a client: one that is no revision matches none. */
     if (st == ST_OK)
-        st = field_text_check(&(struct field_text){ "expected_revision_id", FIELD_TEXT, 0, 256 },
-                              update->expected_revision_id, err);
+        st = expected_revision_check(update->expected_revision_id, err);
     if (st == ST_OK && update->architecture[0] != '\0')
         st = architecture_check(update->architecture, err);
     return st;
 }
 
+static enum status update_function_configuration_check(
+    const Lapwing__UpdateFunctionConfiguration *update, struct err *err)
+{
+    enum status st = field_present_check("function", update->function, err);
+
+    if (st == ST_OK)
+        st = function_check(update->function, err);
+    return st == ST_OK ? expected_revision_check(update->expected_revision_id, err) : st;
+}
+
+static enum status publish_version_check(const Lapwing__PublishVersion *publish, struct err *err)
+{
+    enum status st = function_key_check(publish->account, publish->region, publish->name, err);
+
+    if (st == ST_OK)
+        st = expected_revision_check(publish->expected_revision_id, err);
+    if (st == ST_OK)
+        st = field_text_check(&revision_rule, publish->revision_id, err);
+    return st == ST_OK ? field_text_check(&description_rule, publish->description, err) : st;
+}
+
 static enum status delete_function_check(const Lapwing__DeleteFunction *del, struct err *err)
 {
-    return function_key_check(del->account, del->region, del->name, err);
+    enum status st = function_key_check(del->account, del->region, del->name, err);
+
+    return st == ST_OK ? field_number_check("version", del->version, 0, FUNCTION_VERSION_MAX, err)
+                       : st;
 }
 
 static enum status activate_function_check(const Lapwing__ActivateFunction *activate,
@@ -343,6 +377,9 @@ static const ProtobufCMessageDescriptor *body_descriptor(const Lapwing__Command 
         { LAPWING__COMMAND_TYPE__UPDATE_FUNCTION_CODE,  &lapwing__update_function_code__descriptor },
         { LAPWING__COMMAND_TYPE__DELETE_FUNCTION,       &lapwing__delete_function__descriptor },
         { LAPWING__COMMAND_TYPE__ACTIVATE_FUNCTION,     &lapwing__activate_function__descriptor },
+        { LAPWING__COMMAND_TYPE__UPDATE_FUNCTION_CONFIGURATION,
+          &lapwing__update_function_configuration__descriptor },
+        { LAPWING__COMMAND_TYPE__PUBLISH_VERSION,       &lapwing__publish_version__descriptor },
         { LAPWING__COMMAND_TYPE__REGISTER_WORKER,       &lapwing__register_worker__descriptor },
         { LAPWING__COMMAND_TYPE__TAG_RESOURCE,          &lapwing__tag_resource__descriptor },
         { LAPWING__COMMAND_TYPE__UNTAG_RESOURCE,        &lapwing__untag_resource__descriptor },
@@ -374,6 +411,11 @@ static enum status body_check(Lapwing__CommandType type,
         return delete_function_check((const Lapwing__DeleteFunction *)body, err);
     case LAPWING__COMMAND_TYPE__ACTIVATE_FUNCTION:
         return activate_function_check((const Lapwing__ActivateFunction *)body, err);
+    case LAPWING__COMMAND_TYPE__UPDATE_FUNCTION_CONFIGURATION:
+        return update_function_configuration_check(
+            (const Lapwing__UpdateFunctionConfiguration *)body, err);
+    case LAPWING__COMMAND_TYPE__PUBLISH_VERSION:
+        return publish_version_check((const Lapwing__PublishVersion *)body, err);
     case LAPWING__COMMAND_TYPE__REGISTER_WORKER:
         return register_worker_check((const Lapwing__RegisterWorker *)body, err);
     case LAPWING__COMMAND_TYPE__TAG_RESOURCE:

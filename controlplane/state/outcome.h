@@ -49,6 +49,8 @@ void *apply_body(const struct apply *apply, const ProtobufCMessageDescriptor *de
 /* One a command type, in the file of its domain: reads rows, writes rows, fills apply->out. */
 void functions_apply_create(struct apply *apply);
 void functions_apply_update_code(struct apply *apply);
+void functions_apply_update_configuration(struct apply *apply);
+void functions_apply_publish(struct apply *apply);
 void functions_apply_activate(struct apply *apply);
 void functions_apply_delete(struct apply *apply);
 void tags_apply_tag(struct apply *apply);

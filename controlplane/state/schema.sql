@@ -39,12 +39,13 @@ CREATE TABLE outcomes (
 
 -- group: control
 
--- Functions as their $LATEST stands.
+-- Functions: as their $LATEST stands, and a copy for each published version.
 CREATE TABLE functions (
     account         TEXT    NOT NULL,
     region          TEXT    NOT NULL,
     name            TEXT    NOT NULL,
-    uid             TEXT    NOT NULL,  -- 32 hexadecimal digits, never reused
+    version         INTEGER NOT NULL,  -- 0 $LATEST, else the number of a published version
+    uid             TEXT    NOT NULL,  -- 32 hexadecimal digits, never reused; a function's versions share it
     runtime         TEXT    NOT NULL,
     role            TEXT    NOT NULL,
     handler         TEXT    NOT NULL,
@@ -62,12 +63,26 @@ CREATE TABLE functions (
     function_state  INTEGER NOT NULL,  -- 1 pending, 2 active
     update_status   INTEGER NOT NULL,  -- 0 none, 1 successful, 2 in progress
     config_epoch    INTEGER NOT NULL,  -- rises with every change of code or configuration
+    content_epoch   INTEGER NOT NULL,  -- config_epoch of the last change that made something another
     environment_present INTEGER NOT NULL,  -- 0 or 1: the client sent a list of variables, be it empty
     lists           BLOB    NOT NULL,  -- protobuf Function with nothing but its variables
-    PRIMARY KEY (account, region, name)
+    PRIMARY KEY (account, region, name, version)
 ) STRICT, WITHOUT ROWID;
 
-CREATE UNIQUE INDEX functions_by_uid ON functions (uid);
+CREATE UNIQUE INDEX functions_by_uid ON functions (uid) WHERE version = 0;
+
+-- So that a listing of functions does not walk their versions.
+CREATE UNIQUE INDEX functions_latest ON functions (account, region, name) WHERE version = 0;
+
+-- The highest version that was ever published under a name.  Outlives the function: AWS gives no
+-- number twice, not even after the function was deleted and made again.
+CREATE TABLE version_numbers (
+    account TEXT    NOT NULL,
+    region  TEXT    NOT NULL,
+    name    TEXT    NOT NULL,
+    last    INTEGER NOT NULL,
+    PRIMARY KEY (account, region, name)
+) STRICT, WITHOUT ROWID;
 
 -- Tags of what has an ARN.  They go with their resource.
 CREATE TABLE tags (

@@ -10,9 +10,9 @@
 
 /* functions.c reads and binds these columns by position. */
 #define FUNCTION_COLUMNS                                                                           \
-    "account, region, name, uid, runtime, role, handler, handler_present, description, "           \
+    "account, region, name, version, uid, runtime, role, handler, handler_present, description, "  \
     "timeout_s, memory_mb, ephemeral_mb, architecture, tracing_mode, code_sha256, code_bytes, "    \
-    "revision_id, modified_ms, function_state, update_status, config_epoch, "                      \
+    "revision_id, modified_ms, function_state, update_status, config_epoch, content_epoch, "       \
     "environment_present, lists"
 
 /* objects.c does so with these. */
@@ -55,30 +55,35 @@ static const char *const texts[STATEMENT_COUNT] = {
 
     [STATEMENT_FUNCTION_GET] =
         "SELECT " FUNCTION_COLUMNS " FROM functions "
-        "WHERE account = ?1 AND region = ?2 AND name = ?3",
+        "WHERE account = ?1 AND region = ?2 AND name = ?3 AND version = ?4",
     [STATEMENT_FUNCTION_GET_BY_UID] =
-        "SELECT " FUNCTION_COLUMNS " FROM functions WHERE uid = ?1",
+        "SELECT " FUNCTION_COLUMNS " FROM functions WHERE uid = ?1 AND version = 0",
     [STATEMENT_FUNCTION_LIST] =
+        "SELECT " FUNCTION_COLUMNS " FROM functions INDEXED BY functions_latest "
+        "WHERE account = ?1 AND region = ?2 AND name > ?3 AND version = 0 ORDER BY name LIMIT ?4",
+    [STATEMENT_FUNCTION_LIST_ALL] =
         "SELECT " FUNCTION_COLUMNS " FROM functions "
-        "WHERE account = ?1 AND region = ?2 AND name > ?3 ORDER BY name LIMIT ?4",
+        "WHERE account = ?1 AND region = ?2 AND (name, version) > (?3, ?5) "
+        "ORDER BY name, version LIMIT ?4",
     [STATEMENT_FUNCTION_INSERT] =
-        "INSERT INTO functions (" FUNCTION_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, "
-        "?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)",
-    /* The same parameters.  The uid (?4) stays: setting it would write its index as well. */
+        "INSERT INTO functions (" FUNCTION_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, "
+        "?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)",
+    /* The same parameters.  The uid (?5) stays: setting it would write its index as well. */
     [STATEMENT_FUNCTION_UPDATE] =
-        "UPDATE functions SET runtime = ?5, role = ?6, handler = ?7, handler_present = ?8, "
-        "description = ?9, timeout_s = ?10, memory_mb = ?11, ephemeral_mb = ?12, "
-        "architecture = ?13, tracing_mode = ?14, code_sha256 = ?15, code_bytes = ?16, "
-        "revision_id = ?17, modified_ms = ?18, function_state = ?19, update_status = ?20, "
-        "config_epoch = ?21, environment_present = ?22, lists = ?23 "
-        "WHERE account = ?1 AND region = ?2 AND name = ?3 AND uid = ?4",
+        "UPDATE functions SET runtime = ?6, role = ?7, handler = ?8, handler_present = ?9, "
+        "description = ?10, timeout_s = ?11, memory_mb = ?12, ephemeral_mb = ?13, "
+        "architecture = ?14, tracing_mode = ?15, code_sha256 = ?16, code_bytes = ?17, "
+        "revision_id = ?18, modified_ms = ?19, function_state = ?20, update_status = ?21, "
+        "config_epoch = ?22, content_epoch = ?23, environment_present = ?24, lists = ?25 "
+        "WHERE account = ?1 AND region = ?2 AND name = ?3 AND version = ?4 AND uid = ?5",
+    /* With all its versions. */
     [STATEMENT_FUNCTION_DELETE] =
         "DELETE FROM functions WHERE account = ?1 AND region = ?2 AND name = ?3",
 
     [STATEMENT_FUNCTION_EXISTS] =
         "SELECT 1 FROM functions WHERE account = ?1 AND region = ?2 AND name = ?3 LIMIT 1",
     [STATEMENT_FUNCTION_USAGE] =
-        "SELECT count(*), coalesce(sum(code_bytes), 0) FROM functions "
+        "SELECT coalesce(sum(version = 0), 0), coalesce(sum(code_bytes), 0) FROM functions "
         "WHERE account = ?1 AND region = ?2",
 
     [STATEMENT_TAG_HAS] =
@@ -93,6 +98,22 @@ static const char *const texts[STATEMENT_COUNT] = {
         "DELETE FROM tags WHERE account = ?1 AND region = ?2 AND resource = ?3 AND key = ?4",
     [STATEMENT_TAGS_DROP] =
         "DELETE FROM tags WHERE account = ?1 AND region = ?2 AND resource = ?3",
+    [STATEMENT_VERSION_NEWEST] =
+        "SELECT " FUNCTION_COLUMNS " FROM functions "
+        "WHERE account = ?1 AND region = ?2 AND name = ?3 AND version > 0 "
+        "ORDER BY version DESC LIMIT 1",
+    [STATEMENT_VERSION_LIST] =
+        "SELECT " FUNCTION_COLUMNS " FROM functions "
+        "WHERE account = ?1 AND region = ?2 AND name = ?3 AND version >= ?5 "
+        "ORDER BY version LIMIT ?4",
+    [STATEMENT_VERSION_DELETE] =
+        "DELETE FROM functions "
+        "WHERE account = ?1 AND region = ?2 AND name = ?3 AND version = ?4 AND version > 0",
+    [STATEMENT_VERSION_NUMBER_GET] =
+        "SELECT last FROM version_numbers WHERE account = ?1 AND region = ?2 AND name = ?3",
+    [STATEMENT_VERSION_NUMBER_PUT] =
+        "INSERT OR REPLACE INTO version_numbers (account, region, name, last) "
+        "VALUES (?1, ?2, ?3, ?4)",
 
     [STATEMENT_WORKER_EPOCH] = "SELECT epoch FROM workers WHERE worker = ?1",
     [STATEMENT_WORKER_PUT] =

@@ -367,17 +367,15 @@ enum status attempt_put(struct attempt *attempt, struct err *err)
 
 /* ---- buckets, delete ---- */
 
-static enum status bucket_verify(struct attempt *attempt, struct err *err)
+enum status attempt_test_bucket(struct attempt *attempt, struct err *err)
 {
     struct reply reply = { .attempt = attempt, .status = S3StatusInternalError };
-    enum status st;
 
     S3_test_bucket(S3ProtocolHTTP, S3UriStylePath, attempt->store->access_key,
                    attempt->store->secret, LIBS3_TOKEN attempt->address, attempt->bucket,
                    LIBS3_REGION 0, NULL, NULL,
                    LIBS3_TIMEOUT(remaining_ms(attempt)) & response_handler, &reply);
-    st = reply_status(&reply, "test bucket", err);
-    return st == ST_NOT_FOUND ? ST_UNAVAILABLE : st;
+    return reply_status(&reply, "test bucket", err);
 }
 
 enum status attempt_create_bucket(struct attempt *attempt, struct err *err)
@@ -391,7 +389,8 @@ enum status attempt_create_bucket(struct attempt *attempt, struct err *err)
     st = reply_status(&reply, "create bucket", err);
     if (st != ST_OK && st != ST_EXISTS)
         return st;
-    return bucket_verify(attempt, err);
+    st = attempt_test_bucket(attempt, err);
+    return st == ST_NOT_FOUND ? ST_UNAVAILABLE : st;
 }
 
 enum status attempt_delete(struct attempt *attempt, struct err *err)

@@ -38,6 +38,7 @@ uint64_t objstore_now_ms(void);
 enum status attempt_check_source(const struct objstore_source *source, struct err *err);
 
 /* Each returns ST_UNAVAILABLE or ST_CORRUPT for what a repetition may cure. */
+enum status attempt_test_bucket(struct attempt *attempt, struct err *err);
 enum status attempt_create_bucket(struct attempt *attempt, struct err *err);
 enum status attempt_put(struct attempt *attempt, struct err *err);
 enum status attempt_get(struct attempt *attempt, struct err *err);

@@ -236,6 +236,16 @@ enum status objstore_create_bucket(struct objstore *store,
     return run(&attempt, deadline_ms, attempt_create_bucket, err);
 }
 
+enum status objstore_test_bucket(struct objstore *store,
+                                 const char *bucket,
+                                 uint32_t deadline_ms,
+                                 struct err *err)
+{
+    struct attempt attempt = { .store = store, .bucket = bucket };
+
+    return run(&attempt, deadline_ms, attempt_test_bucket, err);
+}
+
 enum status objstore_put(struct objstore *store,
                          const struct objstore_name *name,
                          const struct objstore_source *source,

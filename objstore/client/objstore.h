@@ -63,6 +63,12 @@ enum status objstore_create_bucket(struct objstore *store,
                                    uint32_t deadline_ms,
                                    struct err *err);
 
+/* Is there such a bucket?  ST_OK, ST_NOT_FOUND; ST_DENIED: there is, but not for this key. */
+enum status objstore_test_bucket(struct objstore *store,
+                                 const char *bucket,
+                                 uint32_t deadline_ms,
+                                 struct err *err);
+
 /* Which object, and for how long to try. */
 struct objstore_name {
     const char *bucket;

@@ -20,7 +20,8 @@ static void named(const char *text, const char *qualifier)
     struct function_ref ref;
     struct function_ref again;
 
-    if (function_ref_parse(text, qualifier, &scope, &ref, &error) != ST_OK) {
+    if (function_ref_parse(text, qualifier, &scope, FUNCTION_NAME_NAMESPACED, &ref, &error) !=
+        ST_OK) {
         CHECK(error.code != NULL);
         return;
     }
@@ -29,7 +30,7 @@ static void named(const char *text, const char *qualifier)
     if (strpbrk(ref.qualifier, "$") != NULL)
         return;
     CHECK(strlen(arn) > FUNCTION_REFERENCE_BYTES_MAX ||
-          function_ref_parse(arn, NULL, &scope, &again, &error) == ST_OK);
+          function_ref_parse(arn, NULL, &scope, FUNCTION_NAME_NAMESPACED, &again, &error) == ST_OK);
     if (strlen(arn) > FUNCTION_REFERENCE_BYTES_MAX)
         return;
     CHECK(strcmp(ref.name, again.name) == 0);

@@ -137,6 +137,9 @@ struct sim_row {
     bool exists;
     char revision[37];
     uint64_t config_epoch;
+    uint64_t last_version; /* ever published under the name */
+    uint64_t newest;       /* version there is, 0 for none... */
+    uint64_t newest_epoch; /* ...and the config_epoch that it is a copy of */
 };
 
 struct sim_counts {

@@ -10,6 +10,18 @@
 
 /* ---- the oracle ---- */
 
+/* Every update of the simulation brings other code, so epochs tell whether anything changed. */
+static enum status oracle_publish(struct sim_row *row)
+{
+    if (!row->exists)
+        return ST_NOT_FOUND;
+    if (row->newest > 0 && row->newest_epoch == row->config_epoch)
+        return ST_OK;
+    row->newest = ++row->last_version;
+    row->newest_epoch = row->config_epoch;
+    return ST_OK;
+}
+
 /* What one command does to the row of its name. */
 static enum status oracle_apply(struct sim *sim, struct sim_op *op)
 {
@@ -27,10 +39,13 @@ static enum status oracle_apply(struct sim *sim, struct sim_op *op)
             return ST_NOT_FOUND;
         row->config_epoch++;
         break;
+    case LAPWING__COMMAND_TYPE__PUBLISH_VERSION:
+        return oracle_publish(row);
     default:
         if (!row->exists)
             return ST_NOT_FOUND;
         row->exists = false;
+        row->newest = 0;
         return ST_OK;
     }
     memcpy(row->revision, op->revision, sizeof row->revision);
@@ -174,6 +189,31 @@ bool checks_settled(struct sim *sim)
     return true;
 }
 
+/* The newest version is there as it was published, and no later one. */
+static void check_versions(struct sim *sim, struct sim_node *node, unsigned name)
+{
+    const struct sim_row *row = &sim->rows[name];
+    char text[16];
+    struct function_key key = { "000000000000", "eu-west-1", text, row->newest };
+    struct function_key next = { "000000000000", "eu-west-1", text, row->last_version + 1 };
+    Lapwing__Function *function = NULL;
+
+    (void)snprintf(text, sizeof text, "function-%u", name);
+    if (state_get_version(state_reader_of(node->state), &next, &function, NULL) != ST_NOT_FOUND)
+        sim_fail(sim, "node %llu: %s has version %llu", (unsigned long long)node->id, text,
+                 (unsigned long long)next.version);
+    if (row->newest == 0)
+        return;
+    if (state_get_version(state_reader_of(node->state), &key, &function, NULL) != ST_OK)
+        sim_fail(sim, "node %llu: %s has no version %llu", (unsigned long long)node->id, text,
+                 (unsigned long long)row->newest);
+    if (function->config_epoch != row->newest_epoch)
+        sim_fail(sim, "node %llu: %s version %llu is of epoch %llu, should be %llu",
+                 (unsigned long long)node->id, text, (unsigned long long)row->newest,
+                 (unsigned long long)function->config_epoch, (unsigned long long)row->newest_epoch);
+    lapwing__function__free_unpacked(function, NULL);
+}
+
 static void check_row(struct sim *sim, struct sim_node *node, unsigned name)
 {
     const struct sim_row *row = &sim->rows[name];
@@ -195,6 +235,7 @@ static void check_row(struct sim *sim, struct sim_node *node, unsigned name)
                  (unsigned long long)function->config_epoch, row->revision,
                  (unsigned long long)row->config_epoch);
     lapwing__function__free_unpacked(function, NULL);
+    check_versions(sim, node, name);
 }
 
 void checks_final(struct sim *sim)

@@ -1,5 +1,5 @@
-/* Clients that create, change and delete functions through any node, and ask again under the same
- * (client, sequence) until they know. */
+/* Clients that create, change, publish and delete functions through any node, and ask again under
+ * the same (client, sequence) until they know. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +53,7 @@ static void make_create(struct sim *sim, struct sim_op *op, char *name, Protobuf
 static void make_body(struct sim *sim, struct sim_op *op)
 {
     Lapwing__UpdateFunctionCode update = LAPWING__UPDATE_FUNCTION_CODE__INIT;
+    Lapwing__PublishVersion publish = LAPWING__PUBLISH_VERSION__INIT;
     Lapwing__DeleteFunction del = LAPWING__DELETE_FUNCTION__INIT;
     uint8_t hash[32] = { 0 };
     ProtobufCBinaryData code = { .data = hash, .len = sizeof hash };
@@ -77,6 +78,13 @@ static void make_body(struct sim *sim, struct sim_op *op)
         update.revision_id = op->revision;
         pack_body(op, &update.base);
         return;
+    case LAPWING__COMMAND_TYPE__PUBLISH_VERSION:
+        publish.account = "000000000000";
+        publish.region = "eu-west-1";
+        publish.name = name;
+        publish.revision_id = op->revision;
+        pack_body(op, &publish.base);
+        return;
     default:
         del.account = "000000000000";
         del.region = "eu-west-1";
@@ -91,7 +99,7 @@ static struct sim_op *op_new(struct sim *sim, unsigned client)
     static const Lapwing__CommandType types[] = {
         LAPWING__COMMAND_TYPE__CREATE_FUNCTION,      LAPWING__COMMAND_TYPE__CREATE_FUNCTION,
         LAPWING__COMMAND_TYPE__UPDATE_FUNCTION_CODE, LAPWING__COMMAND_TYPE__UPDATE_FUNCTION_CODE,
-        LAPWING__COMMAND_TYPE__DELETE_FUNCTION,
+        LAPWING__COMMAND_TYPE__DELETE_FUNCTION,      LAPWING__COMMAND_TYPE__PUBLISH_VERSION,
     };
     struct sim_op *op = must_calloc(1, sizeof *op);
 

@@ -229,6 +229,93 @@ TEST(the_environment_of_a_function_is_held_to_its_bytes_and_names)
     test_case = NULL;
 }
 
+TEST(versions_are_held_to_eighteen_digits)
+{
+    static const struct {
+        const char *name;
+        uint64_t version;
+        uint64_t content_epoch;
+        enum status want;
+    } rows[] = {
+        { "$LATEST", 0, 0, ST_OK },
+        { "the highest", FUNCTION_VERSION_MAX, 5, ST_OK },
+        { "one higher", FUNCTION_VERSION_MAX + 1, 0, ST_BAD_INPUT },
+        { "content newer than the configuration", 1, 6, ST_BAD_INPUT },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        Lapwing__DeleteFunction del = LAPWING__DELETE_FUNCTION__INIT;
+        Lapwing__Function f;
+        struct err err;
+
+        test_case = rows[i].name;
+        fixture_function(&f, "one", UID_1);
+        f.version = rows[i].version;
+        f.config_epoch = 5;
+        f.content_epoch = rows[i].content_epoch;
+        EXPECT_EQ(check_function(&f, &err), rows[i].want);
+        del.account = f.account;
+        del.region = f.region;
+        del.name = f.name;
+        del.version = rows[i].version;
+        EXPECT_EQ(check(LAPWING__COMMAND_TYPE__DELETE_FUNCTION, &del.base, &err),
+                  rows[i].version > FUNCTION_VERSION_MAX ? ST_BAD_INPUT : ST_OK);
+    }
+    test_case = NULL;
+}
+
+TEST(publishing_names_function_revision_and_a_description_of_bounded_length)
+{
+    static const struct {
+        const char *name;
+        const char *function, *revision;
+        size_t description_bytes;
+        enum status want;
+    } rows[] = {
+        { "all right", "one", "00000000-0000-4000-8000-000000000001", DESCRIPTION_BYTES_MAX,
+          ST_OK },
+        { "a byte more", "one", "00000000-0000-4000-8000-000000000001", DESCRIPTION_BYTES_MAX + 1,
+          ST_BAD_INPUT },
+        { "no function", "", "00000000-0000-4000-8000-000000000001", 0, ST_BAD_INPUT },
+        { "no revision", "one", "", 0, ST_BAD_INPUT },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        Lapwing__PublishVersion publish = LAPWING__PUBLISH_VERSION__INIT;
+        struct err err;
+
+        test_case = rows[i].name;
+        publish.account = (char *)FIXTURE_ACCOUNT;
+        publish.region = (char *)FIXTURE_REGION;
+        publish.name = (char *)rows[i].function;
+        publish.revision_id = (char *)rows[i].revision;
+        publish.description = letters(rows[i].description_bytes);
+        EXPECT_EQ(check(LAPWING__COMMAND_TYPE__PUBLISH_VERSION, &publish.base, &err), rows[i].want);
+    }
+    test_case = NULL;
+}
+
+TEST(a_configuration_is_checked_like_a_function)
+{
+    Lapwing__UpdateFunctionConfiguration update = LAPWING__UPDATE_FUNCTION_CONFIGURATION__INIT;
+    Lapwing__Function f;
+    struct err err;
+
+    EXPECT_EQ(check(LAPWING__COMMAND_TYPE__UPDATE_FUNCTION_CONFIGURATION, &update.base, &err),
+              ST_BAD_INPUT);
+    fixture_function(&f, "one", UID_1);
+    update.function = &f;
+    EXPECT_EQ(check(LAPWING__COMMAND_TYPE__UPDATE_FUNCTION_CONFIGURATION, &update.base, &err),
+              ST_OK);
+    update.expected_revision_id = letters(257);
+    EXPECT_EQ(check(LAPWING__COMMAND_TYPE__UPDATE_FUNCTION_CONFIGURATION, &update.base, &err),
+              ST_BAD_INPUT);
+    update.expected_revision_id = letters(0);
+    f.timeout_s = 0;
+    EXPECT_EQ(check(LAPWING__COMMAND_TYPE__UPDATE_FUNCTION_CONFIGURATION, &update.base, &err),
+              ST_BAD_INPUT);
+}
+
 TEST(an_object_is_held_to_its_limits)
 {
     static const struct {

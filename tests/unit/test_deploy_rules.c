@@ -133,8 +133,39 @@ TEST(no_command_is_proposed_before_the_package_was_checked)
             struct deploy_move move = deploy_next(state, event);
 
             if (move.action == DEPLOY_DO_PROPOSE)
-                EXPECT(state == DEPLOY_CHECKING && event == DEPLOY_CHECKED);
+                EXPECT((state == DEPLOY_CHECKING && event == DEPLOY_CHECKED) ||
+                       (state == DEPLOY_LOOKING && event == DEPLOY_WITHOUT_CODE));
             if (event == DEPLOY_FAILED && state != DEPLOY_FINISHED)
                 EXPECT(move.action == DEPLOY_DO_REFUSE && move.next == DEPLOY_FINISHED);
         }
+}
+
+TEST(publishing_may_name_the_code_that_it_expects)
+{
+    static uint8_t sha256[32] = { 0 };
+    static const struct {
+        const char *expected;
+        const char *text;
+    } expectations[] = {
+        { NULL, NULL },
+        { "", NULL },
+        { "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", NULL },
+        { "somenonexistentsha256",
+          "CodeSHA256 (somenonexistentsha256) is different from current CodeSHA256 in $LATEST "
+          "(AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=). Please try again with the CodeSHA256 in "
+          "$LATEST." },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(expectations); i++) {
+        Lapwing__Function function = sample();
+        struct api_error error = { 0 };
+
+        function.code_sha256 = (ProtobufCBinaryData){ .len = sizeof sha256, .data = sha256 };
+        EXPECT_EQ(deploy_code_expected(&function, expectations[i].expected, &error) == ST_OK,
+                  expectations[i].text == NULL);
+        if (expectations[i].text != NULL) {
+            EXPECT_TEXT(error.text, expectations[i].text);
+            EXPECT_TEXT(error.code, "InvalidParameterValueException");
+        }
+    }
 }

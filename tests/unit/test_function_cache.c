@@ -22,12 +22,12 @@ TEST(a_row_is_good_until_the_state_changes)
     struct function_cache *cache = function_cache_new();
     Lapwing__Function *function = function_of("1", "r", "f");
     struct function_row *row = function_cache_add(cache, function, 7);
-    struct function_row *found = function_cache_find(cache, "1", "r", "f", 7);
+    struct function_row *found = function_cache_find(cache, "1", "r", "f", 0, 7);
 
     EXPECT(found == row);
     EXPECT(row->function == function);
-    EXPECT(function_cache_find(cache, "1", "r", "f", 8) == NULL);
-    EXPECT(function_cache_find(cache, "1", "r", "f", 6) == NULL);
+    EXPECT(function_cache_find(cache, "1", "r", "f", 0, 8) == NULL);
+    EXPECT(function_cache_find(cache, "1", "r", "f", 0, 6) == NULL);
     function_row_drop(found);
     function_row_drop(row);
     function_cache_free(cache);
@@ -38,10 +38,26 @@ TEST(account_region_and_name_tell_rows_apart)
     struct function_cache *cache = function_cache_new();
 
     function_row_drop(function_cache_add(cache, function_of("1", "r", "f"), 7));
-    EXPECT(function_cache_find(cache, "2", "r", "f", 7) == NULL);
-    EXPECT(function_cache_find(cache, "1", "s", "f", 7) == NULL);
-    EXPECT(function_cache_find(cache, "1", "r", "g", 7) == NULL);
-    EXPECT(function_cache_find(cache, "1r", "", "f", 7) == NULL);
+    EXPECT(function_cache_find(cache, "2", "r", "f", 0, 7) == NULL);
+    EXPECT(function_cache_find(cache, "1", "s", "f", 0, 7) == NULL);
+    EXPECT(function_cache_find(cache, "1", "r", "g", 0, 7) == NULL);
+    EXPECT(function_cache_find(cache, "1r", "", "f", 0, 7) == NULL);
+    function_cache_free(cache);
+}
+
+TEST(versions_of_a_function_have_rows_of_their_own)
+{
+    struct function_cache *cache = function_cache_new();
+    Lapwing__Function *version = function_of("1", "r", "f");
+    struct function_row *found;
+
+    version->version = 3;
+    function_row_drop(function_cache_add(cache, version, 7));
+    EXPECT(function_cache_find(cache, "1", "r", "f", 0, 7) == NULL);
+    EXPECT(function_cache_find(cache, "1", "r", "f", 2, 7) == NULL);
+    found = function_cache_find(cache, "1", "r", "f", 3, 7);
+    EXPECT(found != NULL);
+    function_row_drop(found);
     function_cache_free(cache);
 }
 

@@ -79,6 +79,23 @@ TEST(an_update_shows_its_progress_and_its_end)
     json_decref(object);
 }
 
+TEST(a_version_shows_its_number_and_the_arn_what_was_asked_for)
+{
+    Lapwing__Function function = sample();
+    json_t *object;
+
+    function.version = 7;
+    object = function_configuration(&function, "7", FUNCTION_VIEW_FULL);
+    EXPECT_TEXT(text_at(object, "Version"), "7");
+    EXPECT_TEXT(text_at(object, "FunctionArn"),
+                "arn:aws:lambda:eu-west-1:000000000000:function:f:7");
+    json_decref(object);
+    object = function_configuration(&function, "", FUNCTION_VIEW_FULL);
+    EXPECT_TEXT(text_at(object, "Version"), "7");
+    EXPECT_TEXT(text_at(object, "FunctionArn"), "arn:aws:lambda:eu-west-1:000000000000:function:f");
+    json_decref(object);
+}
+
 TEST(a_listing_leaves_the_state_out)
 {
     Lapwing__Function function = sample();

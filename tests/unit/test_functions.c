@@ -111,6 +111,7 @@ TEST(a_created_function_reads_back_whole)
     function.state = row->state;
     function.modified_ms = row->modified_ms;
     function.config_epoch = row->config_epoch;
+    function.content_epoch = row->content_epoch;
     len = lapwing__function__pack(&function, sent);
     EXPECT_EQ(fixture.last->body.len, len);
     EXPECT_EQ(memcmp(fixture.last->body.data, sent, len), 0);

@@ -203,8 +203,8 @@ TEST(names_are_refused_as_aws_was_recorded_to_do)
         struct function_ref ref;
 
         test_case = names[i].text;
-        EXPECT_EQ(function_ref_parse(names[i].text, names[i].qualifier, &scope, &ref, &error) ==
-                      ST_OK,
+        EXPECT_EQ(function_ref_parse(names[i].text, names[i].qualifier, &scope,
+                                     FUNCTION_NAME_NAMESPACED, &ref, &error) == ST_OK,
                   names[i].code == NULL);
         EXPECT_TEXT(error.code, names[i].code);
         EXPECT_TEXT(error.text, names[i].want);
@@ -217,8 +217,8 @@ TEST(an_arn_may_be_longer_where_a_function_is_looked_at_than_where_one_is_made)
         size_t len;
         bool plain, wide; /* is its length allowed? */
     } lengths[] = {
-        { FUNCTION_PLAIN_REFERENCE_BYTES_MAX, true, true },
-        { FUNCTION_PLAIN_REFERENCE_BYTES_MAX + 1, false, true },
+        { FUNCTION_PLAIN_BYTES_MAX, true, true },
+        { FUNCTION_PLAIN_BYTES_MAX + 1, false, true },
         { FUNCTION_REFERENCE_BYTES_MAX, false, true },
         { FUNCTION_REFERENCE_BYTES_MAX + 1, false, false },
     };
@@ -232,8 +232,8 @@ TEST(an_arn_may_be_longer_where_a_function_is_looked_at_than_where_one_is_made)
 
         memset(text + 2, 'q', lengths[i].len - 2);
         text[lengths[i].len] = '\0';
-        (void)function_ref_parse_plain(text, NULL, &scope, &ref, &plain);
-        (void)function_ref_parse(text, NULL, &scope, &ref, &wide);
+        (void)function_ref_parse(text, NULL, &scope, FUNCTION_NAME_PLAIN, &ref, &plain);
+        (void)function_ref_parse(text, NULL, &scope, FUNCTION_NAME_NAMESPACED, &ref, &wide);
         EXPECT_EQ(strstr(plain.text, wanted) == NULL, lengths[i].plain);
         EXPECT_EQ(strstr(wide.text, wanted) == NULL, lengths[i].wide);
     }

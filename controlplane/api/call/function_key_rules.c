@@ -41,17 +41,36 @@ void function_session_arn(const char *account, const char *role, const char *nam
                name);
 }
 
+/* What policies call an operation. */
+static const char *action_of(const char *service, const char *operation)
+{
+    for (size_t i = 0; i < ARRAY_LEN(actions); i++)
+        if (strcmp(service, "lambda") == 0 && strcmp(actions[i].operation, operation) == 0)
+            return actions[i].action;
+    return operation[0] == '\0' ? "UnknownOperation" : operation;
+}
+
+enum status function_foreign_refuse(struct api_error *error,
+                                    const char *session,
+                                    const char *operation,
+                                    const char *resource)
+{
+    const char *action = action_of("lambda", operation);
+
+    return api_error_set(error, ST_DENIED, API_ACCESS_DENIED,
+                         "User: %s is not authorized to perform: lambda:%s on resource: %s because "
+                         "no resource-based policy allows the lambda:%s action",
+                         session, action, resource, action);
+}
+
 enum status function_key_refuse(struct api_error *error,
                                 const char *session,
                                 const char *service,
                                 const char *operation,
                                 const char *resource)
 {
-    const char *action = operation[0] == '\0' ? "UnknownOperation" : operation;
+    const char *action = action_of(service, operation);
 
-    for (size_t i = 0; i < ARRAY_LEN(actions); i++)
-        if (strcmp(service, "lambda") == 0 && strcmp(actions[i].operation, operation) == 0)
-            action = actions[i].action;
     return api_error_set(error, ST_DENIED, API_ACCESS_DENIED,
                          "User: %s is not authorized to perform: %s:%s on resource: %s because no "
                          "identity-based policy allows the %s:%s action",

@@ -35,4 +35,11 @@ enum status function_key_refuse(struct api_error *error,
                                 const char *operation,
                                 const char *resource);
 
+/* Refuse an operation on a function of another account: there are no policies that would allow it.
+ * session: who asks. */
+enum status function_foreign_refuse(struct api_error *error,
+                                    const char *session,
+                                    const char *operation,
+                                    const char *resource);
+
 #endif

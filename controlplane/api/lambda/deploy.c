@@ -1,35 +1,19 @@
-/* CreateFunction and UpdateFunctionCode: the driver of deploy_plan.h. */
+/* CreateFunction, UpdateFunctionCode, UpdateFunctionConfiguration, PublishVersion: the driver of
+ * deploy_plan.h. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/log.h"
-#include "controlplane/api/lambda/deploy_plan.h"
+#include "controlplane/api/lambda/deploy.h"
 #include "controlplane/api/lambda/deploy_rules.h"
 #include "controlplane/api/lambda/function_json.h"
-#include "controlplane/api/lambda/function_rules.h"
 #include "controlplane/api/lambda/lambda.h"
 #include "controlplane/dispatch/dispatch.h"
 #include "controlplane/replica/replica.h"
 #include "objstore/client/objstore.h"
 
 enum { STORE_MS = 30000 };
-
-/* The operation's part of a call; owned by it.  Pool threads touch input, zip and error only, while
- * the loop waits for them. */
-struct deploy {
-    struct api_call *call;
-    bool create;
-    enum deploy_state state;
-    struct function_ref ref;
-    struct function_input input;
-    struct buf zip;
-    bool zip_is_text; /* it was no base64 */
-    uint8_t sha256[SHA256_BYTES];
-    enum status work_status;
-    struct err work_err;
-    Lapwing__Function *function; /* owned: the row, before and then after the change */
-};
 
 static void deploy_free(void *data)
 {
@@ -39,28 +23,39 @@ static void deploy_free(void *data)
     buf_done(&deploy->zip);
     if (deploy->function != NULL)
         lapwing__function__free_unpacked(deploy->function, NULL);
+    if (deploy->before != NULL)
+        lapwing__function__free_unpacked(deploy->before, NULL);
     free(deploy);
 }
 
 static void deploy_on(struct deploy *deploy, enum deploy_event event);
 
-static enum status read_zip(struct deploy *deploy)
+static void queue_work(struct api_call *call, uv_work_cb work, uv_after_work_cb after)
 {
-    struct bytes text = deploy->input.zip_base64;
-    struct api_error *error = &deploy->call->error;
+    int rv = uv_queue_work(call->api->options.loop, &call->work, work, after);
 
-    if (text.len / 4 * 3 > (size_t)PACKAGE_ZIP_BYTES_MAX + 3)
-        return api_error_set(error, ST_LIMIT, API_ENTITY_TOO_LARGE,
-                             "Zipped size must be smaller than %d bytes", PACKAGE_ZIP_BYTES_MAX);
-    deploy->zip_is_text = base64_decode(text, &deploy->zip) != ST_OK;
-    if (deploy->zip_is_text)
-        return api_error_set(error, ST_BAD_INPUT, API_SERIALIZATION,
-                             "Member 'ZipFile' is not valid base64.");
-    if (deploy->zip.len > PACKAGE_ZIP_BYTES_MAX)
-        return api_error_set(error, ST_LIMIT, API_ENTITY_TOO_LARGE,
-                             "Zipped size must be smaller than %d bytes", PACKAGE_ZIP_BYTES_MAX);
-    hash_sha256(buf_view(&deploy->zip), deploy->sha256);
-    return ST_OK;
+    CHECK(rv == 0);
+    api_call_hold(call);
+}
+
+static enum status check_body(struct deploy *deploy, struct api_error *error)
+{
+    struct api_call *call = deploy->call;
+    struct bytes body = buf_view(&call->body);
+
+    switch (deploy->kind) {
+    case DEPLOY_KIND_CREATE:
+        return function_create_check(body, &call->scope, call->api->machine, &deploy->input, error);
+    case DEPLOY_KIND_CODE:
+        return function_update_code_check(body, call->api->machine, &deploy->input, error);
+    case DEPLOY_KIND_CONFIGURATION:
+        return function_update_configuration_check(body, &deploy->input, error);
+    case DEPLOY_KIND_PUBLISH:
+        return function_publish_check(body, &deploy->input, error);
+    case DEPLOY_KINDS:
+        break;
+    }
+    CHECK(!"deploy: kind");
 }
 
 /* On a thread: tens of megabytes of JSON and base64. */
@@ -68,18 +63,13 @@ static void read_work_cb(uv_work_t *work)
 {
     struct api_call *call = container_of(work, struct api_call, work);
     struct deploy *deploy = call->data;
-    enum status st;
+    enum status st = check_body(deploy, &call->error);
 
-    if (deploy->create)
-        st = function_create_check(buf_view(&call->body), &call->scope, call->api->machine,
-                                   &deploy->input, &call->error);
-    else
-        st = function_update_code_check(buf_view(&call->body), call->api->machine, &deploy->input,
-                                        &call->error);
     buf_done(&call->body);
-    if (st == ST_OK)
-        st = read_zip(deploy);
-    function_input_drop_zip(&deploy->input);
+    if (st == ST_OK && deploy->input.zip_base64.len > 0)
+        st = deploy_read_inline(deploy, &call->error);
+    if (deploy->input.root != NULL)
+        function_input_drop_zip(&deploy->input);
     deploy->work_status = st;
 }
 
@@ -91,15 +81,29 @@ static void read_after_cb(uv_work_t *work, int rv)
     CHECK(rv == 0);
     if (deploy->zip_is_text)
         lambda_log_cli_hint(call, "zip_not_base64",
-                            deploy->create ? deploy->input.name : deploy->ref.name);
+                            deploy->kind == DEPLOY_KIND_CREATE ? deploy->input.name
+                                                               : deploy->ref.name);
     deploy_on(deploy, deploy->work_status == ST_OK ? DEPLOY_READ : DEPLOY_FAILED);
     api_call_drop(call);
+}
+
+static enum deploy_event look_runtime(struct deploy *deploy)
+{
+    struct api_call *call = deploy->call;
+    const char *runtime = deploy->input.function.runtime;
+
+    if (dispatch_has_runtime(call->api->options.dispatch, runtime))
+        return DEPLOY_LOOKED;
+    (void)api_error_set(&call->error, ST_UNSUPPORTED, API_INVALID_PARAMETER,
+                        "The runtime %s is not available: no worker of this cluster has it. "
+                        "See GET /_lapwing/v1/runtimes.",
+                        runtime);
+    return DEPLOY_FAILED;
 }
 
 static enum deploy_event look_create(struct deploy *deploy)
 {
     struct api_call *call = deploy->call;
-    const char *runtime = deploy->input.function.runtime;
 
     memcpy(deploy->ref.name, deploy->input.name, sizeof deploy->ref.name);
     if (lambda_row_of(call, &deploy->ref, &deploy->function, NULL) == ST_OK) {
@@ -107,27 +111,49 @@ static enum deploy_event look_create(struct deploy *deploy)
                             deploy->ref.name);
         return DEPLOY_FAILED;
     }
-    if (!dispatch_has_runtime(call->api->options.dispatch, runtime)) {
-        (void)api_error_set(&call->error, ST_UNSUPPORTED, API_INVALID_PARAMETER,
-                            "The runtime %s is not available: no worker of this cluster has it. "
-                            "See GET /_lapwing/v1/runtimes.",
-                            runtime);
-        return DEPLOY_FAILED;
-    }
-    return DEPLOY_LOOKED;
+    return look_runtime(deploy);
 }
 
-static enum deploy_event look_update(struct deploy *deploy)
+/* The row that is to be changed; DEPLOY_NO_EVENT when it may be. */
+static enum deploy_event look_row(struct deploy *deploy)
 {
     struct api_call *call = deploy->call;
 
+    deploy->ref.qualifier[0] = '\0';
     if (lambda_row_of(call, &deploy->ref, &deploy->function, &call->error) != ST_OK)
         return DEPLOY_FAILED;
-    if (deploy_update_allowed(deploy->function, deploy->input.expected_revision_id, &call->error) !=
-        ST_OK) {
-        lambda_activate(call->api, deploy->function); /* in case nobody else does */
+    if (deploy_update_allowed(deploy->function, deploy->input.expected_revision_id, &call->error) ==
+        ST_OK)
+        return DEPLOY_NO_EVENT;
+    lambda_activate(call->api, deploy->function); /* in case nobody else does */
+    return DEPLOY_FAILED;
+}
+
+static enum deploy_event look_change(struct deploy *deploy)
+{
+    struct api_error *error = &deploy->call->error;
+
+    if (look_row(deploy) == DEPLOY_FAILED)
         return DEPLOY_FAILED;
+    if (deploy->kind == DEPLOY_KIND_CONFIGURATION) {
+        function_configuration_merge(deploy->function, &deploy->input);
+        return look_runtime(deploy);
     }
+    if (deploy->kind == DEPLOY_KIND_PUBLISH &&
+        deploy_code_expected(deploy->function, deploy->input.code_sha256, error) != ST_OK)
+        return DEPLOY_FAILED;
+    return DEPLOY_LOOKED;
+}
+
+/* The rows allow it: where does the code come from? */
+static enum deploy_event after_look(const struct deploy *deploy)
+{
+    bool has_code = deploy->kind == DEPLOY_KIND_CREATE || deploy->kind == DEPLOY_KIND_CODE;
+
+    if (!has_code)
+        return DEPLOY_WITHOUT_CODE;
+    if (deploy->input.s3_bucket != NULL)
+        return DEPLOY_ELSEWHERE;
     return deploy->input.dry_run ? DEPLOY_DRY : DEPLOY_LOOKED;
 }
 
@@ -158,7 +184,9 @@ static void look_cb(enum status st, void *context)
     if (st != ST_OK)
         event = fail_step(deploy, st, "no quorum of the cluster can be reached");
     else
-        event = deploy->create ? look_create(deploy) : look_update(deploy);
+        event = deploy->kind == DEPLOY_KIND_CREATE ? look_create(deploy) : look_change(deploy);
+    if (event == DEPLOY_LOOKED)
+        event = after_look(deploy);
     deploy_on(deploy, event);
     api_call_drop(call);
 }
@@ -173,6 +201,28 @@ static enum deploy_event do_look(struct deploy *deploy)
         return fail_step(deploy, st, "too many requests are waiting");
     api_call_hold(call);
     return DEPLOY_NO_EVENT;
+}
+
+/* On a thread: libs3 blocks. */
+static void fetch_work_cb(uv_work_t *work)
+{
+    struct api_call *call = container_of(work, struct api_call, work);
+    struct deploy *deploy = call->data;
+
+    deploy->work_status = deploy_read_bucket(deploy, &call->error);
+}
+
+static void fetch_after_cb(uv_work_t *work, int rv)
+{
+    struct api_call *call = container_of(work, struct api_call, work);
+    struct deploy *deploy = call->data;
+
+    CHECK(rv == 0);
+    if (deploy->work_status != ST_OK)
+        deploy_on(deploy, DEPLOY_FAILED);
+    else
+        deploy_on(deploy, deploy->input.dry_run ? DEPLOY_DRY : DEPLOY_FETCHED);
+    api_call_drop(call);
 }
 
 /* On a thread: libs3 blocks.  The bucket is made by whoever misses it first. */
@@ -209,14 +259,6 @@ static void store_after_cb(uv_work_t *work, int rv)
     else
         deploy_on(deploy, fail_step(deploy, ST_UNAVAILABLE, deploy->work_err.text));
     api_call_drop(call);
-}
-
-static void queue_work(struct api_call *call, uv_work_cb work, uv_after_work_cb after)
-{
-    int rv = uv_queue_work(call->api->options.loop, &call->work, work, after);
-
-    CHECK(rv == 0);
-    api_call_hold(call);
 }
 
 static void check_cb(enum status st, const Lapwing__PackageChecked *checked, void *context)
@@ -261,72 +303,24 @@ static void propose_cb(enum status st, const Lapwing__Outcome *outcome, void *co
     } else {
         after = lapwing__function__unpack(NULL, outcome->body.len, outcome->body.data);
         CHECK(after != NULL); /* the row, as our own state packed it */
-        if (deploy->function != NULL)
-            lapwing__function__free_unpacked(deploy->function, NULL);
+        deploy->before = deploy->function;
         deploy->function = after;
         deploy_on(deploy, DEPLOY_COMMITTED);
     }
     api_call_drop(call);
 }
 
-static struct buf pack(const ProtobufCMessage *message)
-{
-    struct buf out = { 0 };
-    size_t len = protobuf_c_message_get_packed_size(message);
-
-    (void)protobuf_c_message_pack(message, buf_reserve(&out, len));
-    out.len += len;
-    return out;
-}
-
-static struct buf pack_create(struct deploy *deploy, char *revision)
-{
-    Lapwing__CreateFunction body = LAPWING__CREATE_FUNCTION__INIT;
-    Lapwing__Function *function = &deploy->input.function;
-    uint8_t random[UID_DIGITS / 2];
-    char uid[UID_DIGITS + 1];
-
-    random_bytes(random, sizeof random);
-    hex_encode(bytes_of(random, sizeof random), uid);
-    function->account = (char *)(uintptr_t)deploy->call->scope.account;
-    function->region = deploy->call->region;
-    function->uid = uid;
-    function->revision_id = revision;
-    function->code_sha256 = (ProtobufCBinaryData){ .len = SHA256_BYTES, .data = deploy->sha256 };
-    function->code_bytes = deploy->zip.len;
-    body.function = function;
-    return pack(&body.base);
-}
-
-static struct buf pack_update(struct deploy *deploy, char *revision)
-{
-    Lapwing__UpdateFunctionCode body = LAPWING__UPDATE_FUNCTION_CODE__INIT;
-
-    body.account = (char *)(uintptr_t)deploy->call->scope.account;
-    body.region = deploy->call->region;
-    body.name = deploy->ref.name;
-    body.code_sha256 = (ProtobufCBinaryData){ .len = SHA256_BYTES, .data = deploy->sha256 };
-    body.code_bytes = deploy->zip.len;
-    /* The revision that was looked at, so that of two deployments at once one is refused. */
-    body.expected_revision_id = deploy->function->revision_id;
-    body.revision_id = revision;
-    body.architecture = deploy->input.function.architecture;
-    return pack(&body.base);
-}
-
 static enum deploy_event do_propose(struct deploy *deploy)
 {
     struct api_call *call = deploy->call;
-    char revision[UUID_TEXT_BYTES];
-    struct buf body;
+    struct buf body = { 0 };
+    Lapwing__CommandType type;
     enum status st;
 
-    uuid_text(revision);
-    body = deploy->create ? pack_create(deploy, revision) : pack_update(deploy, revision);
-    st = replica_propose(call->api->options.control_client,
-                         deploy->create ? LAPWING__COMMAND_TYPE__CREATE_FUNCTION
-                                        : LAPWING__COMMAND_TYPE__UPDATE_FUNCTION_CODE,
-                         buf_view(&body), API_PROPOSE_MS, propose_cb, deploy);
+    uuid_text(deploy->revision);
+    type = deploy_command(deploy, &body);
+    st = replica_propose(call->api->options.control_client, type, buf_view(&body), API_PROPOSE_MS,
+                         propose_cb, deploy);
     buf_done(&body);
     if (st != ST_OK)
         return fail_step(deploy, st, "too many requests are waiting");
@@ -334,13 +328,29 @@ static enum deploy_event do_propose(struct deploy *deploy)
     return DEPLOY_NO_EVENT;
 }
 
+/* What waits is $LATEST, also where a version is shown that is active from the first. */
+static void activate(struct deploy *deploy)
+{
+    Lapwing__Function latest = *deploy->function;
+
+    if (deploy->kind == DEPLOY_KIND_CODE && deploy->before != NULL) {
+        latest.revision_id = deploy->revision;
+        latest.update_status = LAPWING__FUNCTION_UPDATE_STATUS__FUNCTION_UPDATE_IN_PROGRESS;
+    }
+    lambda_activate(deploy->call->api, &latest);
+}
+
 static void do_answer(struct deploy *deploy)
 {
-    struct api_call *call = deploy->call;
+    bool made = deploy->kind == DEPLOY_KIND_CREATE || deploy->kind == DEPLOY_KIND_PUBLISH;
+    char version[FUNCTION_VERSION_BYTES] = "";
 
-    api_answer_json(call, deploy->create ? 201 : 200,
-                    function_configuration(deploy->function, "", FUNCTION_VIEW_FULL));
-    lambda_activate(call->api, deploy->function);
+    /* The version that comes with a new function is shown without its number in the ARN. */
+    if (deploy->kind != DEPLOY_KIND_CREATE && deploy->function->version > 0)
+        function_version_text(deploy->function->version, version);
+    api_answer_json(deploy->call, made ? 201 : 200,
+                    function_configuration(deploy->function, version, FUNCTION_VIEW_FULL));
+    activate(deploy);
 }
 
 static enum deploy_event deploy_do(struct deploy *deploy, enum deploy_action action)
@@ -348,6 +358,9 @@ static enum deploy_event deploy_do(struct deploy *deploy, enum deploy_action act
     switch (action) {
     case DEPLOY_DO_LOOK:
         return do_look(deploy);
+    case DEPLOY_DO_FETCH:
+        queue_work(deploy->call, fetch_work_cb, fetch_after_cb);
+        return DEPLOY_NO_EVENT;
     case DEPLOY_DO_STORE:
         queue_work(deploy->call, store_work_cb, store_after_cb);
         return DEPLOY_NO_EVENT;
@@ -378,12 +391,12 @@ static void deploy_on(struct deploy *deploy, enum deploy_event event)
     }
 }
 
-static struct deploy *deploy_new(struct api_call *call, bool create)
+static struct deploy *deploy_new(struct api_call *call, enum deploy_kind kind)
 {
     struct deploy *deploy = must_calloc(1, sizeof *deploy);
 
     deploy->call = call;
-    deploy->create = create;
+    deploy->kind = kind;
     call->data = deploy;
     call->data_free = deploy_free;
     return deploy;
@@ -391,23 +404,34 @@ static struct deploy *deploy_new(struct api_call *call, bool create)
 
 void lambda_create_function(struct api_call *call)
 {
-    (void)deploy_new(call, true);
+    (void)deploy_new(call, DEPLOY_KIND_CREATE);
     queue_work(call, read_work_cb, read_after_cb);
 }
 
-void lambda_update_function_code(struct api_call *call)
+static void start_change(struct api_call *call, enum deploy_kind kind)
 {
-    struct deploy *deploy = deploy_new(call, false);
+    struct deploy *deploy = deploy_new(call, kind);
     enum status st = lambda_function_of(call, &deploy->ref, &call->error);
 
-    if (st == ST_OK && deploy->ref.qualifier[0] != '\0' &&
-        strcmp(deploy->ref.qualifier, "$LATEST") != 0)
-        st = api_error_set(&call->error, ST_BAD_INPUT, API_INVALID_PARAMETER,
-                           "This operation is permitted on Lambda functions only. Aliases and "
-                           "versions do not support this operation. Please specify either a "
-                           "function name or an unqualified function ARN.");
+    if (st == ST_OK)
+        st = function_check_unqualified(&deploy->ref, &call->error);
     if (st != ST_OK)
         api_fail(call, &call->error);
     else
         queue_work(call, read_work_cb, read_after_cb);
+}
+
+void lambda_update_function_code(struct api_call *call)
+{
+    start_change(call, DEPLOY_KIND_CODE);
+}
+
+void lambda_update_function_configuration(struct api_call *call)
+{
+    start_change(call, DEPLOY_KIND_CONFIGURATION);
+}
+
+void lambda_publish_version(struct api_call *call)
+{
+    start_change(call, DEPLOY_KIND_PUBLISH);
 }

@@ -1,10 +1,13 @@
-/* The life of a CreateFunction or UpdateFunctionCode: from (state, event) to (next state, action).
+/* The life of CreateFunction, UpdateFunctionCode, UpdateFunctionConfiguration and PublishVersion:
+ * from (state, event) to (next state, action).
  *
- *   READING ──► LOOKING ──► STORING ──► CHECKING ──► PROPOSING ──► FINISHED
- *   body and    the rows    the zip in   a worker     one command   answered
- *   base64 on   as they     the object   unpacks      in the log       ▲
- *   a thread    are now     store        it                            │
- *      └───────────┴───────────┴────────────┴──────── failed ──────────┘
+ *                    ┌─────────────── without code ────────────────┐
+ *   READING ──► LOOKING ─────────────► STORING ──► CHECKING ──► PROPOSING ──► FINISHED
+ *   body and    the rows  └► FETCHING ─┘ zip in    a worker     one command   answered
+ *   base64 on   as they      from the    the       unpacks      in the log       ▲
+ *   a thread    are now      client's    object    it                            │
+ *      │           │         bucket      store        │             │            │
+ *      └───────────┴────────────┴────────────┴────────┴── failed ───┴────────────┘
  *
  * Nothing is named in the state before the zip is stored and known to be good; a crash on the way
  * leaves an object that nobody names, never a function without code. */
@@ -14,6 +17,7 @@
 enum deploy_state {
     DEPLOY_READING,
     DEPLOY_LOOKING,
+    DEPLOY_FETCHING,
     DEPLOY_STORING,
     DEPLOY_CHECKING,
     DEPLOY_PROPOSING,
@@ -24,8 +28,11 @@ enum deploy_state {
 enum deploy_event {
     DEPLOY_NO_EVENT,
     DEPLOY_READ,
-    DEPLOY_LOOKED, /* the rows allow it */
-    DEPLOY_DRY,    /* they do, and that was all the client wanted to know */
+    DEPLOY_LOOKED,       /* the rows allow it, and the zip is here */
+    DEPLOY_ELSEWHERE,    /* they do, and it is in a bucket */
+    DEPLOY_WITHOUT_CODE, /* they do, and there is none */
+    DEPLOY_DRY,          /* they do, and that was all the client wanted to know */
+    DEPLOY_FETCHED,
     DEPLOY_STORED,
     DEPLOY_CHECKED,
     DEPLOY_COMMITTED,
@@ -36,6 +43,7 @@ enum deploy_event {
 enum deploy_action {
     DEPLOY_FORBIDDEN,
     DEPLOY_DO_LOOK,
+    DEPLOY_DO_FETCH,
     DEPLOY_DO_STORE,
     DEPLOY_DO_CHECK,
     DEPLOY_DO_PROPOSE,

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/limits.h"
 #include "controlplane/api/lambda/function_name.h"
 
@@ -36,6 +37,25 @@ enum status deploy_update_allowed(const Lapwing__Function *function,
     if (function->update_status == LAPWING__FUNCTION_UPDATE_STATUS__FUNCTION_UPDATE_IN_PROGRESS)
         return refuse_in_progress(function, error);
     return ST_OK;
+}
+
+enum status deploy_code_expected(const Lapwing__Function *function,
+                                 const char *expected_sha256,
+                                 struct api_error *error)
+{
+    struct buf sha256 = { 0 };
+    enum status st = ST_OK;
+
+    if (expected_sha256 == NULL || expected_sha256[0] == '\0')
+        return ST_OK;
+    base64_encode(bytes_of(function->code_sha256.data, function->code_sha256.len), &sha256);
+    if (strcmp(buf_text(&sha256), expected_sha256) != 0)
+        st = api_error_set(error, ST_BAD_INPUT, API_INVALID_PARAMETER,
+                           "CodeSHA256 (%.256s) is different from current CodeSHA256 in $LATEST "
+                           "(%s). Please try again with the CodeSHA256 in $LATEST.",
+                           expected_sha256, buf_text(&sha256));
+    buf_done(&sha256);
+    return st;
 }
 
 enum status deploy_package_verdict(const Lapwing__PackageChecked *checked, struct api_error *error)

@@ -9,11 +9,16 @@
 #include "proto/command.pb-c.h"
 #include "proto/invoke.pb-c.h"
 
-/* May this function get new code now?  ST_CONFLICT while an earlier change is in progress, or when
- * the client expects another revision (NULL: any). */
+/* May this function be changed or published now?  ST_CONFLICT while an earlier change is in
+ * progress, or when the client expects another revision (NULL: any). */
 enum status deploy_update_allowed(const Lapwing__Function *function,
                                   const char *expected_revision_id,
                                   struct api_error *error);
+
+/* Is the code of the function what the client expects, base64 of its SHA-256 (NULL: any)? */
+enum status deploy_code_expected(const Lapwing__Function *function,
+                                 const char *expected_sha256,
+                                 struct api_error *error);
 
 /* What a worker found in the package. */
 enum status deploy_package_verdict(const Lapwing__PackageChecked *checked, struct api_error *error);

@@ -39,10 +39,12 @@ static uint64_t hash_text(uint64_t hash, const char *text)
 static struct place *place_of(struct function_cache *cache,
                               const char *account,
                               const char *region,
-                              const char *name)
+                              const char *name,
+                              uint64_t version)
 {
     uint64_t hash = hash_text(hash_text(hash_text(14695981039346656037u, account), region), name);
 
+    hash = (hash ^ version) * 1099511628211u;
     return &cache->places[(hash >> 32) % FUNCTION_CACHE_ROWS];
 }
 
@@ -50,12 +52,13 @@ struct function_row *function_cache_find(struct function_cache *cache,
                                          const char *account,
                                          const char *region,
                                          const char *name,
+                                         uint64_t version,
                                          uint64_t changes)
 {
-    struct place *place = place_of(cache, account, region, name);
+    struct place *place = place_of(cache, account, region, name, version);
     struct function_row *row = place->row;
 
-    if (row == NULL || place->changes != changes)
+    if (row == NULL || place->changes != changes || row->function->version != version)
         return NULL;
     if (strcmp(row->function->name, name) != 0 || strcmp(row->function->region, region) != 0 ||
         strcmp(row->function->account, account) != 0)
@@ -68,7 +71,8 @@ struct function_row *function_cache_add(struct function_cache *cache,
                                         Lapwing__Function *function,
                                         uint64_t changes)
 {
-    struct place *place = place_of(cache, function->account, function->region, function->name);
+    struct place *place =
+        place_of(cache, function->account, function->region, function->name, function->version);
     struct function_row *row = must_calloc(1, sizeof *row);
 
     row->function = function;

@@ -23,11 +23,13 @@ struct function_cache;
 struct function_cache *function_cache_new(void);
 void function_cache_free(struct function_cache *cache); /* accepts NULL */
 
-/* The row as it is under `changes`, held for the caller; NULL: it must be read. */
+/* The row of a version (0: $LATEST) as it is under `changes`, held for the caller; NULL: it must be
+ * read. */
 struct function_row *function_cache_find(struct function_cache *cache,
                                          const char *account,
                                          const char *region,
                                          const char *name,
+                                         uint64_t version,
                                          uint64_t changes);
 
 /* Keep a function (taken) that was read after `changes` was asked for; held for the caller. */

@@ -113,11 +113,13 @@ json_t *function_configuration(const Lapwing__Function *function,
                                           .region = function->region };
     char arn[FUNCTION_ARN_BYTES_MAX];
     char date[FUNCTION_DATE_BYTES];
+    char version[FUNCTION_VERSION_BYTES];
     json_t *object = json_object();
 
     CHECK(object != NULL);
     function_arn(&scope, function->name, qualifier, arn);
     function_date(function->modified_ms, date);
+    function_version_text(function->version, version);
     put_text(object, "FunctionName", function->name);
     put_text(object, "FunctionArn", arn);
     put_text(object, "Runtime", function->runtime);
@@ -129,7 +131,7 @@ json_t *function_configuration(const Lapwing__Function *function,
     put(object, "Timeout", json_integer(function->timeout_s));
     put(object, "MemorySize", json_integer(function->memory_mb));
     put_text(object, "LastModified", date);
-    put_text(object, "Version", "$LATEST");
+    put_text(object, "Version", version);
     put_environment(object, function);
     put(object, "TracingConfig", json_pack("{s:s}", "Mode", function->tracing_mode));
     put_text(object, "RevisionId", function->revision_id);

@@ -6,16 +6,27 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/hash.h"
 
-static const char name_pattern[] =
-    "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?"
-    "(\\d{12}:)?(function:)?([a-zA-Z0-9-_\\.]+)(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9-_]+))?";
-static const char plain_name_pattern[] =
-    "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?"
-    "(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?";
+/* What FUNCTION_NAME_PLAIN and FUNCTION_NAME_NAMESPACED have in common. */
+#define PATTERN_HEAD                                                                               \
+    "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?"    \
+    "(\\d{12}:)?(function:)?"
+
+static const struct {
+    size_t bytes_max;
+    const char *pattern;
+} forms[] = {
+    [FUNCTION_NAME_PLAIN] = { FUNCTION_PLAIN_BYTES_MAX,
+                              PATTERN_HEAD "([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?" },
+    [FUNCTION_NAME_NAMESPACED] = { FUNCTION_REFERENCE_BYTES_MAX,
+                                   PATTERN_HEAD "([a-zA-Z0-9-_\\.]+)"
+                                                "(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9-_]+))?" },
+};
+
 static const char qualifier_pattern[] = "\\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+";
 
-enum { PARTS_MAX = 8 };
+enum { PARTS_MAX = 8, VERSION_DIGITS_MAX = 18 }; /* FUNCTION_VERSION_MAX has as many */
 
 struct part {
     const char *text;
@@ -50,6 +61,15 @@ static bool part_is_words(struct part part)
     return part.len > 0;
 }
 
+/* The namespaced form lets dots through, and then there is no such function. */
+static bool part_is_name(struct part part, enum function_name_form form)
+{
+    for (size_t i = 0; i < part.len; i++)
+        if (!is_word(part.text[i]) && (form == FUNCTION_NAME_PLAIN || part.text[i] != '.'))
+            return false;
+    return part.len > 0;
+}
+
 static bool part_is_account(struct part part)
 {
     for (size_t i = 0; i < part.len; i++)
@@ -75,9 +95,11 @@ static bool part_is_region(struct part part)
     return hyphens >= 2 && part.text[0] != '-';
 }
 
-static bool part_is_qualifier(struct part part)
+static bool part_is_qualifier(struct part part, enum function_name_form form)
 {
-    return part_is(part, "$LATEST") || part_is(part, "$LATEST.PUBLISHED") || part_is_words(part);
+    if (part_is(part, "$LATEST.PUBLISHED"))
+        return form == FUNCTION_NAME_NAMESPACED;
+    return part_is(part, "$LATEST") || part_is_words(part);
 }
 
 static unsigned split(const char *text, struct part *parts)
@@ -106,7 +128,7 @@ struct reference {
     struct part qualifier;
 };
 
-static bool reference_read(const char *text, struct reference *ref)
+static bool reference_read(const char *text, enum function_name_form form, struct reference *ref)
 {
     struct part parts[PARTS_MAX];
     unsigned count = split(text, parts);
@@ -123,10 +145,10 @@ static bool reference_read(const char *text, struct reference *ref)
         ref->account = parts[at++];
     if (at + 1 < count && part_is(parts[at], "function"))
         at++;
-    if (!part_is_words(parts[at]))
+    if (!part_is_name(parts[at], form))
         return false;
     ref->name = parts[at++];
-    if (at < count && !part_is_qualifier(parts[at]))
+    if (at < count && !part_is_qualifier(parts[at], form))
         return false;
     if (at < count)
         ref->qualifier = parts[at++];
@@ -169,12 +191,14 @@ static enum status check_scope(const struct reference *ref,
     return ST_OK;
 }
 
-static enum status refuse_pattern(const char *text, const char *pattern, struct api_error *error)
+static enum status refuse_pattern(const char *text,
+                                  enum function_name_form form,
+                                  struct api_error *error)
 {
     return api_error_set(error, ST_BAD_INPUT, API_VALIDATION,
                          "1 validation error detected: Value '%s' at 'functionName' failed to "
                          "satisfy constraint: Member must satisfy regular expression pattern: %s",
-                         text, pattern);
+                         text, forms[form].pattern);
 }
 
 static enum status refuse_length(const char *text,
@@ -188,9 +212,45 @@ static enum status refuse_length(const char *text,
                          text, max);
 }
 
+enum function_name_form function_name_form_of(const char *operation)
+{
+    static const char *const namespaced[] = {
+        "AddPermission",
+        "CreateEventSourceMapping",
+        "DeleteFunction",
+        "DeleteFunctionCodeSigningConfig",
+        "DeleteFunctionEventInvokeConfig",
+        "GetFunction",
+        "GetFunctionCodeSigningConfig",
+        "GetFunctionConfiguration",
+        "GetFunctionEventInvokeConfig",
+        "GetPolicy",
+        "GetRuntimeManagementConfig",
+        "Invoke",
+        "InvokeAsync",
+        "InvokeWithResponseStream",
+        "ListDurableExecutionsByFunction",
+        "ListEventSourceMappings",
+        "ListFunctionEventInvokeConfigs",
+        "ListVersionsByFunction",
+        "PutFunctionCodeSigningConfig",
+        "PutFunctionEventInvokeConfig",
+        "PutRuntimeManagementConfig",
+        "RemovePermission",
+        "UpdateEventSourceMapping",
+        "UpdateFunctionEventInvokeConfig",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(namespaced); i++)
+        if (strcmp(namespaced[i], operation) == 0)
+            return FUNCTION_NAME_NAMESPACED;
+    return FUNCTION_NAME_PLAIN;
+}
+
 enum status function_ref_parse(const char *text,
                                const char *qualifier,
                                const struct function_scope *scope,
+                               enum function_name_form form,
                                struct function_ref *out_ref,
                                struct api_error *error)
 {
@@ -199,17 +259,17 @@ enum status function_ref_parse(const char *text,
     struct function_ref found = { 0 };
     enum status st;
 
-    if (strlen(text) > FUNCTION_REFERENCE_BYTES_MAX)
-        return refuse_length(text, FUNCTION_REFERENCE_BYTES_MAX, API_VALIDATION, error);
-    if (!reference_read(text, &ref))
-        return refuse_pattern(text, name_pattern, error);
+    if (strlen(text) > forms[form].bytes_max)
+        return refuse_length(text, (int)forms[form].bytes_max, API_VALIDATION, error);
+    if (!reference_read(text, form, &ref))
+        return refuse_pattern(text, form, error);
     if (ref.name.len > FUNCTION_NAME_BYTES_MAX) {
         /* The recorded text shows the name alone, as the second validator sees it. */
         (void)snprintf(name, sizeof name, "%.*s", (int)ref.name.len, ref.name.text);
         return refuse_length(name, FUNCTION_NAME_BYTES_MAX, API_INVALID_PARAMETER, error);
     }
     if (ref.qualifier.len > FUNCTION_QUALIFIER_BYTES_MAX)
-        return refuse_pattern(text, name_pattern, error);
+        return refuse_pattern(text, form, error);
     st = check_scope(&ref, scope, error);
     if (st != ST_OK)
         return st;
@@ -230,19 +290,78 @@ enum status function_ref_parse(const char *text,
     return ST_OK;
 }
 
-enum status function_ref_parse_plain(const char *text,
-                                     const char *qualifier,
-                                     const struct function_scope *scope,
-                                     struct function_ref *out_ref,
-                                     struct api_error *error)
+bool function_ref_version(const struct function_ref *ref, uint64_t *out_version)
 {
-    struct reference ref = { 0 };
+    const char *text = ref->qualifier;
+    size_t len = strlen(text);
+    uint64_t number = 0;
 
-    if (strlen(text) > FUNCTION_PLAIN_REFERENCE_BYTES_MAX)
-        return refuse_length(text, FUNCTION_PLAIN_REFERENCE_BYTES_MAX, API_VALIDATION, error);
-    if (!reference_read(text, &ref))
-        return refuse_pattern(text, plain_name_pattern, error);
-    return function_ref_parse(text, qualifier, scope, out_ref, error);
+    if (len == 0 || strcmp(text, "$LATEST") == 0) {
+        *out_version = 0;
+        return true;
+    }
+    if (text[0] == '0' || len > VERSION_DIGITS_MAX)
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        if (!is_digit(text[i]))
+            return false;
+        number = number * 10 + (uint64_t)(text[i] - '0');
+    }
+    *out_version = number;
+    return true;
+}
+
+void function_marker_write(const char *name, uint64_t version, struct buf *out)
+{
+    struct buf text = { 0 };
+
+    buf_printf(&text, "%s:%llu", name, (unsigned long long)version);
+    base64_encode(buf_view(&text), out);
+    buf_done(&text);
+}
+
+/* "name:version", in which 0 stands for $LATEST. */
+static bool marker_split(const char *text, struct function_ref *out_ref, uint64_t *out_version)
+{
+    struct part name = { text, strcspn(text, ":") };
+    struct function_ref found = { 0 };
+    const char *version = text + name.len + 1;
+
+    if (name.len > FUNCTION_NAME_BYTES_MAX || !part_is_words(name) || text[name.len] == '\0')
+        return false;
+    memcpy(found.name, name.text, name.len);
+    if (strlen(version) > VERSION_DIGITS_MAX || version[0] == '\0')
+        return false;
+    if (strcmp(version, "0") != 0)
+        (void)snprintf(found.qualifier, sizeof found.qualifier, "%s", version);
+    if (!function_ref_version(&found, out_version))
+        return false;
+    *out_ref = found;
+    return true;
+}
+
+enum status function_marker_read(const char *marker,
+                                 struct function_ref *out_ref,
+                                 uint64_t *out_version,
+                                 struct api_error *error)
+{
+    struct buf text = { 0 };
+    bool good = base64_decode(bytes_of_text(marker), &text) == ST_OK &&
+                marker_split(buf_text(&text), out_ref, out_version);
+
+    buf_done(&text);
+    if (good)
+        return ST_OK;
+    return api_error_set(error, ST_BAD_INPUT, API_INVALID_PARAMETER,
+                         "Marker is not one that a list gave.");
+}
+
+void function_version_text(uint64_t version, char *out)
+{
+    if (version == 0)
+        (void)snprintf(out, FUNCTION_VERSION_BYTES, "$LATEST");
+    else
+        (void)snprintf(out, FUNCTION_VERSION_BYTES, "%llu", (unsigned long long)version);
 }
 
 void function_arn(const struct function_scope *scope,

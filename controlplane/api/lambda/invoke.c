@@ -27,6 +27,7 @@ struct invoke {
     struct invoke_settings settings;
     struct function_row *row; /* held */
     char arn[FUNCTION_ARN_BYTES_MAX];
+    char version[FUNCTION_VERSION_BYTES];
     char trace_id[TRACE_ID_BYTES_MAX + 1];
 };
 
@@ -44,7 +45,7 @@ static void answer_result(struct invoke *invoke, const Lapwing__Result *result)
     struct buf tail = { 0 };
     const struct api_field fields[] = {
         { "Content-Type", "application/json" },
-        { "X-Amz-Executed-Version", "$LATEST" },
+        { "X-Amz-Executed-Version", invoke->version },
         { "X-Amz-Function-Error",
           result->function_error[0] == '\0' ? NULL : result->function_error },
         { "X-Amz-Log-Result", NULL },
@@ -100,7 +101,7 @@ static void invoke_run(struct invoke *invoke)
     struct api_call *call = invoke->call;
     struct dispatch_invocation what = { .function = invoke->row->function,
                                         .request_id = call->request_id,
-                                        .version = "$LATEST",
+                                        .version = invoke->version,
                                         .invoked_arn = invoke->arn,
                                         .trace_id = invoke->trace_id,
                                         .payload = buf_view(&call->body),
@@ -117,6 +118,7 @@ static void invoke_run(struct invoke *invoke)
     what.client_context = buf_text(&invoke->settings.client_context);
     choose_trace_id(invoke);
     function_arn(&call->scope, invoke->ref.name, invoke->ref.qualifier, invoke->arn);
+    function_version_text(invoke->row->function->version, invoke->version);
     st = dispatch_invoke(call->api->options.dispatch, &what, invoke_done_cb, invoke, &err);
     if (st == ST_OK) {
         api_call_hold(call);
@@ -134,11 +136,12 @@ static enum status invoke_find(struct invoke *invoke, struct api_error *error)
     /* Before the read: a change that comes between makes the row stale at once. */
     uint64_t changes = replica_changes(call->api->options.control);
     Lapwing__Function *function = NULL;
+    uint64_t version;
     enum status st;
 
-    if (ref->qualifier[0] == '\0' || strcmp(ref->qualifier, "$LATEST") == 0)
+    if (function_ref_version(ref, &version))
         invoke->row = function_cache_find(call->api->functions, call->scope.account,
-                                          call->scope.region, ref->name, changes);
+                                          call->scope.region, ref->name, version, changes);
     if (invoke->row != NULL)
         return ST_OK;
     st = lambda_row_of(call, ref, &function, error);

@@ -11,6 +11,8 @@ const struct api_operation *lambda_operation_find(struct api_call *call, struct 
 /* Each starts one call whose signature is right, and answers it in the end. */
 void lambda_create_function(struct api_call *call);
 void lambda_update_function_code(struct api_call *call);
+void lambda_update_function_configuration(struct api_call *call);
+void lambda_publish_version(struct api_call *call);
 void lambda_delete_function(struct api_call *call);
 void lambda_get_function(struct api_call *call);
 void lambda_get_function_configuration(struct api_call *call);
@@ -20,6 +22,7 @@ void lambda_get_account_settings(struct api_call *call);
 void lambda_list_tags(struct api_call *call);
 void lambda_tag_resource(struct api_call *call);
 void lambda_untag_resource(struct api_call *call);
+void lambda_list_versions(struct api_call *call);
 void lambda_invoke(struct api_call *call);
 /* Before that, on whatever thread: is the payload JSON? */
 void lambda_invoke_prepare(struct api_call *call);
@@ -29,8 +32,9 @@ enum status lambda_function_of(const struct api_call *call,
                                struct function_ref *out_ref,
                                struct api_error *error);
 
-/* Its row in this node's state.  ST_NOT_FOUND, with AWS's text, also for a qualifier that is not
- * $LATEST: there are no versions and aliases yet.  The caller frees what it gets. */
+/* Its row in this node's state, that of the version that is named.  ST_NOT_FOUND, with AWS's text,
+ * also for a qualifier that could only be an alias: there are none yet.  The caller frees what it
+ * gets. */
 enum status lambda_row_of(const struct api_call *call,
                           const struct function_ref *ref,
                           Lapwing__Function **out,

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "controlplane/api/call/function_key_rules.h"
 #include "controlplane/api/lambda/lambda.h"
 #include "controlplane/replica/replica.h"
 #include "controlplane/state/functions.h"
@@ -17,6 +18,9 @@ enum {
 static const struct api_operation built[] = {
     { "CreateFunction", API_CREATE_BYTES_MAX, lambda_create_function, NULL },
     { "UpdateFunctionCode", UPDATE_BYTES_MAX, lambda_update_function_code, NULL },
+    { "UpdateFunctionConfiguration", SMALL_BODY_BYTES, lambda_update_function_configuration, NULL },
+    { "PublishVersion", SMALL_BODY_BYTES, lambda_publish_version, NULL },
+    { "ListVersionsByFunction", SMALL_BODY_BYTES, lambda_list_versions, NULL },
     { "DeleteFunction", SMALL_BODY_BYTES, lambda_delete_function, NULL },
     { "GetFunction", SMALL_BODY_BYTES, lambda_get_function, NULL },
     { "GetFunctionConfiguration", SMALL_BODY_BYTES, lambda_get_function_configuration, NULL },
@@ -44,6 +48,32 @@ const struct api_operation *lambda_operation_find(struct api_call *call, struct 
     return NULL;
 }
 
+/* Another account's function, whichever way it was named. */
+static enum status refuse_foreign(const struct api_call *call,
+                                  const char *name,
+                                  struct api_error *error)
+{
+    const Lapwing__Function *caller = call->caller;
+    struct buf session = { 0 };
+    struct buf resource = { 0 };
+    enum status st;
+
+    if (caller != NULL)
+        function_session_arn(call->scope.account, caller->role, caller->name, &session);
+    else
+        buf_printf(&session, "arn:aws:iam::%s:root", call->scope.account);
+    if (strncmp(name, "arn:", 4) != 0)
+        buf_append_text(&resource, "arn:aws:lambda:");
+    if (name[0] >= '0' && name[0] <= '9')
+        buf_printf(&resource, "%s:", call->scope.region);
+    buf_append_text(&resource, name);
+    st = function_foreign_refuse(error, buf_text(&session), call->match.operation->name,
+                                 buf_text(&resource));
+    buf_done(&session);
+    buf_done(&resource);
+    return st;
+}
+
 enum status lambda_function_of(const struct api_call *call,
                                struct function_ref *out_ref,
                                struct api_error *error)
@@ -52,16 +82,16 @@ enum status lambda_function_of(const struct api_call *call,
     char *qualifier = api_parameter(call, "Qualifier");
     struct buf name = { 0 };
     enum status st = http_percent_decode(text, false, &name);
-    bool plain = strcmp(call->match.operation->name, "UpdateFunctionCode") == 0;
 
-    if (st == ST_OK && plain)
-        st = function_ref_parse_plain(buf_text(&name), qualifier, &call->scope, out_ref, error);
-    else if (st == ST_OK)
-        st = function_ref_parse(buf_text(&name), qualifier, &call->scope, out_ref, error);
+    if (st == ST_OK)
+        st = function_ref_parse(buf_text(&name), qualifier, &call->scope,
+                                function_name_form_of(call->match.operation->name), out_ref, error);
     else
         st = api_error_set(error, ST_BAD_INPUT, API_VALIDATION,
                            "1 validation error detected: Value at 'functionName' failed to satisfy "
                            "constraint: it cannot be decoded");
+    if (st == ST_DENIED)
+        st = refuse_foreign(call, buf_text(&name), error);
     buf_done(&name);
     free(qualifier);
     return st;
@@ -72,13 +102,13 @@ enum status lambda_row_of(const struct api_call *call,
                           Lapwing__Function **out,
                           struct api_error *error)
 {
+    struct function_key key = { call->scope.account, call->scope.region, ref->name, 0 };
     char arn[FUNCTION_ARN_BYTES_MAX];
     struct err err = { 0 };
     enum status st = ST_NOT_FOUND;
 
-    if (ref->qualifier[0] == '\0' || strcmp(ref->qualifier, "$LATEST") == 0)
-        st = state_get_function(call->api->reader, call->scope.account, call->scope.region,
-                                ref->name, out, &err);
+    if (function_ref_version(ref, &key.version))
+        st = state_get_version(call->api->reader, &key, out, &err);
     if (st == ST_OK)
         return ST_OK;
     function_arn(&call->scope, ref->name, ref->qualifier, arn);

@@ -1,5 +1,5 @@
-/* GetFunction, GetFunctionConfiguration, ListFunctions: a linearizable read point, then this node's
- * rows; and DeleteFunction, which is one command. */
+/* GetFunction, GetFunctionConfiguration, ListFunctions, ListVersionsByFunction: a linearizable read
+ * point, then this node's rows; and DeleteFunction, which is one command. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +18,8 @@ struct read {
     struct api_call *call;
     struct function_ref ref;
     struct function_page page;
-    char *after; /* owned */
-    char *all;   /* owned: FunctionVersion */
+    struct function_ref after; /* where the page before ended; empty for the first */
+    char *all;                 /* owned: FunctionVersion */
     void (*answer)(struct read *read);
 };
 
@@ -27,7 +27,6 @@ static void read_free(void *data)
 {
     struct read *read = data;
 
-    free(read->after);
     free(read->all);
     free(read);
 }
@@ -67,8 +66,8 @@ static void read_start(struct read *read)
         api_fail_status(call, st, "read the functions");
 }
 
-/* Rows of their own; read a moment after the function's, so what changes in between shows, and that
- * is all. */
+/* Rows of their own, the same for $LATEST and every version; read a moment after the function's, so
+ * what changes in between shows, and that is all. */
 static enum status add_tags(const struct api_call *call, Lapwing__Function *function)
 {
     struct tag_list list = { 0 };
@@ -143,16 +142,10 @@ void lambda_get_function_configuration(struct api_call *call)
     start_named(call, answer_configuration);
 }
 
-/* The marker is the last name of the page, encoded so that nobody is tempted to write one. */
-static void marker_of(const char *name, struct buf *out)
-{
-    base64_encode(bytes_of_text(name), out);
-}
-
 static void answer_list(struct read *read)
 {
     struct api_call *call = read->call;
-    const char *qualifier = read->all != NULL && strcmp(read->all, "ALL") == 0 ? "$LATEST" : "";
+    bool of_one = read->page.what == FUNCTION_PAGE_VERSIONS;
     struct function_list list = { 0 };
     struct buf marker = { 0 };
     struct err err = { 0 };
@@ -165,12 +158,19 @@ static void answer_list(struct read *read)
         api_fail_status(call, st, "list the functions");
         return;
     }
-    for (size_t i = 0; i < list.count; i++)
+    for (size_t i = 0; i < list.count; i++) {
+        char version[FUNCTION_VERSION_BYTES] = "";
+
+        if (read->page.what != FUNCTION_PAGE_LATEST)
+            function_version_text(list.functions[i]->version, version);
         json_array_append_new(
-            functions, function_configuration(list.functions[i], qualifier, FUNCTION_VIEW_LISTED));
-    answer = json_pack("{s:o}", "Functions", functions);
+            functions, function_configuration(list.functions[i], version, FUNCTION_VIEW_LISTED));
+    }
+    answer = json_pack("{s:o}", of_one ? "Versions" : "Functions", functions);
     if (list.more && list.count > 0) {
-        marker_of(list.functions[list.count - 1]->name, &marker);
+        const Lapwing__Function *last = list.functions[list.count - 1];
+
+        function_marker_write(last->name, last->version, &marker);
         json_object_set_new(answer, "NextMarker", json_string(buf_text(&marker)));
     }
     api_answer_json(call, 200, answer);
@@ -178,12 +178,26 @@ static void answer_list(struct read *read)
     function_list_done(&list);
 }
 
+/* A function that is not there has no list, not an empty one. */
+static void answer_versions(struct read *read)
+{
+    struct api_call *call = read->call;
+    Lapwing__Function *latest = NULL;
+
+    read->ref.qualifier[0] = '\0';
+    if (lambda_row_of(call, &read->ref, &latest, &call->error) != ST_OK) {
+        api_fail(call, &call->error);
+        return;
+    }
+    lapwing__function__free_unpacked(latest, NULL);
+    answer_list(read);
+}
+
 static enum status read_list_parameters(struct read *read, struct api_error *error)
 {
     struct api_call *call = read->call;
     char *items = api_parameter(call, "MaxItems");
     char *marker = api_parameter(call, "Marker");
-    struct buf after = { 0 };
     enum status st = ST_OK;
     char *end = NULL;
     long max = LIST_ITEMS_DEFAULT;
@@ -195,15 +209,13 @@ static enum status read_list_parameters(struct read *read, struct api_error *err
                            "1 validation error detected: Value '%.32s' at 'maxItems' failed to "
                            "satisfy constraint: Member must have value %s than or equal to %d",
                            items, max < 1 ? "greater" : "less", max < 1 ? 1 : FUNCTION_LIST_MAX);
-    if (st == ST_OK && marker != NULL && base64_decode(bytes_of_text(marker), &after) != ST_OK)
-        st = api_error_set(error, ST_BAD_INPUT, API_INVALID_PARAMETER,
-                           "Marker is not one that a list gave.");
-    if (st == ST_OK) {
-        /* AWS gives pages of 50 whatever more is asked for. */
-        read->page.max = max < LIST_ITEMS_DEFAULT ? (size_t)max : LIST_ITEMS_DEFAULT;
-        read->after = must_strdup(buf_text(&after));
-    }
-    buf_done(&after);
+    if (st == ST_OK && marker != NULL && marker[0] != '\0')
+        st = function_marker_read(marker, &read->after, &read->page.after_version, error);
+    /* AWS gives pages of 50 whatever more is asked for. */
+    read->page.max = max < LIST_ITEMS_DEFAULT ? (size_t)max : LIST_ITEMS_DEFAULT;
+    read->page.after = read->after.name;
+    read->page.account = call->scope.account;
+    read->page.region = call->scope.region;
     free(items);
     free(marker);
     return st;
@@ -227,9 +239,21 @@ void lambda_list_functions(struct api_call *call)
         api_fail(call, &call->error);
         return;
     }
-    read->page.account = call->scope.account;
-    read->page.region = call->scope.region;
-    read->page.after = read->after;
+    read->page.what = read->all == NULL ? FUNCTION_PAGE_LATEST : FUNCTION_PAGE_ALL;
+    read_start(read);
+}
+
+void lambda_list_versions(struct api_call *call)
+{
+    struct read *read = read_new(call, answer_versions);
+
+    if (lambda_function_of(call, &read->ref, &call->error) != ST_OK ||
+        read_list_parameters(read, &call->error) != ST_OK) {
+        api_fail(call, &call->error);
+        return;
+    }
+    read->page.what = FUNCTION_PAGE_VERSIONS;
+    read->page.name = read->ref.name;
     read_start(read);
 }
 
@@ -240,7 +264,13 @@ static void delete_cb(enum status st, const Lapwing__Outcome *outcome, void *con
     if (st != ST_OK) {
         api_fail_status(call, st, "delete the function");
     } else if (outcome->status == ST_NOT_FOUND) {
-        (void)api_error_set(&call->error, ST_NOT_FOUND, API_NOT_FOUND, "%s", outcome->text);
+        struct function_ref ref;
+        char arn[FUNCTION_ARN_BYTES_MAX];
+
+        CHECK(lambda_function_of(call, &ref, NULL) == ST_OK); /* as when it was proposed */
+        function_arn(&call->scope, ref.name, ref.qualifier, arn);
+        (void)api_error_set(&call->error, ST_NOT_FOUND, API_NOT_FOUND, "Function not found: %s",
+                            arn);
         api_fail(call, &call->error);
     } else if (outcome->status != ST_OK) {
         api_fail_status(call, (enum status)outcome->status, outcome->text);
@@ -250,16 +280,21 @@ static void delete_cb(enum status st, const Lapwing__Outcome *outcome, void *con
     api_call_drop(call);
 }
 
-static enum status check_delete(const struct api_call *call,
-                                const struct function_ref *ref,
-                                struct api_error *error)
+/* What to delete: 0 for all of it, or a version. */
+static enum status read_delete(const struct api_call *call,
+                               const struct function_ref *ref,
+                               uint64_t *out_version,
+                               struct api_error *error)
 {
     char arn[FUNCTION_ARN_BYTES_MAX];
 
+    *out_version = 0;
+    if (ref->qualifier[0] == '\0')
+        return ST_OK;
     if (strcmp(ref->qualifier, "$LATEST") == 0)
         return api_error_set(error, ST_BAD_INPUT, API_INVALID_PARAMETER,
                              "$LATEST version cannot be deleted without deleting the function.");
-    if (ref->qualifier[0] == '\0')
+    if (function_ref_version(ref, out_version))
         return ST_OK;
     function_arn(&call->scope, ref->name, ref->qualifier, arn);
     return api_error_set(error, ST_NOT_FOUND, API_NOT_FOUND, "Function not found: %s", arn);
@@ -274,7 +309,7 @@ void lambda_delete_function(struct api_call *call)
     enum status st = lambda_function_of(call, &ref, &call->error);
 
     if (st == ST_OK)
-        st = check_delete(call, &ref, &call->error);
+        st = read_delete(call, &ref, &body.version, &call->error);
     if (st != ST_OK) {
         api_fail(call, &call->error);
         return;

@@ -105,7 +105,7 @@ enum status tag_resource_parse(const char *arn,
         return refuse_pattern(arn, error);
     if (strncmp(resource, "function:", strlen("function:")) != 0)
         return refuse_others(arn, resource, error);
-    st = function_ref_parse(arn, NULL, scope, out_ref, error);
+    st = function_ref_parse(arn, NULL, scope, FUNCTION_NAME_PLAIN, out_ref, error);
     if (st == ST_BAD_INPUT)
         return refuse_pattern(arn, error);
     if (st != ST_OK)
