@@ -3,6 +3,7 @@ word and in their shape, with boto3 against a cluster.
 
 Reads AWS_ENDPOINT_URL and the keys from the environment.  Prints TAP."""
 import base64
+import concurrent.futures
 import hashlib
 import io
 import json
@@ -374,7 +375,31 @@ def lists():
         lam.delete_function(FunctionName=f"api-list-{i}")
 
 
-for part in (shape_of_create, configuration, versions, published_from_the_first, buckets, names, lists):
+def at_once():
+    """Of changes that meet, some are done and the others are refused as AWS refuses them."""
+    in_progress = f"The operation cannot be performed at this time. An update is in progress for resource: {ARN}"
+
+    def change(i):
+        try:
+            lam.update_function_configuration(FunctionName=NAME, Timeout=10 + i)
+            return 10 + i
+        except ClientError as e:
+            return (e.response["ResponseMetadata"]["HTTPStatusCode"], e.response["Error"]["Code"],
+                    e.response["Error"]["Message"], e.response.get("Type"))
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(change, range(24)))
+    done = [r for r in results if isinstance(r, int)]
+    others = {r for r in results if not isinstance(r, int)}
+    check("of changes that meet, at least one is done", len(done) > 0, results)
+    check("and the others are told of an update in progress",
+          others <= {(409, "ResourceConflictException", in_progress, "User")}, others)
+    wait("function_updated_v2", FunctionName=NAME)
+    check("what is there in the end is what was done",
+          lam.get_function_configuration(FunctionName=NAME)["Timeout"] in done, done)
+
+
+for part in (shape_of_create, configuration, versions, published_from_the_first, buckets, names, lists, at_once):
     part()
 lam.delete_function(FunctionName=NAME)
 print(f"1..{count}")

@@ -248,3 +248,17 @@ TEST(a_wrong_secret_is_denied)
     objstore_free(store);
     cluster_stop(cluster);
 }
+
+TEST(a_bucket_is_there_or_not_whatever_its_objects)
+{
+    struct cluster *cluster = cluster_start(1);
+    struct objstore *store = client_of(cluster, 0);
+
+    EXPECT_EQ(objstore_test_bucket(store, bucket, DEADLINE_MS, NULL), ST_NOT_FOUND);
+    make_bucket(store);
+    EXPECT_EQ(objstore_test_bucket(store, bucket, DEADLINE_MS, NULL), ST_OK);
+    EXPECT_EQ(get(store, "none", bytes_of_text("")), ST_NOT_FOUND);
+    EXPECT_EQ(objstore_test_bucket(store, "not-for-this-key", DEADLINE_MS, NULL), ST_DENIED);
+    objstore_free(store);
+    cluster_stop(cluster);
+}
