@@ -2,13 +2,12 @@
 """The Python runtime against a Runtime API of our own: test_bootstrap.py BOOTSTRAP.  Prints TAP."""
 import json
 import os
-import socket
-import subprocess
+import shutil
 import sys
 import tempfile
-import textwrap
 
-ID = "11111111-2222-4333-8444-555555555555"
+from runtime_api import ID, Api, run, write_sources
+
 SOURCES = {
     "app.py": """
         import json
@@ -46,69 +45,8 @@ SOURCES = {
 }
 
 
-class Api:
-    """One runtime, one connection: answers GET next with an event, collects what is posted."""
-
-    def __init__(self, bootstrap, handler, folder):
-        listener = socket.create_server(("127.0.0.1", 0))
-        environment = {
-            "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:%d" % listener.getsockname()[1],
-            "_HANDLER": handler, "LAMBDA_TASK_ROOT": folder, "PATH": os.environ["PATH"],
-            "AWS_LAMBDA_FUNCTION_NAME": "hello", "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128", "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/hello",
-            "AWS_LAMBDA_LOG_STREAM_NAME": "stream", "AWS_ENDPOINT_URL": "http://ours",
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }
-        self.process = subprocess.Popen(["/usr/bin/python3", "-S", "-u", bootstrap], env=environment,
-                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=folder)
-        listener.settimeout(10)
-        self.socket = listener.accept()[0]
-        self.socket.settimeout(10)
-        self.file = self.socket.makefile("rb")
-
-    def request(self):
-        line = self.file.readline().decode().split()
-        headers = {}
-        while True:
-            field = self.file.readline().decode().strip()
-            if not field:
-                break
-            name, _, value = field.partition(":")
-            headers[name.lower()] = value.strip()
-        body = self.file.read(int(headers.get("content-length", "0")))
-        return (line[0], line[1], headers, body) if line else None
-
-    def answer(self, status, headers, body):
-        text = "HTTP/1.1 %d X\r\n" % status
-        for name, value in headers.items():
-            text += "%s: %s\r\n" % (name, value)
-        # In two parts, for a network may deliver so.
-        self.socket.sendall((text + "Content-Length: %d\r\n" % len(body)).encode())
-        self.socket.sendall(b"\r\n" + body)
-
-    def event(self, payload):
-        import time
-
-        request = self.request()
-        assert request[:2] == ("GET", "/2018-06-01/runtime/invocation/next"), request
-        self.answer(200, {"Lambda-Runtime-Aws-Request-Id": ID,
-                          "Lambda-Runtime-Deadline-Ms": int(time.time() * 1000) + 60000,
-                          "Lambda-Runtime-Invoked-Function-Arn": "arn",
-                          "Lambda-Runtime-Client-Context": '{"custom":{"a":1}}'}, payload)
-        posted = self.request()
-        if posted is not None:
-            self.answer(202, {}, b'{"status":"OK"}\n')
-        return posted
-
-    def end(self):
-        self.file.close()
-        self.socket.close()
-        output = self.process.communicate(timeout=20)[0].decode()
-        return self.process.returncode, output
-
-
 def invoke(handler, payload=b"{}"):
-    api = Api(BOOTSTRAP, handler, FOLDER)
+    api = Api(COMMAND, handler, FOLDER)
     method, path, headers, body = api.event(payload)
     assert method == "POST"
     code, output = api.end()
@@ -116,7 +54,7 @@ def invoke(handler, payload=b"{}"):
 
 
 def init_error(handler):
-    api = Api(BOOTSTRAP, handler, FOLDER)
+    api = Api(COMMAND, handler, FOLDER)
     method, path, headers, body = api.request()
     api.answer(202, {}, b"{}")
     code, output = api.end()
@@ -165,7 +103,7 @@ def logging_has_level_time_and_request():
 
 
 def exit_ends_the_process_with_its_status():
-    api = Api(BOOTSTRAP, "app.leave", FOLDER)
+    api = Api(COMMAND, "app.leave", FOLDER)
     assert api.event(b"{}") is None
     assert api.end()[0] == 4
 
@@ -194,35 +132,10 @@ def init_failures_have_lambdas_words():
 TESTS = (an_event_comes_back, the_context_is_lambdas, an_exception_is_reported_without_our_frames,
          what_cannot_be_json_is_a_marshal_error, a_nested_path_is_a_module, logging_has_level_time_and_request,
          exit_ends_the_process_with_its_status, botocore_of_old_gets_the_endpoint, init_failures_have_lambdas_words)
-BOOTSTRAP = os.path.abspath(sys.argv[1])
+COMMAND = ["/usr/bin/python3", "-S", "-u", os.path.abspath(sys.argv[1])]
 FOLDER = tempfile.mkdtemp()
-
-
-def write_sources():
-    for name, text in SOURCES.items():
-        path = os.path.join(FOLDER, name)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "w") as file:
-            file.write(textwrap.dedent(text))
-
-
-def main():
-    import shutil
-    import traceback
-    failed = 0
-
-    write_sources()
-    for number, test in enumerate(TESTS, 1):
-        try:
-            test()
-            print("ok %d - %s" % (number, test.__name__))
-        except Exception:
-            failed += 1
-            print("not ok %d - %s" % (number, test.__name__))
-            print("# " + traceback.format_exc().replace("\n", "\n# "))
-    print("1..%d" % len(TESTS))
+write_sources(FOLDER, SOURCES)
+try:
+    sys.exit(run(TESTS))
+finally:
     shutil.rmtree(FOLDER)
-    sys.exit(failed > 0)
-
-
-main()

@@ -220,7 +220,7 @@ static enum status clone_child(struct environment *env,
 {
     AUTO_CLOSE int output = -1;
     AUTO_CLOSE int status = -1;
-    char package[128];
+    char package[128], root[ROOTFS_PATH_BYTES], task[ROOTFS_PATH_BYTES + sizeof "/var/task"];
     struct texts texts;
     int pipe_fds[2];
 
@@ -234,13 +234,15 @@ static enum status clone_child(struct environment *env,
     status = pipe_fds[1];
     if (fcntl(env->output, F_SETFL, O_NONBLOCK) < 0 || fcntl(env->status, F_SETFL, O_NONBLOCK) < 0)
         return err_set_errno(err, ST_IO, errno, "make pipes non-blocking");
+    rootfs_environment(&env->spawner->config, req->runtime, root);
+    (void)snprintf(task, sizeof task, "%s/var/task", root);
     (void)snprintf(package, sizeof package, ROOTFS_PACKAGES "/%s", req->package);
     gather_texts(&texts, req);
     return sandbox_start(
         &(struct sandbox){
-            .root = ROOTFS_ENVIRONMENT,
+            .root = root,
             .bind_from = package,
-            .bind_to = ROOTFS_ENVIRONMENT "/var/task",
+            .bind_to = task,
             .tmp_mb = req->ephemeral_mb,
             .shm_mb = SHM_MB,
             .directory = "/var/task",

@@ -3,6 +3,7 @@
  *
  *   /env        root of environments: usr lib* bin sbin (host or root_dir), etc (ours), dev, and
  *               empty mount points proc tmp var/task opt; var/runtime
+ *   /env1..8    the same for each runtime with a root of its own ([runtimes])
  *   /convert    root of lapwing-convert: usr lib* of the host, dev/null, mount points proc out
  *   /packages   [spawner] packages_dir, writable
  *   /proc       the host's
@@ -18,6 +19,13 @@
 #define ROOTFS_ENVIRONMENT "/env"
 #define ROOTFS_CONVERT     "/convert"
 #define ROOTFS_PACKAGES    "/packages"
+
+enum { ROOTFS_PATH_BYTES = 8 };
+
+/* The root that environments of a runtime start from: "/env", or "/env1" and so on. */
+void rootfs_environment(const struct spawner_config *config,
+                        const char *runtime,
+                        char out[ROOTFS_PATH_BYTES]);
 
 /* Leave the host's mount namespace and build the above.  Paths of the host are gone afterwards:
  * open what is needed (programs, cgroup folders) before.  The process must have one thread.
