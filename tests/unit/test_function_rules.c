@@ -87,17 +87,6 @@ static const struct {
       "{\"FunctionName\":\"f\",\"Runtime\":\"python3.11\",\"Handler\":\"h\",\"Role\":\"" ROLE
       "\",\"Code\":{\"S3Bucket\":\"b\",\"S3Key\":\"k\"}}",
       "NotImplementedException", "Lapwing does not implement S3Bucket and S3Key" },
-    { "a runtime of the past",
-      "{\"FunctionName\":\"f\",\"Runtime\":\"python3.7\",\"Handler\":\"h\",\"Role\":\"" ROLE
-      "\",\"Code\":{\"ZipFile\":\"UEs=\"}}",
-      "InvalidParameterValueException",
-      "The runtime parameter of python3.7 is no longer supported" },
-    { "a runtime of no time",
-      "{\"FunctionName\":\"f\",\"Runtime\":\"PYTHON3.9\",\"Handler\":\"h\",\"Role\":\"" ROLE
-      "\",\"Code\":{\"ZipFile\":\"UEs=\"}}",
-      "InvalidParameterValueException",
-      "Value PYTHON3.9 at 'runtime' failed to satisfy constraint: Member must satisfy enum value "
-      "set: [nodejs20.x, " },
     { "layers", "{" BASE ",\"Layers\":[\"arn\"]}", "NotImplementedException",
       "Lapwing does not implement Layers of CreateFunction yet." },
     { "publish", "{" BASE ",\"Publish\":true}", "NotImplementedException",

@@ -95,6 +95,8 @@ static enum deploy_event look_create(struct deploy *deploy)
 {
     struct api_call *call = deploy->call;
     const char *runtime = deploy->input.function.runtime;
+    const char *present[CLUSTER_RUNTIMES_MAX];
+    size_t count;
 
     memcpy(deploy->ref.name, deploy->input.name, sizeof deploy->ref.name);
     if (lambda_row_of(call, &deploy->ref, &deploy->function, NULL) == ST_OK) {
@@ -102,13 +104,9 @@ static enum deploy_event look_create(struct deploy *deploy)
                             deploy->ref.name);
         return DEPLOY_FAILED;
     }
-    if (!dispatch_has_runtime(call->api->options.dispatch, runtime)) {
-        (void)api_error_set(&call->error, ST_UNSUPPORTED, API_INVALID_PARAMETER,
-                            "The runtime %s is not available: no worker of this cluster has it. "
-                            "See GET /_lapwing/v1/runtimes.",
-                            runtime);
+    count = dispatch_runtimes(call->api->options.dispatch, present);
+    if (deploy_runtime_verdict(runtime, present, count, &call->error) != ST_OK)
         return DEPLOY_FAILED;
-    }
     return DEPLOY_LOOKED;
 }
 

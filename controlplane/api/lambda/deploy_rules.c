@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "controlplane/api/lambda/function_name.h"
+#include "controlplane/api/lambda/runtimes.h"
 
 static const char revision_text[] =
     "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias "
@@ -36,6 +37,40 @@ enum status deploy_update_allowed(const Lapwing__Function *function,
     if (function->update_status == LAPWING__FUNCTION_UPDATE_STATUS__FUNCTION_UPDATE_IN_PROGRESS)
         return refuse_in_progress(function, error);
     return ST_OK;
+}
+
+static void list_runtimes(const char *const *present, size_t count, struct buf *out)
+{
+    for (size_t i = 0; i < count; i++)
+        buf_printf(out, "%s%s", i == 0 ? "" : ", ", present[i]);
+}
+
+enum status deploy_runtime_verdict(const char *runtime,
+                                   const char *const *present,
+                                   size_t count,
+                                   struct api_error *error)
+{
+    enum runtime_standing standing = runtime_standing(runtime);
+    struct buf list = { 0 };
+
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(present[i], runtime) == 0)
+            return ST_OK;
+    if (standing == RUNTIME_CURRENT && count == 0)
+        return ST_OK;
+    if (standing == RUNTIME_ENDED)
+        return api_error_set(error, ST_BAD_INPUT, API_INVALID_PARAMETER,
+                             "The runtime parameter of %s is no longer supported for creating or "
+                             "updating AWS Lambda functions. We recommend you use a supported "
+                             "runtime while creating or updating functions.",
+                             runtime);
+    list_runtimes(present, count, &list);
+    (void)api_error_set(error, ST_BAD_INPUT, API_INVALID_PARAMETER,
+                        "Value %.128s at 'runtime' failed to satisfy constraint: Member must "
+                        "satisfy enum value set: [%s] or be a valid ARN",
+                        runtime, count == 0 ? runtimes_current_text : buf_text(&list));
+    buf_done(&list);
+    return ST_BAD_INPUT;
 }
 
 enum status deploy_package_verdict(const Lapwing__PackageChecked *checked, struct api_error *error)

@@ -11,7 +11,6 @@
 
 #include "base/check.h"
 #include "base/limits.h"
-#include "controlplane/api/lambda/runtimes.h"
 #include "proto/reserved_variables.h"
 
 static const char role_pattern[] =
@@ -428,24 +427,6 @@ static enum status check_variables(json_t *variables, struct api_error *error)
     return st;
 }
 
-static enum status check_runtime(const char *runtime, struct api_error *error)
-{
-    enum runtime_standing standing = runtime_standing(runtime);
-
-    if (standing == RUNTIME_UNKNOWN)
-        return api_error_set(error, ST_BAD_INPUT, API_INVALID_PARAMETER,
-                             "Value %.128s at 'runtime' failed to satisfy constraint: Member must "
-                             "satisfy enum value set: [%s] or be a valid ARN",
-                             runtime, runtimes_current_text);
-    if (standing == RUNTIME_ENDED)
-        return api_error_set(error, ST_BAD_INPUT, API_INVALID_PARAMETER,
-                             "The runtime parameter of %s is no longer supported for creating or "
-                             "updating AWS Lambda functions. We recommend you use a supported "
-                             "runtime while creating or updating functions.",
-                             runtime);
-    return ST_OK;
-}
-
 static enum status check_maximum(const json_t *root, struct api_error *error)
 {
     json_int_t timeout = json_integer_value(json_object_get(root, "Timeout"));
@@ -656,9 +637,7 @@ static enum status check_service(json_t *root,
         return api_error_set(error, ST_BAD_INPUT, API_INVALID_PARAMETER,
                              "Runtime and Handler are mandatory parameters for functions created "
                              "with deployment packages.");
-    st = check_runtime(text_of(root, "Runtime"), error);
-    if (st == ST_OK)
-        st = check_maximum(root, error);
+    st = check_maximum(root, error);
     if (st == ST_OK)
         st = check_variables(variables, error);
     if (st == ST_OK)
