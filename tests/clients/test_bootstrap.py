@@ -14,6 +14,8 @@ SOURCES = {
         def echo(event, context): return event
         def fail(event, context): raise ValueError("as asked")
         def marshal(event, context): return {1}
+        def circular(event, context): return [event.update(me=event), event]
+        def values(event, context): return {"t": (1, 2.5), 3: None, "n": float("nan"), "s": "\\ud800", "e": "\u00e4"}
         def describe(event, context):
             return [context.aws_request_id, context.function_name, context.function_version,
                     context.invoked_function_arn, context.memory_limit_in_mb, context.log_group_name,
@@ -65,7 +67,10 @@ def init_error(handler):
 
 
 def an_event_comes_back():
-    for payload in (b'{"a": [1, null, "\xc3\xa4"]}', b"1", b'"text"', b'"' + b"x" * 3000000 + b'"'):
+    rows = (b'{"a": [1, null, "\xc3\xa4"]}', b"1", b'"text"', b'"' + b"x" * 3000000 + b'"', b' \t\r\n[true, 1e3] \n', b"[-Infinity]",
+            b'"\\ud83d\\ude00 \\ud800"', b"123456789012345678901234567890", "[\u00e4]".replace("\u00e4", "1").encode("utf-16"),
+            b"\xef\xbb\xbf[1]")
+    for payload in rows:
         kind, _, answer, _ = invoke("app.echo", payload)
         assert kind == "response" and answer == json.loads(payload)
     assert invoke("app.echo", b"")[2] == {}
@@ -88,7 +93,31 @@ def what_cannot_be_json_is_a_marshal_error():
     _, _, answer, _ = invoke("app.marshal")
     assert answer["errorType"] == "Runtime.MarshalError"
     assert answer["errorMessage"] == "Unable to marshal response: Object of type set is not JSON serializable"
-    assert invoke("app.echo", b"{not json")[2]["errorType"] == "Runtime.UnmarshalError"
+    assert invoke("app.circular")[2]["errorMessage"] == "Unable to marshal response: Circular reference detected"
+    for payload in (b"{not json", b"1 2", b'"\xff"', b"[1", b" "):
+        answer = invoke("app.echo", payload)[2]
+        assert answer["errorType"] == "Runtime.UnmarshalError", answer
+    assert answer["errorMessage"] == "Unable to unmarshal input: Expecting value: line 1 column 2 (char 1)", answer
+
+
+def values_are_written_as_json_writes_them():
+    answer = invoke("app.values")[2]
+    assert str(answer) == str({"t": [1, 2.5], "3": None, "n": float("nan"), "s": "\ud800", "e": "\u00e4"}), answer
+
+
+def bytecode_is_used_and_only_that_of_the_source():
+    home = os.path.join(FOLDER, "runtime")
+    shutil.copytree(os.path.dirname(COMMAND[-1]), home)
+    verbose = COMMAND[:-1] + ["-v", os.path.join(home, "bootstrap.py")]
+    for change in (False, True):
+        if change:
+            with open(os.path.join(home, "lapwing_runtime.py"), "a") as source:
+                source.write("print('changed')\n")
+        api = Api(verbose, "app.echo", FOLDER)
+        api.event(b"{}")
+        output = api.end()[1]
+        assert ("# code object from '%s/__pycache__/lapwing_runtime." % home in output) != change, output
+        assert ("\nchanged\n" in output) == change
 
 
 def a_nested_path_is_a_module():
@@ -130,7 +159,8 @@ def init_failures_have_lambdas_words():
 
 
 TESTS = (an_event_comes_back, the_context_is_lambdas, an_exception_is_reported_without_our_frames,
-         what_cannot_be_json_is_a_marshal_error, a_nested_path_is_a_module, logging_has_level_time_and_request,
+         what_cannot_be_json_is_a_marshal_error, values_are_written_as_json_writes_them,
+         bytecode_is_used_and_only_that_of_the_source, a_nested_path_is_a_module, logging_has_level_time_and_request,
          exit_ends_the_process_with_its_status, botocore_of_old_gets_the_endpoint, init_failures_have_lambdas_words)
 COMMAND = ["/usr/bin/python3", "-S", "-u", os.path.abspath(sys.argv[1])]
 FOLDER = tempfile.mkdtemp()
