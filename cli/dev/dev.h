@@ -17,7 +17,7 @@
 /* The last byte a detached supervisor sends to the command that waits for it: "all is up". */
 #define DEV_READY_MARK '\006'
 
-enum { DEV_ZONES_MAX = 5, DEV_PORT_DEFAULT = 4566, DEV_PORTS_PER_ZONE = 10 };
+enum { DEV_ZONES_MAX = 5, DEV_PORT_DEFAULT = 4566, DEV_PORTS_PER_ZONE = 10, DEV_RUNTIMES_MAX = 8 };
 
 struct dev_options {
     unsigned zones; /* 1, 3 or 5 */
@@ -28,6 +28,9 @@ struct dev_options {
     bool stop;
     bool remove_data; /* with stop: delete the data folder's cluster afterwards */
     bool help;
+    bool any_runtime; /* take every runtime name of a family that is here */
+    unsigned runtime_count;
+    const char *runtimes[DEV_RUNTIMES_MAX]; /* "NAME=FOLDER", of argv */
 };
 
 /* Who the programs run as: the caller behind sudo, or a number that nobody has when root itself

@@ -76,6 +76,21 @@ static enum status set_data(const char *text, struct dev_options *options, struc
     return ST_OK;
 }
 
+/* Only the form; the worker looks whether the folder holds that version. */
+static enum status add_runtime(const char *text, struct dev_options *options, struct err *err)
+{
+    const char *equals = strchr(text, '=');
+
+    if (equals == NULL || equals == text || equals[1] != '/' || strpbrk(text, "\n\"'#; ") != NULL)
+        return err_set(err, ST_BAD_INPUT,
+                       "--runtime %s: want NAME=FOLDER, such as nodejs22.x=/srv/roots/node22",
+                       text);
+    if (options->runtime_count == DEV_RUNTIMES_MAX)
+        return err_set(err, ST_BAD_INPUT, "--runtime: at most %d of them", DEV_RUNTIMES_MAX);
+    options->runtimes[options->runtime_count++] = text;
+    return ST_OK;
+}
+
 static enum status set_value(const char *name,
                              const char *value,
                              struct dev_options *options,
@@ -85,6 +100,8 @@ static enum status set_value(const char *name,
 
     if (strcmp(name, "--data") == 0)
         return set_data(value, options, err);
+    if (strcmp(name, "--runtime") == 0)
+        return add_runtime(value, options, err);
     if (strcmp(name, "--port") == 0)
         return parse_number(name, value, PORT_MAX, &options->port, err);
     st = parse_number(name, value, DEV_ZONES_MAX, &options->zones, err);
@@ -105,6 +122,8 @@ static bool set_flag(const char *name, struct dev_options *options)
         options->stop = true;
     else if (strcmp(name, "--remove-data") == 0)
         options->remove_data = true;
+    else if (strcmp(name, "--any-runtime") == 0)
+        options->any_runtime = true;
     else if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         options->help = true;
     else
@@ -115,7 +134,7 @@ static bool set_flag(const char *name, struct dev_options *options)
 static bool takes_value(const char *name)
 {
     return strcmp(name, "--data") == 0 || strcmp(name, "--port") == 0 ||
-           strcmp(name, "--zones") == 0;
+           strcmp(name, "--zones") == 0 || strcmp(name, "--runtime") == 0;
 }
 
 enum status dev_options_parse(
@@ -159,6 +178,11 @@ void dev_options_help(void)
         "  --zones 1|3|5   how many zones (3)\n"
         "  --data DIR      where everything is kept; survives stops (a folder of the caller)\n"
         "  --port N        where clients connect, on 127.0.0.1 and ::1 (4566)\n"
+        "  --any-runtime   take every name of a Python, Node or custom runtime that Lambda has or "
+        "had,\n"
+        "                  and run the nearest version that is here; each start says so in the "
+        "log\n"
+        "  --runtime NAME=FOLDER   a runtime from a root folder of its own (up to 8 times)\n"
         "  --fresh         delete the data first\n"
         "  --detach        return once it runs\n"
         "  --stop          stop the cluster that runs on this data folder\n"

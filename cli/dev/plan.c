@@ -86,6 +86,14 @@ enum {
     SUBNET_COUNT = 61,
 };
 
+static void put_runtimes(const struct plan *plan, struct buf *out)
+{
+    if (plan->options->runtime_count > 0)
+        buf_append_text(out, "[runtimes]\n");
+    for (unsigned i = 0; i < plan->options->runtime_count; i++)
+        buf_printf(out, "%s\n", plan->options->runtimes[i]);
+}
+
 static void spawner_config(const struct plan *plan, unsigned zone, struct buf *out)
 {
     unsigned port = plan->options->port;
@@ -99,6 +107,7 @@ static void spawner_config(const struct plan *plan, unsigned zone, struct buf *o
                UID_BASE + (port * DEV_ZONES_MAX + zone) * UIDS_PER_SPAWNER, ENVIRONMENTS_MAX);
     buf_printf(out, "[network]\nsubnet = 10.%u.%u.0/20\n", SUBNET_FIRST + port % SUBNET_COUNT,
                zone * 16);
+    put_runtimes(plan, out);
 }
 
 /* "a = ADDRESS" for each zone; `others_only` leaves out the zone itself. */
@@ -185,6 +194,9 @@ static void worker_config(const struct plan *plan, unsigned zone, struct buf *ou
     /* All zones share one machine's memory. */
     buf_printf(out, "memory_percent = %u\nenvironments_max = %d\n", 75 / plan->options->zones,
                ENVIRONMENTS_MAX);
+    if (plan->options->any_runtime)
+        buf_append_text(out, "any_runtime = yes\n");
+    put_runtimes(plan, out);
     buf_append_text(out, "[spawner]\nfd = 3\n[objstore]\n");
     put_list(plan, "addresses", zone, PORT_OBJSTORE_HTTP, out);
     buf_append_text(out, "[controlplane]\n");

@@ -214,16 +214,26 @@ const struct worker_view *const *dispatch_workers(const struct dispatch *dispatc
     return dispatch->views;
 }
 
-bool dispatch_has_runtime(const struct dispatch *dispatch, const char *runtime)
+static int compare_texts(const void *a, const void *b)
 {
-    bool known = false;
+    return strverscmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+size_t dispatch_runtimes(const struct dispatch *dispatch, const char *out[CLUSTER_RUNTIMES_MAX])
+{
+    size_t count = 0, kept = 0;
 
     for (size_t i = 0; i < dispatch->worker_count; i++) {
-        known = known || dispatch->views[i]->usable;
-        if (dispatch->views[i]->usable && worker_view_has_runtime(dispatch->views[i], runtime))
-            return true;
+        const struct worker_view *worker = dispatch->views[i];
+
+        for (size_t at = 0; worker->usable && at < worker->runtime_count; at++)
+            out[count++] = worker->runtimes[at];
     }
-    return !known;
+    qsort(out, count, sizeof(*out), compare_texts);
+    for (size_t i = 0; i < count; i++)
+        if (kept == 0 || strcmp(out[kept - 1], out[i]) != 0)
+            out[kept++] = out[i];
+    return kept;
 }
 
 size_t dispatch_in_flight(const struct dispatch *dispatch)

@@ -52,8 +52,11 @@ void dispatch_heartbeat(struct dispatch *dispatch,
 /* The workers, in the order of their first heartbeats; valid until the loop turns. */
 const struct worker_view *const *dispatch_workers(const struct dispatch *dispatch,
                                                   size_t *out_count);
-/* Does a worker of the cluster have this runtime?  True too while no worker is known. */
-bool dispatch_has_runtime(const struct dispatch *dispatch, const char *runtime);
+enum { CLUSTER_RUNTIMES_MAX = WORKERS_MAX * HEARTBEAT_RUNTIMES_MAX };
+
+/* The runtimes that some usable worker has, each once, older versions before newer ones; borrowed
+ * until the loop turns. Returns how many; none while no worker is known. */
+size_t dispatch_runtimes(const struct dispatch *dispatch, const char *out[CLUSTER_RUNTIMES_MAX]);
 size_t dispatch_in_flight(const struct dispatch *dispatch);
 
 /* What to run.  All of it is borrowed until `done`. */

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Warm and cold invocations of both samples through a three-zone cluster on this machine, and the
+# Warm and cold invocations of the samples through a three-zone cluster on this machine, and the
 # memory of its programs.  Prints a table; the same as JSON in build/bench-invoke.json.
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
@@ -77,6 +77,13 @@ gcc -O2 -static -o "$TEST_DIR/bootstrap" "$SAMPLES/hello-c/hello.c"
 measure hello-c provided.al2023 bootstrap
 (cd "$SAMPLES/hello-python" && python3 -m zipfile -c "$TEST_DIR/code.zip" hello.py)
 measure hello-python "$("$LAPWING" runtimes | grep '^python' | tail -n 1)" hello.handler
+node=$("$LAPWING" runtimes | grep '^nodejs' | tail -n 1 || true)
+if [ -n "$node" ]; then
+    (cd "$SAMPLES/hello-node" && python3 -m zipfile -c "$TEST_DIR/code.zip" hello.js)
+    measure hello-node "$node" hello.handler
+else
+    echo "hello-node: skipped, there is no Debian package nodejs on this machine"
+fi
 # Other people's servers, once the cluster's programs do not run beside them any more.
 stop_cluster >/dev/null
 bench_clock "${PEERS_SECONDS:-60}"

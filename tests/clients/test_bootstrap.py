@@ -2,19 +2,20 @@
 """The Python runtime against a Runtime API of our own: test_bootstrap.py BOOTSTRAP.  Prints TAP."""
 import json
 import os
-import socket
-import subprocess
+import shutil
 import sys
 import tempfile
-import textwrap
 
-ID = "11111111-2222-4333-8444-555555555555"
+from runtime_api import ID, Api, run, write_sources
+
 SOURCES = {
     "app.py": """
         import json
         def echo(event, context): return event
         def fail(event, context): raise ValueError("as asked")
         def marshal(event, context): return {1}
+        def circular(event, context): return [event.update(me=event), event]
+        def values(event, context): return {"t": (1, 2.5), 3: None, "n": float("nan"), "s": "\\ud800", "e": "\u00e4"}
         def describe(event, context):
             return [context.aws_request_id, context.function_name, context.function_version,
                     context.invoked_function_arn, context.memory_limit_in_mb, context.log_group_name,
@@ -53,70 +54,8 @@ SOURCES = {
 }
 
 
-class Api:
-    """One runtime, one connection: answers GET next with an event, collects what is posted."""
-
-    def __init__(self, bootstrap, handler, folder):
-        listener = socket.create_server(("127.0.0.1", 0))
-        environment = {
-            "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:%d" % listener.getsockname()[1],
-            "_HANDLER": handler, "LAMBDA_TASK_ROOT": folder, "PATH": os.environ["PATH"],
-            "AWS_LAMBDA_FUNCTION_NAME": "hello", "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128", "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/hello",
-            "AWS_LAMBDA_LOG_STREAM_NAME": "stream", "AWS_ENDPOINT_URL": "http://ours",
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }
-        self.process = subprocess.Popen(["/usr/bin/python3", "-S", "-u", bootstrap], env=environment,
-                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=folder)
-        listener.settimeout(10)
-        self.socket = listener.accept()[0]
-        self.socket.settimeout(10)
-        self.file = self.socket.makefile("rb")
-
-    def request(self):
-        line = self.file.readline().decode().split()
-        headers = {}
-        while True:
-            field = self.file.readline().decode().strip()
-            if not field:
-                break
-            name, _, value = field.partition(":")
-            headers[name.lower()] = value.strip()
-        body = self.file.read(int(headers.get("content-length", "0")))
-        return (line[0], line[1], headers, body) if line else None
-
-    def answer(self, status, headers, body):
-        text = "HTTP/1.1 %d X\r\n" % status
-        for name, value in headers.items():
-            text += "%s: %s\r\n" % (name, value)
-        # In two parts, for a network may deliver so.
-        self.socket.sendall((text + "Content-Length: %d\r\n" % len(body)).encode())
-        self.socket.sendall(b"\r\n" + body)
-
-    def event(self, payload, client_context='{"custom":{"a":1}}'):
-        import time
-
-        request = self.request()
-        assert request[:2] == ("GET", "/2018-06-01/runtime/invocation/next"), request
-        self.answer(200, {"Lambda-Runtime-Aws-Request-Id": ID,
-                          "Lambda-Runtime-Deadline-Ms": int(time.time() * 1000) + 60000,
-                          "Lambda-Runtime-Invoked-Function-Arn": "arn",
-                          **({"Lambda-Runtime-Client-Context": client_context} if client_context else {})},
-                    payload)
-        posted = self.request()
-        if posted is not None:
-            self.answer(202, {}, b'{"status":"OK"}\n')
-        return posted
-
-    def end(self):
-        self.file.close()
-        self.socket.close()
-        output = self.process.communicate(timeout=20)[0].decode()
-        return self.process.returncode, output
-
-
 def invoke(handler, payload=b"{}", **more):
-    api = Api(BOOTSTRAP, handler, FOLDER)
+    api = Api(COMMAND, handler, FOLDER)
     method, path, headers, body = api.event(payload, **more)
     assert method == "POST"
     code, output = api.end()
@@ -124,7 +63,7 @@ def invoke(handler, payload=b"{}", **more):
 
 
 def init_error(handler):
-    api = Api(BOOTSTRAP, handler, FOLDER)
+    api = Api(COMMAND, handler, FOLDER)
     method, path, headers, body = api.request()
     api.answer(202, {}, b"{}")
     code, output = api.end()
@@ -135,7 +74,10 @@ def init_error(handler):
 
 
 def an_event_comes_back():
-    for payload in (b'{"a": [1, null, "\xc3\xa4"]}', b"1", b'"text"', b'"' + b"x" * 3000000 + b'"'):
+    rows = (b'{"a": [1, null, "\xc3\xa4"]}', b"1", b'"text"', b'"' + b"x" * 3000000 + b'"', b' \t\r\n[true, 1e3] \n', b"[-Infinity]",
+            b'"\\ud83d\\ude00 \\ud800"', b"123456789012345678901234567890", "[\u00e4]".replace("\u00e4", "1").encode("utf-16"),
+            b"\xef\xbb\xbf[1]")
+    for payload in rows:
         kind, _, answer, _ = invoke("app.echo", payload)
         assert kind == "response" and answer == json.loads(payload)
     assert invoke("app.echo", b"")[2] == {}
@@ -171,7 +113,31 @@ def what_cannot_be_json_is_a_marshal_error():
     _, _, answer, _ = invoke("app.marshal")
     assert answer["errorType"] == "Runtime.MarshalError"
     assert answer["errorMessage"] == "Unable to marshal response: Object of type set is not JSON serializable"
-    assert invoke("app.echo", b"{not json")[2]["errorType"] == "Runtime.UnmarshalError"
+    assert invoke("app.circular")[2]["errorMessage"] == "Unable to marshal response: Circular reference detected"
+    for payload in (b"{not json", b"1 2", b'"\xff"', b"[1", b" "):
+        answer = invoke("app.echo", payload)[2]
+        assert answer["errorType"] == "Runtime.UnmarshalError", answer
+    assert answer["errorMessage"] == "Unable to unmarshal input: Expecting value: line 1 column 2 (char 1)", answer
+
+
+def values_are_written_as_json_writes_them():
+    answer = invoke("app.values")[2]
+    assert str(answer) == str({"t": [1, 2.5], "3": None, "n": float("nan"), "s": "\ud800", "e": "\u00e4"}), answer
+
+
+def bytecode_is_used_and_only_that_of_the_source():
+    home = os.path.join(FOLDER, "runtime")
+    shutil.copytree(os.path.dirname(COMMAND[-1]), home)
+    verbose = COMMAND[:-1] + ["-v", os.path.join(home, "bootstrap.py")]
+    for change in (False, True):
+        if change:
+            with open(os.path.join(home, "lapwing_runtime.py"), "a") as source:
+                source.write("print('changed')\n")
+        api = Api(verbose, "app.echo", FOLDER)
+        api.event(b"{}")
+        output = api.end()[1]
+        assert ("# code object from '%s/__pycache__/lapwing_runtime." % home in output) != change, output
+        assert ("\nchanged\n" in output) == change
 
 
 def a_nested_path_is_a_module():
@@ -186,7 +152,7 @@ def logging_has_level_time_and_request():
 
 
 def exit_ends_the_process_with_its_status():
-    api = Api(BOOTSTRAP, "app.leave", FOLDER)
+    api = Api(COMMAND, "app.leave", FOLDER)
     assert api.event(b"{}") is None
     assert api.end()[0] == 4
 
@@ -213,37 +179,14 @@ def init_failures_have_lambdas_words():
 
 
 TESTS = (an_event_comes_back, the_context_is_lambdas, the_client_context_has_lambdas_shape,
-         an_exception_is_reported_without_our_frames, what_cannot_be_json_is_a_marshal_error, a_nested_path_is_a_module, logging_has_level_time_and_request,
+         an_exception_is_reported_without_our_frames,
+         what_cannot_be_json_is_a_marshal_error, values_are_written_as_json_writes_them,
+         bytecode_is_used_and_only_that_of_the_source, a_nested_path_is_a_module, logging_has_level_time_and_request,
          exit_ends_the_process_with_its_status, botocore_of_old_gets_the_endpoint, init_failures_have_lambdas_words)
-BOOTSTRAP = os.path.abspath(sys.argv[1])
+COMMAND = ["/usr/bin/python3", "-S", "-u", os.path.abspath(sys.argv[1])]
 FOLDER = tempfile.mkdtemp()
-
-
-def write_sources():
-    for name, text in SOURCES.items():
-        path = os.path.join(FOLDER, name)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "w") as file:
-            file.write(textwrap.dedent(text))
-
-
-def main():
-    import shutil
-    import traceback
-    failed = 0
-
-    write_sources()
-    for number, test in enumerate(TESTS, 1):
-        try:
-            test()
-            print("ok %d - %s" % (number, test.__name__))
-        except Exception:
-            failed += 1
-            print("not ok %d - %s" % (number, test.__name__))
-            print("# " + traceback.format_exc().replace("\n", "\n# "))
-    print("1..%d" % len(TESTS))
+write_sources(FOLDER, SOURCES)
+try:
+    sys.exit(run(TESTS))
+finally:
     shutil.rmtree(FOLDER)
-    sys.exit(failed > 0)
-
-
-main()

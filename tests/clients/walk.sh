@@ -34,6 +34,7 @@ check "status shows three live workers" wait_for status_shows_three
 check "status names the leaders" wait_for spoken_for_all_programs
 check "aws walks hello-python" "$SAMPLES/hello-python/walkthrough.sh"
 check "aws walks hello-c" "$SAMPLES/hello-c/walkthrough.sh"
+check "aws walks hello-node" "$SAMPLES/hello-node/walkthrough.sh"
 check "boto3, first half" boto3_walk before
 check "logs show what the function printed" logs_have walk-writer "writing one"
 check "logs of no function say so" logs_of_nothing

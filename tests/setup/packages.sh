@@ -9,7 +9,9 @@ PACKAGES_BUILD='gcc libc6-dev meson ninja-build pkg-config libuv1-dev libnng-dev
     libarchive-dev libjansson-dev libxml2-dev libinih-dev libsqlite3-dev python3 ca-certificates'
 PACKAGES_RUN='nftables iproute2'
 PACKAGES_LINT='clang-format shellcheck'
-PACKAGES_TEST='clang awscli python3-boto3 curl'
+# Node's tests skip without it; whoever runs a cluster need not have Node, which brings 100 MB: `lapwing
+# runtimes` shows what is there.
+PACKAGES_TEST='clang awscli python3-boto3 curl nodejs'
 # What building the libraft packages takes, only where Debian has none that is new enough.
 PACKAGES_BACKPORT='dpkg-dev debhelper make libuv1-dev liblz4-dev'
 

@@ -126,6 +126,45 @@ TEST(what_the_state_said_becomes_an_error_of_aws)
     }
 }
 
+#define ENUM " at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: "
+
+static const struct {
+    const char *runtime;
+    size_t present; /* how many of python3.11, provided.al2023, python3.7 some worker has */
+    const char *text;
+} runtimes[] = {
+    { "python3.11", 2, "" },
+    { "python3.12", 2, "Value python3.12" ENUM "[python3.11, provided.al2023] or be a valid ARN" },
+    { "nodejs20.x", 1, "Value nodejs20.x" ENUM "[python3.11] or be a valid ARN" },
+    { "PYTHON3.11", 2, "Value PYTHON3.11" ENUM "[python3.11, provided.al2023] or be a valid ARN" },
+    { "python3.7", 2,
+      "The runtime parameter of python3.7 is no longer supported for creating or updating AWS "
+      "Lambda functions. We recommend you use a supported runtime while creating or updating "
+      "functions." },
+    { "python3.7", 3, "" },  /* a worker that takes any runtime says so by itself */
+    { "python3.12", 0, "" }, /* no worker is known yet */
+    { "python3.7", 0,
+      "The runtime parameter of python3.7 is no longer supported for creating or updating AWS "
+      "Lambda functions. We recommend you use a supported runtime while creating or updating "
+      "functions." },
+};
+
+TEST(a_function_gets_the_runtime_that_it_names_or_none)
+{
+    static const char *const present[] = { "python3.11", "provided.al2023", "python3.7" };
+    struct api_error error = { 0 };
+
+    for (size_t i = 0; i < ARRAY_LEN(runtimes); i++) {
+        test_case = runtimes[i].runtime;
+        error = (struct api_error){ 0 };
+        EXPECT_EQ(deploy_runtime_verdict(runtimes[i].runtime, present, runtimes[i].present, &error),
+                  runtimes[i].text[0] == '\0' ? ST_OK : ST_BAD_INPUT);
+        EXPECT_TEXT(error.text, runtimes[i].text);
+    }
+    EXPECT_EQ(deploy_runtime_verdict("cobol", present, 0, &error), ST_BAD_INPUT);
+    EXPECT(strstr(error.text, ENUM "[nodejs20.x, python3.14, ") != NULL); /* all that AWS has */
+}
+
 TEST(no_command_is_proposed_before_the_package_was_checked)
 {
     for (int state = 0; state < DEPLOY_STATES; state++)

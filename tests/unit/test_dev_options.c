@@ -24,6 +24,11 @@ static const struct {
     { "a folder that a shell would take apart", { "--data", "/x/$HOME" }, 2, ST_BAD_INPUT, 0, 0 },
     { "the root folder", { "--data", "/" }, 2, ST_BAD_INPUT, 0, 0 },
     { "data removed without a stop", { "--remove-data" }, 1, ST_BAD_INPUT, 0, 0 },
+    { "any runtime", { "--any-runtime" }, 1, ST_OK, 3, 4566 },
+    { "a runtime's folder", { "--runtime", "nodejs22.x=/r" }, 2, ST_OK, 3, 4566 },
+    { "a runtime without a folder", { "--runtime", "nodejs22.x" }, 2, ST_BAD_INPUT, 0, 0 },
+    { "a runtime's folder from here", { "--runtime=nodejs22.x=r" }, 1, ST_BAD_INPUT, 0, 0 },
+    { "a folder without a runtime", { "--runtime", "=/r" }, 2, ST_BAD_INPUT, 0, 0 },
     { "a folder", { "--data", "/x/y", "--port=80" }, 3, ST_OK, 3, 80 },
 };
 
@@ -42,6 +47,40 @@ TEST(options_say_what_is_wrong)
         EXPECT_EQ(options.zones, rows[i].zones);
         EXPECT_EQ(options.port, rows[i].port);
     }
+}
+
+TEST(eight_runtimes_may_have_folders)
+{
+    struct dev_user user = { .home = "/home/u" };
+    char *argv[DEV_RUNTIMES_MAX + 1];
+    struct dev_options options = { 0 };
+    struct err err = { 0 };
+
+    for (size_t i = 0; i < ARRAY_LEN(argv); i++)
+        argv[i] = (char *)"--runtime=python3.9=/r";
+    EXPECT_EQ(dev_options_parse(DEV_RUNTIMES_MAX, argv, &user, &options, &err), ST_OK);
+    EXPECT_EQ(options.runtime_count, DEV_RUNTIMES_MAX);
+    EXPECT_EQ(dev_options_parse(DEV_RUNTIMES_MAX + 1, argv, &user, &options, &err), ST_BAD_INPUT);
+}
+
+TEST(workers_and_spawners_are_told_of_runtimes)
+{
+    struct dev_options options = { .zones = 1,
+                                   .port = 4566,
+                                   .data = "/d",
+                                   .any_runtime = true,
+                                   .runtime_count = 1,
+                                   .runtimes = { "nodejs22.x=/r" } };
+    struct dev_user user = { 0 };
+    struct plan plan = { &options, &user, "/bin", true };
+    struct buf worker = { 0 }, spawner = { 0 };
+
+    plan_config(&plan, PLAN_WORKER, 0, &worker);
+    plan_config(&plan, PLAN_SPAWNER, 0, &spawner);
+    EXPECT(strstr(buf_text(&worker), "\nany_runtime = yes\n[runtimes]\nnodejs22.x=/r\n") != NULL);
+    EXPECT(strstr(buf_text(&spawner), "\n[runtimes]\nnodejs22.x=/r\n") != NULL);
+    buf_done(&worker);
+    buf_done(&spawner);
 }
 
 TEST(every_program_of_every_zone_has_its_own_ports_and_names)

@@ -75,6 +75,19 @@ TEST(a_function_sees_lambdas_variables_and_its_own)
     variables_done(&provided);
 }
 
+TEST(node_finds_modules_of_layers_of_its_version_and_of_debian)
+{
+    struct variables node;
+
+    build("nodejs20.x", &node);
+    EXPECT_TEXT(variables_get(&node, "NODE_PATH"),
+                "/opt/nodejs/node20/node_modules:/opt/nodejs/node_modules:/var/runtime/"
+                "node_modules:/var/runtime:/var/task:/usr/share/nodejs:/usr/lib/nodejs");
+    EXPECT_TEXT(variables_get(&node, "AWS_EXECUTION_ENV"), "AWS_Lambda_nodejs20.x");
+    EXPECT(variables_get(&node, "PYTHONPATH") == NULL);
+    variables_done(&node);
+}
+
 TEST(no_variable_is_there_twice)
 {
     struct variables variables;

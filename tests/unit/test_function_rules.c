@@ -130,17 +130,6 @@ static const struct {
       "1 validation error detected: Value 'bkt.' at 'code.s3Bucket'" },
     { "a key that is a number", "{" NO_CODE "\"Code\":{\"S3Bucket\":\"bkt\",\"S3Key\":1}}",
       "SerializationException", "Member 'S3Key' is a integer" },
-    { "a runtime of the past",
-      "{\"FunctionName\":\"f\",\"Runtime\":\"python3.7\",\"Handler\":\"h\",\"Role\":\"" ROLE
-      "\",\"Code\":{\"ZipFile\":\"UEs=\"}}",
-      "InvalidParameterValueException",
-      "The runtime parameter of python3.7 is no longer supported" },
-    { "a runtime of no time",
-      "{\"FunctionName\":\"f\",\"Runtime\":\"PYTHON3.9\",\"Handler\":\"h\",\"Role\":\"" ROLE
-      "\",\"Code\":{\"ZipFile\":\"UEs=\"}}",
-      "InvalidParameterValueException",
-      "Value PYTHON3.9 at 'runtime' failed to satisfy constraint: Member must satisfy enum value "
-      "set: [nodejs20.x, " },
     { "layers", "{" BASE ",\"Layers\":[\"arn\"]}", "NotImplementedException",
       "Lapwing does not implement Layers of CreateFunction yet." },
     { "publish", "{" BASE ",\"Publish\":true}", NULL, NULL },
@@ -294,10 +283,6 @@ static const struct {
       "1 validation error detected: Value '0' at 'timeout' failed" },
     { "a role that is a name", "{\"Role\":\"r1\"}", "ValidationException",
       "1 validation error detected: Value 'r1' at 'role' failed" },
-    { "a runtime of the past", "{\"Runtime\":\"nodejs12.x\"}", "InvalidParameterValueException",
-      "The runtime parameter of nodejs12.x is no longer supported for creating or updating AWS "
-      "Lambda functions. We recommend you use a supported runtime while creating or updating "
-      "functions." },
     { "a reserved variable", "{\"Environment\":{\"Variables\":{\"AWS_REGION\":\"x\"}}}",
       "InvalidParameterValueException",
       "Lambda was unable to configure your environment variables" },

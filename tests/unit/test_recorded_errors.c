@@ -2,6 +2,7 @@
  * whole. The recordings' <region> and account are ours; a function of theirs is called f. */
 #include <stdio.h>
 
+#include "controlplane/api/lambda/deploy_rules.h"
 #include "controlplane/api/lambda/function_name.h"
 #include "controlplane/api/lambda/function_rules.h"
 #include "controlplane/api/lambda/payload_rules.h"
@@ -93,6 +94,8 @@ static enum status create(const char *member, const char *value, struct api_erro
     create_body(member, value, &body);
     *error = (struct api_error){ 0 };
     st = function_create_check(buf_view(&body), &scope, "x86_64", &input, error);
+    if (st == ST_OK) /* of a cluster that has whatever AWS has */
+        st = deploy_runtime_verdict(input.function.runtime, NULL, 0, error);
     function_input_done(&input);
     buf_done(&body);
     return st;

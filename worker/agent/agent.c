@@ -152,9 +152,10 @@ enum status agent_start(struct agent *agent,
     agent->settings = settings;
     environments_init(agent);
     invocations_init(agent);
-    runtimes_probe(settings->root, &agent->runtimes);
     agent->packages = package_cache_new(loop, &packages);
     st = make_log_folder(agent, err);
+    if (st == ST_OK)
+        st = runtimes_probe(&settings->runtimes, &agent->runtimes, err);
     if (st == ST_OK)
         st = spawner_link_new(loop, settings->spawner_fd, &spawner_handler, agent, &agent->spawner,
                               err);

@@ -32,7 +32,7 @@ struct agent_settings {
     struct stream_identity identity; /* cluster, node, zone, epoch, key */
     const char *dir;                 /* borrowed texts, valid as long as the agent */
     const char *listen_address;
-    const char *root; /* what environments see as / */
+    struct runtime_sources runtimes;
     uint64_t memory_mb;
     uint32_t environments_max;
     uint32_t freeze_ms;

@@ -348,9 +348,19 @@ static void build_variables(struct environment *env, struct variables *out)
     variables_build(&input, out);
 }
 
+/* Said at each cold start, not once a function: an environment's log then tells by itself what ran
+ * in it, and nothing needs to be remembered. */
+static void tell_mapped(const struct environment *env, const struct runtime *runtime)
+{
+    if (strcmp(runtime->name, runtime->present) != 0)
+        log_event(LOG_WARN, "runtime_mapped", LS("function", env->log_key),
+                  LS("asked", runtime->name), LS("then", runtime->present));
+}
+
 static enum environment_event spawn(struct environment *env)
 {
     Lapwing__SpawnEnvironment message = LAPWING__SPAWN_ENVIRONMENT__INIT;
+    const struct runtime *runtime;
     struct runtime_command command;
     struct variables variables;
     struct buf line = { 0 };
@@ -359,7 +369,10 @@ static enum environment_event spawn(struct environment *env)
     char *argv[RUNTIME_ARGS_MAX];
     enum status st;
 
-    runtime_command(env->function->runtime, &command);
+    runtime = runtimes_find(&env->agent->runtimes, env->function->runtime);
+    CHECK(runtime != NULL); /* invocation.c looked before it took a slot */
+    tell_mapped(env, runtime);
+    runtime_command(runtime, env->function->memory_mb, &command);
     for (size_t i = 0; i < command.count; i++)
         argv[i] = command.args[i];
     hex_encode(bytes_of(env->function->code_sha256.data, PACKAGE_HASH_BYTES), package);
@@ -372,7 +385,7 @@ static enum environment_event spawn(struct environment *env)
     message.n_environment = variables.count;
     message.memory_mb = env->function->memory_mb;
     message.ephemeral_mb = env->function->ephemeral_mb;
-    message.runtime = env->function->runtime;
+    message.runtime = (char *)(uintptr_t)runtime->present;
     env->init_start_ns = uv_hrtime();
     st = spawner_link_spawn(env->agent->spawner, &message, &err);
     variables_done(&variables);

@@ -96,7 +96,7 @@ void heartbeat_build(const struct agent *agent, uint64_t sequence, struct buf *o
     message.n_warm = warm->count;
     message.warm = warm->pointers;
     for (size_t i = 0; i < agent->runtimes.count; i++)
-        runtimes[i] = (char *)(uintptr_t)agent->runtimes.names[i];
+        runtimes[i] = (char *)(uintptr_t)agent->runtimes.list[i].name;
     message.n_runtimes = agent->runtimes.count;
     message.runtimes = runtimes;
     message.n_packages = package_newest(table, newest, PACKAGES_TOLD_MAX);

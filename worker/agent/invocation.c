@@ -265,7 +265,7 @@ static enum invocation_event place(struct invocation *inv)
     struct slots_decision decision;
 
     CHECK(inv->environment == NULL);
-    if (!runtimes_have(&agent->runtimes, inv->offer->function->runtime)) {
+    if (runtimes_find(&agent->runtimes, inv->offer->function->runtime) == NULL) {
         inv->refuse_reason = LAPWING__REFUSE_REASON__REFUSE_RUNTIME;
         (void)snprintf(inv->refusal, sizeof inv->refusal, "no runtime %.60s on this host",
                        inv->offer->function->runtime);

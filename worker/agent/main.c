@@ -32,6 +32,8 @@ static const struct config_option options[] = {
     { "worker", "freeze_ms", "50", "idle time after which an environment is frozen", CONFIG_UNSIGNED, false, 1, 600000 },
     { "worker", "idle_ms", "600000", "idle time after which a frozen environment is ended", CONFIG_UNSIGNED, false, 1, 86400000 },
     { "worker", "root_dir", "/", "folder whose /usr environments see, as the spawner has it", CONFIG_TEXT, false, 1, PATH_MAX - 1 },
+    { "worker", "any_runtime", "no", "take every runtime name of a family that is here, and run the nearest version", CONFIG_BOOLEAN, false, 0, 0 },
+    { "runtimes", "name", NULL, "root folder of a runtime that is not the host's, as the spawner has it", CONFIG_ENTRIES, true, 0, 0 },
     { "spawner", "fd", "3", "inherited SOCK_SEQPACKET descriptor to the spawner", CONFIG_UNSIGNED, false, 0, 1023 },
     { "objstore", "addresses", NULL, "S3 ports of the object stores, nearest first, comma separated", CONFIG_TEXT, false, 1, 1024 },
     { "controlplane", "registration", NULL, "registration ports of all control-plane nodes, comma separated", CONFIG_TEXT, false, 1, 1024 },
@@ -89,6 +91,21 @@ static enum status read_controlplanes(struct worker *worker, const char *list, s
     return ST_OK;
 }
 
+static enum status read_runtimes(const struct config *config,
+                                 struct runtime_sources *out,
+                                 struct err *err)
+{
+    size_t count = config_entry_count(config, "runtimes");
+
+    if (count > RUNTIME_ROOTS_MAX)
+        return err_set(err, ST_BAD_INPUT, "runtimes: %zu of them, want at most %d", count,
+                       RUNTIME_ROOTS_MAX);
+    out->count = count;
+    for (size_t i = 0; i < count; i++)
+        config_entry_at(config, "runtimes", i, &out->list[i].name, &out->list[i].root);
+    return ST_OK;
+}
+
 /* The host's resolvers as they are at start; without any, functions get no answer from DNS. */
 static void read_resolvers(struct relay_targets *out)
 {
@@ -122,7 +139,8 @@ static enum status read_settings(struct worker *worker,
     enum status st;
 
     settings->dir = config_text(config, "worker", "dir");
-    settings->root = config_text(config, "worker", "root_dir");
+    settings->runtimes.root = config_text(config, "worker", "root_dir");
+    settings->runtimes.any = config_boolean(config, "worker", "any_runtime");
     settings->listen_address = config_text(config, "listen", "invoke");
     settings->memory_mb = read_memory_mb(config);
     settings->environments_max = (uint32_t)config_unsigned(config, "worker", "environments_max");
@@ -133,6 +151,8 @@ static enum status read_settings(struct worker *worker,
     settings->spawner_fd = (int)config_unsigned(config, "spawner", "fd");
     read_resolvers(&settings->resolvers);
     st = identity_read(config, "worker", &settings->identity, err);
+    if (st == ST_OK)
+        st = read_runtimes(config, &settings->runtimes, err);
     if (st == ST_OK)
         st = read_api(config_text(config, "api", "addresses"), &settings->api, err);
     if (st == ST_OK)

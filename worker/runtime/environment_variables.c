@@ -70,6 +70,24 @@ static void set_fixed(struct variables *out)
         set(out, fixed[i].name, fixed[i].value);
 }
 
+static void set_family(struct variables *out, const char *runtime)
+{
+    char text[200];
+
+    if (strncmp(runtime, "python", 6) == 0) {
+        set(out, "PYTHONPATH", "/var/runtime");
+        set(out, "LC_CTYPE", "C.UTF-8");
+    }
+    if (strncmp(runtime, "nodejs", 6) == 0) {
+        /* Layers, code, then where Debian's packages have Node's modules. */
+        (void)snprintf(text, sizeof text,
+                       "/opt/nodejs/node%.*s/node_modules:/opt/nodejs/node_modules:/var/runtime/"
+                       "node_modules:/var/runtime:/var/task:/usr/share/nodejs:/usr/lib/nodejs",
+                       (int)strspn(runtime + 6, "0123456789"), runtime + 6);
+        set(out, "NODE_PATH", text);
+    }
+}
+
 void variables_build(const struct variables_input *input, struct variables *out)
 {
     const Lapwing__Function *function = input->function;
@@ -93,10 +111,7 @@ void variables_build(const struct variables_input *input, struct variables *out)
         (void)snprintf(text, sizeof text, "AWS_Lambda_%s", function->runtime);
         set(out, "AWS_EXECUTION_ENV", text);
     }
-    if (strncmp(function->runtime, "python", 6) == 0) {
-        set(out, "PYTHONPATH", "/var/runtime");
-        set(out, "LC_CTYPE", "C.UTF-8");
-    }
+    set_family(out, function->runtime);
     for (size_t i = 0; i < function->n_environment; i++) {
         const Lapwing__EnvironmentVariable *user = function->environment[i];
 

@@ -238,7 +238,7 @@ static enum status clone_child(struct environment *env,
     gather_texts(&texts, req);
     return sandbox_start(
         &(struct sandbox){
-            .mounts = env->spawner->mounts,
+            .mounts = env->spawner->mounts[rootfs_of(&env->spawner->config, req->runtime)],
             .root = "",
             .bind_from = package,
             .bind_to = "/var/task",

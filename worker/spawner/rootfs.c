@@ -17,7 +17,30 @@
 #include "base/check.h"
 #include "worker/spawner/files.h"
 
-enum { TREES_MAX = 64 };
+/* Of one root; the converter's, the packages and /proc fit in its place, too. */
+enum { TREES_OF_ROOT = 32, TREES_MAX = TREES_OF_ROOT * (RUNTIME_ROOTS_MAX + 2) };
+
+/* Root 0 is that of all runtimes without one of their own. */
+static void name_root(size_t index, char out[ROOTFS_PATH_BYTES])
+{
+    if (index == 0)
+        (void)snprintf(out, ROOTFS_PATH_BYTES, ROOTFS_ENVIRONMENT);
+    else
+        (void)snprintf(out, ROOTFS_PATH_BYTES, ROOTFS_ENVIRONMENT "%u", (unsigned)index % 10);
+}
+
+static const char *folder_of_root(const struct spawner_config *config, size_t index)
+{
+    return index == 0 ? config->root_dir : config->runtime_roots[index - 1].dir;
+}
+
+size_t rootfs_of(const struct spawner_config *config, const char *runtime)
+{
+    for (size_t i = 0; i < config->runtime_root_count; i++)
+        if (strcmp(config->runtime_roots[i].name, runtime) == 0)
+            return i + 1;
+    return 0;
+}
 
 /* A detached copy of something of the host, and where it goes. */
 struct tree {
@@ -81,27 +104,37 @@ static enum status pick_up_system(struct trees *trees,
     return st;
 }
 
-static enum status pick_up_etc(struct trees *trees, struct err *err)
+/* What belongs to a system's programs comes from where they do: the loader's cache of another
+ * system names libraries that are not there. */
+static enum status pick_up_etc(struct trees *trees,
+                               const char *from,
+                               const char *root,
+                               struct err *err)
 {
-    static const char *const wanted[] = {
-        "alternatives", "ld.so.cache", "ld.so.conf",      "ld.so.conf.d", "mime.types",
-        "protocols",    "services",    "ssl/openssl.cnf", "ssl/certs",
+    static const struct {
+        const char *name;
+        bool system;
+    } wanted[] = {
+        { "alternatives", true }, { "ld.so.cache", true },      { "ld.so.conf", true },
+        { "ld.so.conf.d", true }, { "mime.types", false },      { "protocols", false },
+        { "services", false },    { "ssl/openssl.cnf", false }, { "ssl/certs", false },
     };
     enum status st = ST_OK;
 
     for (size_t i = 0; i < ARRAY_LEN(wanted) && st == ST_OK; i++) {
-        char source[64];
+        char source[PATH_MAX + 32];
         char target[64];
 
-        (void)snprintf(source, sizeof source, "/etc/%s", wanted[i]);
-        (void)snprintf(target, sizeof target, ".%s/etc/%s", ROOTFS_ENVIRONMENT, wanted[i]);
+        (void)snprintf(source, sizeof source, "%s/etc/%s", wanted[i].system ? from : "",
+                       wanted[i].name);
+        (void)snprintf(target, sizeof target, ".%s/etc/%s", root, wanted[i].name);
         if (access(source, F_OK) == 0)
             st = pick_up(trees, source, target, false, false, err);
     }
     return st;
 }
 
-static enum status pick_up_devices(struct trees *trees, struct err *err)
+static enum status pick_up_devices(struct trees *trees, const char *root, struct err *err)
 {
     static const char *const devices[] = { "null", "zero", "full", "random", "urandom" };
     enum status st = ST_OK;
@@ -111,34 +144,48 @@ static enum status pick_up_devices(struct trees *trees, struct err *err)
         char target[64];
 
         (void)snprintf(source, sizeof source, "/dev/%s", devices[i]);
-        (void)snprintf(target, sizeof target, ".%s%s", ROOTFS_ENVIRONMENT, source);
+        (void)snprintf(target, sizeof target, ".%s%s", root, source);
         st = pick_up(trees, source, target, true, true, err);
     }
-    if (st != ST_OK)
-        return st;
-    return pick_up(trees, "/dev/null", "." ROOTFS_CONVERT "/dev/null", true, true, err);
+    return st;
+}
+
+static enum status pick_up_root(struct trees *trees,
+                                const struct spawner_config *config,
+                                size_t index,
+                                struct err *err)
+{
+    const char *from = folder_of_root(config, index);
+    char root[ROOTFS_PATH_BYTES], target[64];
+    enum status st;
+
+    name_root(index, root);
+    (void)snprintf(target, sizeof target, ".%s/var/runtime", root);
+    st = pick_up_system(trees, from, root, err);
+    if (st == ST_OK)
+        st = pick_up_etc(trees, from, root, err);
+    if (st == ST_OK)
+        st = pick_up_devices(trees, root, err);
+    if (st == ST_OK && config->runtime_dir[0] != '\0')
+        st = pick_up(trees, config->runtime_dir, target, false, false, err);
+    return st;
 }
 
 static enum status pick_up_all(struct trees *trees,
                                const struct spawner_config *config,
                                struct err *err)
 {
-    const char *runtime = config->runtime_dir;
     enum status st;
 
     st = pick_up(trees, config->packages_dir, "." ROOTFS_PACKAGES, true, false, err);
     if (st == ST_OK)
         st = pick_up(trees, "/proc", "./proc", true, false, err);
     if (st == ST_OK)
-        st = pick_up_system(trees, config->root_dir, ROOTFS_ENVIRONMENT, err);
-    if (st == ST_OK)
         st = pick_up_system(trees, "/", ROOTFS_CONVERT, err);
     if (st == ST_OK)
-        st = pick_up_etc(trees, err);
-    if (st == ST_OK)
-        st = pick_up_devices(trees, err);
-    if (st == ST_OK && runtime[0] != '\0')
-        st = pick_up(trees, runtime, "." ROOTFS_ENVIRONMENT "/var/runtime", false, false, err);
+        st = pick_up(trees, "/dev/null", "." ROOTFS_CONVERT "/dev/null", true, true, err);
+    for (size_t i = 0; i <= config->runtime_root_count && st == ST_OK; i++)
+        st = pick_up_root(trees, config, i, err);
     return st;
 }
 
@@ -162,29 +209,48 @@ static enum status link_system(int from, const char *root, struct err *err)
     return ST_OK;
 }
 
-static enum status make_folders(struct err *err)
+/* A tmpfs at ./NAME with folders in it. */
+static enum status make_root(
+    const char *root, const char *options, const char *const *inside, size_t count, struct err *err)
+{
+    char path[64];
+
+    (void)snprintf(path, sizeof path, ".%s", root);
+    if (mkdir(path, 0755) < 0)
+        return err_set_errno(err, ST_IO, errno, "make folder %s", path);
+    if (mount("lapwing", path, "tmpfs", MS_NOSUID, options) < 0)
+        return err_set_errno(err, ST_DENIED, errno, "mount a tmpfs");
+    for (size_t i = 0; i < count; i++) {
+        (void)snprintf(path, sizeof path, ".%s/%s", root, inside[i]);
+        if (mkdir(path, 0755) < 0)
+            return err_set_errno(err, ST_IO, errno, "make folder %s", path);
+    }
+    return ST_OK;
+}
+
+static enum status make_folders(const struct spawner_config *config, struct err *err)
 {
     // clang-format off
-    static const char *const folders[] = {
-        "./old", "./proc", "./packages", "./env", "./convert",
-    };
-    static const char *const inside[] = {
-        "./env/etc", "./env/etc/ssl", "./env/dev", "./env/dev/shm", "./env/proc", "./env/tmp",
-        "./env/var", "./env/var/task", "./env/var/runtime", "./env/var/lang", "./env/opt",
-        "./env/mnt", "./env/root", "./env/run", "./convert/dev", "./convert/proc", "./convert/out",
+    static const char *const folders[] = { "./old", "./proc", "./packages" };
+    static const char *const of_convert[] = { "dev", "proc", "out" };
+    static const char *const of_environment[] = {
+        "etc", "etc/ssl", "dev", "dev/shm", "proc", "tmp", "var", "var/task", "var/runtime",
+        "var/lang", "opt", "mnt", "root", "run",
     };
     // clang-format on
+    enum status st;
 
     for (size_t i = 0; i < ARRAY_LEN(folders); i++)
         if (mkdir(folders[i], 0755) < 0)
             return err_set_errno(err, ST_IO, errno, "make folder %s", folders[i]);
-    if (mount("lapwing", "./env", "tmpfs", MS_NOSUID, "mode=755,size=4m") < 0 ||
-        mount("lapwing", "./convert", "tmpfs", MS_NOSUID, "mode=755,size=1m") < 0)
-        return err_set_errno(err, ST_DENIED, errno, "mount a tmpfs");
-    for (size_t i = 0; i < ARRAY_LEN(inside); i++)
-        if (mkdir(inside[i], 0755) < 0)
-            return err_set_errno(err, ST_IO, errno, "make folder %s", inside[i]);
-    return ST_OK;
+    st = make_root(ROOTFS_CONVERT, "mode=755,size=1m", of_convert, ARRAY_LEN(of_convert), err);
+    for (size_t i = 0; i <= config->runtime_root_count && st == ST_OK; i++) {
+        char root[ROOTFS_PATH_BYTES];
+
+        name_root(i, root);
+        st = make_root(root, "mode=755,size=4m", of_environment, ARRAY_LEN(of_environment), err);
+    }
+    return st;
 }
 
 static enum status put_down(const struct tree *tree, struct err *err)
@@ -209,47 +275,56 @@ static enum status put_down(const struct tree *tree, struct err *err)
     return ST_OK;
 }
 
-static enum status write_new(const char *path, const char *text, struct err *err)
+static enum status write_new(const char *root, const char *name, const char *text, struct err *err)
 {
-    AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    char path[64];
+    AUTO_CLOSE int fd = -1;
     size_t len = strlen(text);
 
+    (void)snprintf(path, sizeof path, ".%s/etc/%s", root, name);
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (fd < 0 || write(fd, text, len) != (ssize_t)len)
         return err_set_errno(err, ST_IO, errno, "write %s", path);
     return ST_OK;
 }
 
 /* The /etc of environments.  Names and numbers of user 993 are Lambda's. */
-static enum status write_etc(struct err *err)
+static enum status write_etc(const char *root, struct err *err)
 {
     // clang-format off
-    static const struct { const char *path, *text; } files[] = {
-        { "./env/etc/passwd", "root:x:0:0:root:/root:/usr/sbin/nologin\n"
-                              "sbx_user1051:x:993:990::/home/sbx_user1051:/usr/sbin/nologin\n"
-                              "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n" },
-        { "./env/etc/group",  "root:x:0:\nsbx_user1051:x:990:\nnogroup:x:65534:\n" },
-        { "./env/etc/hosts",  "127.0.0.1 localhost\n::1 localhost\n" },
-        { "./env/etc/hostname", "lapwing\n" },
-        { "./env/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"
-                                     "services: files\nprotocols: files\n" },
-        { "./env/etc/resolv.conf", "nameserver 169.254.100.1\noptions timeout:2 attempts:2\n" },
-        { "./env/etc/timezone", "Etc/UTC\n" },
+    static const struct { const char *name, *text; } files[] = {
+        { "passwd", "root:x:0:0:root:/root:/usr/sbin/nologin\n"
+                    "sbx_user1051:x:993:990::/home/sbx_user1051:/usr/sbin/nologin\n"
+                    "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n" },
+        { "group",  "root:x:0:\nsbx_user1051:x:990:\nnogroup:x:65534:\n" },
+        { "hosts",  "127.0.0.1 localhost\n::1 localhost\n" },
+        { "hostname", "lapwing\n" },
+        { "nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"
+                           "services: files\nprotocols: files\n" },
+        { "resolv.conf", "nameserver 169.254.100.1\noptions timeout:2 attempts:2\n" },
+        { "timezone", "Etc/UTC\n" },
+    };
+    static const struct { const char *target, *name; } links[] = {
+        { "/usr/share/zoneinfo/Etc/UTC", "etc/localtime" },
+        { "/proc/self/mounts", "etc/mtab" },
+        { "/proc/self/fd", "dev/fd" },
+        { "/proc/self/fd/0", "dev/stdin" },
+        { "/proc/self/fd/1", "dev/stdout" },
+        { "/proc/self/fd/2", "dev/stderr" },
     };
     // clang-format on
     enum status st = ST_OK;
 
     for (size_t i = 0; i < ARRAY_LEN(files) && st == ST_OK; i++)
-        st = write_new(files[i].path, files[i].text, err);
-    if (st != ST_OK)
-        return st;
-    if (symlink("/usr/share/zoneinfo/Etc/UTC", "./env/etc/localtime") < 0 ||
-        symlink("/proc/self/mounts", "./env/etc/mtab") < 0 ||
-        symlink("/proc/self/fd", "./env/dev/fd") < 0 ||
-        symlink("/proc/self/fd/0", "./env/dev/stdin") < 0 ||
-        symlink("/proc/self/fd/1", "./env/dev/stdout") < 0 ||
-        symlink("/proc/self/fd/2", "./env/dev/stderr") < 0)
-        return err_set_errno(err, ST_IO, errno, "make links in the root of environments");
-    return ST_OK;
+        st = write_new(root, files[i].name, files[i].text, err);
+    for (size_t i = 0; i < ARRAY_LEN(links) && st == ST_OK; i++) {
+        char path[64];
+
+        (void)snprintf(path, sizeof path, ".%s/%s", root, links[i].name);
+        if (symlink(links[i].target, path) < 0)
+            st = err_set_errno(err, ST_IO, errno, "link %s", path);
+    }
+    return st;
 }
 
 static enum status seal(const char *path, struct err *err)
@@ -261,41 +336,61 @@ static enum status seal(const char *path, struct err *err)
     return ST_OK;
 }
 
+/* The roots' folders are opened before /tmp is covered: they may be anywhere.  Closed by the
+ * caller.
+ */
+static enum status open_roots(const struct spawner_config *config,
+                              int fds[RUNTIME_ROOTS_MAX + 1],
+                              struct err *err)
+{
+    for (size_t i = 0; i <= config->runtime_root_count; i++) {
+        fds[i] = open(folder_of_root(config, i), O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (fds[i] < 0)
+            return err_set_errno(err, ST_NOT_FOUND, errno, "open the root folder %.100s",
+                                 folder_of_root(config, i));
+    }
+    return ST_OK;
+}
+
+static enum status finish_root(int from, size_t index, struct err *err)
+{
+    char root[ROOTFS_PATH_BYTES], path[16];
+    enum status st;
+
+    name_root(index, root);
+    (void)snprintf(path, sizeof path, ".%s", root);
+    st = link_system(from, root, err);
+    if (st == ST_OK)
+        st = write_etc(root, err);
+    return st == ST_OK ? seal(path, err) : st;
+}
+
 static enum status build(const struct spawner_config *config,
                          const struct trees *trees,
+                         const int roots[RUNTIME_ROOTS_MAX + 1],
                          struct err *err)
 {
-    /* Opened before /tmp is covered: root_dir may be anywhere. */
-    AUTO_CLOSE int from = open(config->root_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
     AUTO_CLOSE int host = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     enum status st;
 
-    if (from < 0)
-        return err_set_errno(err, ST_NOT_FOUND, errno, "open spawner.root_dir %.100s",
-                             config->root_dir);
     if (mount("lapwing", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=700,size=1m") < 0)
         return err_set_errno(err, ST_DENIED, errno, "mount a tmpfs on /tmp, for ourselves");
     if (chdir("/tmp") < 0)
         return err_set_errno(err, ST_IO, errno, "enter our /tmp");
-    st = make_folders(err);
+    st = make_folders(config, err);
     for (size_t i = 0; i < trees->count && st == ST_OK; i++)
         st = put_down(&trees->list[i], err);
-    if (st == ST_OK)
-        st = link_system(from, ROOTFS_ENVIRONMENT, err);
+    for (size_t i = 0; i <= config->runtime_root_count && st == ST_OK; i++)
+        st = finish_root(roots[i], i, err);
     if (st == ST_OK)
         st = link_system(host, ROOTFS_CONVERT, err);
-    if (st == ST_OK)
-        st = write_etc(err);
-    if (st == ST_OK)
-        st = seal("./env", err);
-    if (st == ST_OK)
-        st = seal("./convert", err);
-    return st;
+    return st == ST_OK ? seal("." ROOTFS_CONVERT, err) : st;
 }
 
 enum status rootfs_enter(const struct spawner_config *config, struct err *err)
 {
-    struct trees trees = { 0 };
+    static struct trees trees; /* large, and used once */
+    int roots[RUNTIME_ROOTS_MAX + 1];
     mode_t mask = umask(022);
     enum status st;
 
@@ -304,9 +399,16 @@ enum status rootfs_enter(const struct spawner_config *config, struct err *err)
     /* Nothing of ours may reach the host, and nothing mounted there later reaches us. */
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return err_set_errno(err, ST_DENIED, errno, "make our mounts private");
-    st = pick_up_all(&trees, config, err);
+    for (size_t i = 0; i < ARRAY_LEN(roots); i++)
+        roots[i] = -1;
+    st = open_roots(config, roots, err);
     if (st == ST_OK)
-        st = build(config, &trees, err);
+        st = pick_up_all(&trees, config, err);
+    if (st == ST_OK)
+        st = build(config, &trees, roots, err);
+    for (size_t i = 0; i < ARRAY_LEN(roots); i++)
+        if (roots[i] >= 0)
+            (void)close(roots[i]);
     for (size_t i = 0; i < trees.count; i++)
         (void)close(trees.list[i].fd);
     (void)umask(mask);
@@ -318,16 +420,18 @@ enum status rootfs_enter(const struct spawner_config *config, struct err *err)
     return ST_OK;
 }
 
-/* The namespace that was just unshared becomes one with /env as its root. */
-static enum status shrink_to_environment(struct err *err)
+/* The namespace that was just unshared becomes one with only this root. */
+static enum status shrink_to_root(size_t index, struct err *err)
 {
-    if (chdir(ROOTFS_ENVIRONMENT) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
-        umount2(".", MNT_DETACH) < 0)
+    char root[ROOTFS_PATH_BYTES];
+
+    name_root(index, root);
+    if (chdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0)
         return err_set_errno(err, ST_DENIED, errno, "make a namespace of the environments' root");
     return ST_OK;
 }
 
-enum status rootfs_template(int *out, struct err *err)
+enum status rootfs_template(size_t index, int *out, struct err *err)
 {
     AUTO_CLOSE int own = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
     AUTO_CLOSE int made = -1;
@@ -341,7 +445,7 @@ enum status rootfs_template(int *out, struct err *err)
     if (made < 0)
         st = err_set_errno(err, ST_IO, errno, "open the new mount namespace");
     else
-        st = shrink_to_environment(err);
+        st = shrink_to_root(index, err);
     CHECK(setns(own, CLONE_NEWNS) == 0); /* we must not go on with another root */
     if (st != ST_OK)
         return st;

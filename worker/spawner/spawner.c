@@ -304,8 +304,8 @@ static enum status open_host(struct spawner *spawner, struct err *err)
         st = network_open(&spawner->network, config, err);
     if (st == ST_OK)
         st = rootfs_enter(config, err);
-    if (st == ST_OK)
-        st = rootfs_template(&spawner->mounts, err);
+    for (size_t i = 0; i <= config->runtime_root_count && st == ST_OK; i++)
+        st = rootfs_template(i, &spawner->mounts[i], err);
     return st;
 }
 
@@ -327,7 +327,9 @@ enum status spawner_open(struct spawner *spawner, struct err *err)
     enum status st;
 
     spawner->agent = spawner->epoll = spawner->signals = -1;
-    spawner->self = spawner->init = spawner->convert = spawner->mounts = -1;
+    spawner->self = spawner->init = spawner->convert = -1;
+    for (size_t i = 0; i < ARRAY_LEN(spawner->mounts); i++)
+        spawner->mounts[i] = -1;
     spawner->groups = (struct cgroups){ .core = -1, .core_parent = -1 };
     spawner->network = (struct network){ .host = -1, .router = -1, .router_link = -1 };
     if (geteuid() != 0)

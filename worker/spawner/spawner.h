@@ -27,14 +27,14 @@ struct spawner {
     struct network network;
     struct sock_fprog filter;
     int epoll;
-    int agent;         /* packets, see proto/spawner.proto */
-    int signals;       /* signalfd: SIGTERM, SIGINT */
-    int self;          /* pidfd of this process */
-    int init;          /* lapwing-init, to execute */
-    int convert;       /* lapwing-convert, to execute */
-    int mounts;        /* the mount namespace that environments copy */
-    uint64_t serial;   /* for names that must not repeat */
-    uint32_t starting; /* environments between clone and exec */
+    int agent;                         /* packets, see proto/spawner.proto */
+    int signals;                       /* signalfd: SIGTERM, SIGINT */
+    int self;                          /* pidfd of this process */
+    int init;                          /* lapwing-init, to execute */
+    int convert;                       /* lapwing-convert, to execute */
+    int mounts[RUNTIME_ROOTS_MAX + 1]; /* namespaces that environments copy, by rootfs_of() */
+    uint64_t serial;                   /* for names that must not repeat */
+    uint32_t starting;                 /* environments between clone and exec */
     bool stopping;
 
     struct environment *environments; /* by slot; config.environments_max of them */

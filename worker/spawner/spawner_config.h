@@ -15,7 +15,9 @@ enum {
     CONVERTS_MAX = 4,        /* packages being unpacked at once */
     NETNS_POOL_MAX = 64,
     REFUSED_NETWORKS_MAX = 64, /* of [network] refuse */
-    UID_BASE_MIN = 65536,      /* below are the host's own users */
+    RUNTIME_ROOTS_MAX = 8,
+    RUNTIME_NAME_MAX = 23,
+    UID_BASE_MIN = 65536, /* below are the host's own users */
 };
 
 /* An IPv4 network, host byte order. */
@@ -24,11 +26,19 @@ struct ipv4_network {
     uint32_t prefix; /* 0..32 */
 };
 
+/* A root folder for one runtime only; the others have root_dir. */
+struct runtime_root {
+    char name[RUNTIME_NAME_MAX + 1];
+    char dir[PATH_MAX];
+};
+
 struct spawner_config {
     char instance[INSTANCE_BYTES_MAX + 1]; /* [a-z0-9-]: names cgroups, nft table, uplink */
     char packages_dir[PATH_MAX];           /* unpacked trees by hash; ours to write */
     char runtime_dir[PATH_MAX];            /* /var/runtime inside; empty: an empty folder */
     char root_dir[PATH_MAX];               /* whose /usr and /lib* environments see */
+    struct runtime_root runtime_roots[RUNTIME_ROOTS_MAX];
+    uint32_t runtime_root_count;
     char init_path[PATH_MAX];
     char convert_path[PATH_MAX];
     char cgroup_parent[PATH_MAX]; /* below each cgroup mount; empty: its root */

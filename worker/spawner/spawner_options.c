@@ -17,6 +17,7 @@ const struct config_option spawner_options[] = {
     { "spawner", "environments_max", "64", "environments at once", CONFIG_UNSIGNED, false, 1, ENVIRONMENTS_MAX },
     { "spawner", "netns_pool", "8", "prepared network namespaces", CONFIG_UNSIGNED, false, 1, NETNS_POOL_MAX },
     { "spawner", "fd", "3", "inherited SOCK_SEQPACKET descriptor to the agent", CONFIG_UNSIGNED, false, 0, 1023 },
+    { "runtimes", "name", NULL, "root folder of a runtime that is not to use root_dir: NAME = FOLDER", CONFIG_ENTRIES, true, 0, 0 },
     { "network", "outbound", "yes", "may functions reach the outside network", CONFIG_BOOLEAN, false, 0, 0 },
     { "network", "subnet", "10.213.0.0/20", "addresses of environments, one subnet a spawner", CONFIG_TEXT, false, 1, 31 },
     { "network", "refuse", "", "networks that functions must not reach, comma separated: the cluster's nodes", CONFIG_TEXT, false, 0, 2048 },
@@ -59,6 +60,33 @@ static enum status check_together(const struct spawner_config *config, struct er
     return ST_OK;
 }
 
+static enum status read_runtime_roots(const struct config *read,
+                                      struct spawner_config *out,
+                                      struct err *err)
+{
+    size_t count = config_entry_count(read, "runtimes");
+
+    if (count > RUNTIME_ROOTS_MAX)
+        return err_set(err, ST_BAD_INPUT, "runtimes: %zu of them, want at most %d", count,
+                       RUNTIME_ROOTS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        struct runtime_root *root = &out->runtime_roots[i];
+        const char *name, *dir;
+
+        config_entry_at(read, "runtimes", i, &name, &dir);
+        if (strlen(name) > RUNTIME_NAME_MAX)
+            return err_set(err, ST_BAD_INPUT, "runtimes.%.60s: want a name of at most %d bytes",
+                           name, RUNTIME_NAME_MAX);
+        if (dir[0] != '/' || strlen(dir) >= PATH_MAX)
+            return err_set(err, ST_BAD_INPUT, "runtimes.%s: '%.100s', want an absolute path", name,
+                           dir);
+        (void)snprintf(root->name, sizeof root->name, "%s", name);
+        (void)snprintf(root->dir, sizeof root->dir, "%s", dir);
+    }
+    out->runtime_root_count = (uint32_t)count;
+    return ST_OK;
+}
+
 enum status spawner_config_read(const struct config *read,
                                 const char *program_dir,
                                 struct spawner_config *out,
@@ -81,6 +109,8 @@ enum status spawner_config_read(const struct config *read,
     out->fd = (int)config_unsigned(read, "spawner", "fd");
     out->outbound = config_boolean(read, "network", "outbound");
     st = ipv4_network_parse(config_text(read, "network", "subnet"), &out->subnet, err);
+    if (st == ST_OK)
+        st = read_runtime_roots(read, out, err);
     if (st != ST_OK)
         return st;
     st = ipv4_networks_parse(config_text(read, "network", "refuse"), out->refused,

@@ -109,26 +109,13 @@ void admin_status(struct api_call *call)
                               workers_json(options->dispatch)));
 }
 
-static int compare_texts(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 void admin_runtimes(struct api_call *call)
 {
-    const char *names[WORKERS_MAX * HEARTBEAT_RUNTIMES_MAX];
-    size_t count = 0;
-    size_t worker_count;
-    const struct worker_view *const *workers =
-        dispatch_workers(call->api->options.dispatch, &worker_count);
+    const char *names[CLUSTER_RUNTIMES_MAX];
+    size_t count = dispatch_runtimes(call->api->options.dispatch, names);
     json_t *list = json_array();
 
-    for (size_t i = 0; i < worker_count; i++)
-        for (size_t at = 0; workers[i]->usable && at < workers[i]->runtime_count; at++)
-            names[count++] = workers[i]->runtimes[at];
-    qsort(names, count, sizeof(*names), compare_texts);
     for (size_t i = 0; i < count; i++)
-        if (i == 0 || strcmp(names[i - 1], names[i]) != 0)
-            json_array_append_new(list, json_string(names[i]));
+        json_array_append_new(list, json_string(names[i]));
     api_answer_json(call, 200, json_pack("{s:o}", "runtimes", list));
 }

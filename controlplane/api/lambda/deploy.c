@@ -90,15 +90,13 @@ static void read_after_cb(uv_work_t *work, int rv)
 static enum deploy_event look_runtime(struct deploy *deploy)
 {
     struct api_call *call = deploy->call;
-    const char *runtime = deploy->input.function.runtime;
+    const char *present[CLUSTER_RUNTIMES_MAX];
+    size_t count = dispatch_runtimes(call->api->options.dispatch, present);
 
-    if (dispatch_has_runtime(call->api->options.dispatch, runtime))
-        return DEPLOY_LOOKED;
-    (void)api_error_set(&call->error, ST_UNSUPPORTED, API_INVALID_PARAMETER,
-                        "The runtime %s is not available: no worker of this cluster has it. "
-                        "See GET /_lapwing/v1/runtimes.",
-                        runtime);
-    return DEPLOY_FAILED;
+    return deploy_runtime_verdict(deploy->input.function.runtime, present, count, &call->error) ==
+                   ST_OK
+               ? DEPLOY_LOOKED
+               : DEPLOY_FAILED;
 }
 
 static enum deploy_event look_create(struct deploy *deploy)
@@ -137,7 +135,9 @@ static enum deploy_event look_change(struct deploy *deploy)
         return DEPLOY_FAILED;
     if (deploy->kind == DEPLOY_KIND_CONFIGURATION) {
         function_configuration_merge(deploy->function, &deploy->input);
-        return look_runtime(deploy);
+        /* A function whose runtime has gone may be changed in all else. */
+        if (strcmp(deploy->input.function.runtime, deploy->function->runtime) != 0)
+            return look_runtime(deploy);
     }
     if (deploy->kind == DEPLOY_KIND_PUBLISH &&
         deploy_code_expected(deploy->function, deploy->input.code_sha256, error) != ST_OK)

@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/limits.h"
 #include "controlplane/api/lambda/function_name.h"
+#include "controlplane/api/lambda/runtimes.h"
 
 static const char revision_text[] =
     "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias "
@@ -56,6 +57,40 @@ enum status deploy_code_expected(const Lapwing__Function *function,
                            expected_sha256, buf_text(&sha256));
     buf_done(&sha256);
     return st;
+}
+
+static void list_runtimes(const char *const *present, size_t count, struct buf *out)
+{
+    for (size_t i = 0; i < count; i++)
+        buf_printf(out, "%s%s", i == 0 ? "" : ", ", present[i]);
+}
+
+enum status deploy_runtime_verdict(const char *runtime,
+                                   const char *const *present,
+                                   size_t count,
+                                   struct api_error *error)
+{
+    enum runtime_standing standing = runtime_standing(runtime);
+    struct buf list = { 0 };
+
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(present[i], runtime) == 0)
+            return ST_OK;
+    if (standing == RUNTIME_CURRENT && count == 0)
+        return ST_OK;
+    if (standing == RUNTIME_ENDED)
+        return api_error_set(error, ST_BAD_INPUT, API_INVALID_PARAMETER,
+                             "The runtime parameter of %s is no longer supported for creating or "
+                             "updating AWS Lambda functions. We recommend you use a supported "
+                             "runtime while creating or updating functions.",
+                             runtime);
+    list_runtimes(present, count, &list);
+    (void)api_error_set(error, ST_BAD_INPUT, API_INVALID_PARAMETER,
+                        "Value %.128s at 'runtime' failed to satisfy constraint: Member must "
+                        "satisfy enum value set: [%s] or be a valid ARN",
+                        runtime, count == 0 ? runtimes_current_text : buf_text(&list));
+    buf_done(&list);
+    return ST_BAD_INPUT;
 }
 
 enum status deploy_package_verdict(const Lapwing__PackageChecked *checked, struct api_error *error)

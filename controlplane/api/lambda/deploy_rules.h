@@ -3,6 +3,7 @@
 #define CONTROLPLANE_API_LAMBDA_DEPLOY_RULES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/status.h"
 #include "controlplane/api/call/error_rules.h"
@@ -19,6 +20,18 @@ enum status deploy_update_allowed(const Lapwing__Function *function,
 enum status deploy_code_expected(const Lapwing__Function *function,
                                  const char *expected_sha256,
                                  struct api_error *error);
+
+/* May a function have this runtime?  Only what a worker of this cluster has: another version is
+ * never taken in its place, unless the workers say by themselves that they take its name.
+ *
+ * present   what the workers have, `count` of them; none while no worker is known: then every name
+ *           that AWS takes is taken, and its functions wait for a worker
+ *
+ * ST_BAD_INPUT in AWS's words, with the runtimes of this cluster as the list of what is allowed. */
+enum status deploy_runtime_verdict(const char *runtime,
+                                   const char *const *present,
+                                   size_t count,
+                                   struct api_error *error);
 
 /* What a worker found in the package. */
 enum status deploy_package_verdict(const Lapwing__PackageChecked *checked, struct api_error *error);

@@ -243,24 +243,6 @@ static enum status check_variables(json_t *variables, struct api_error *error)
     return st;
 }
 
-static enum status check_runtime(const char *runtime, struct api_error *error)
-{
-    enum runtime_standing standing = runtime_standing(runtime);
-
-    if (standing == RUNTIME_UNKNOWN)
-        return api_error_set(error, ST_BAD_INPUT, API_INVALID_PARAMETER,
-                             "Value %.128s at 'runtime' failed to satisfy constraint: Member must "
-                             "satisfy enum value set: [%s] or be a valid ARN",
-                             runtime, runtimes_current_text);
-    if (standing == RUNTIME_ENDED)
-        return api_error_set(error, ST_BAD_INPUT, API_INVALID_PARAMETER,
-                             "The runtime parameter of %s is no longer supported for creating or "
-                             "updating AWS Lambda functions. We recommend you use a supported "
-                             "runtime while creating or updating functions.",
-                             runtime);
-    return ST_OK;
-}
-
 static enum status check_maximum(const json_t *root, struct api_error *error)
 {
     json_int_t timeout = json_integer_value(json_object_get(root, "Timeout"));
@@ -284,8 +266,6 @@ enum status settings_check(json_t *root, const char *operation, struct api_error
     json_t *variables = json_object_get(json_object_get(root, "Environment"), "Variables");
     enum status st = check_unbuilt(root, operation, error);
 
-    if (st == ST_OK && form_text(root, "Runtime") != NULL)
-        st = check_runtime(form_text(root, "Runtime"), error);
     if (st == ST_OK)
         st = check_maximum(root, error);
     return st == ST_OK ? check_variables(variables, error) : st;
