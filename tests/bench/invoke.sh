@@ -1,6 +1,7 @@
 #!/bin/bash
-# Warm and cold invocations of the samples through a three-zone cluster on this machine, and the
-# memory of its programs.  Prints a table; the same as JSON in build/bench-invoke.json.
+# Warm and cold invocations of the samples through a three-zone cluster on this machine, the processor
+# time of each program a call, and the memory of its programs.  Prints a table; the same as JSON in
+# build/bench-invoke.json.
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
 BUILD=$(readlink -f "${BUILD:-$here/../../build}")
@@ -31,20 +32,26 @@ row() { # row NAME JSON
 import json, sys
 name, result, path = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3]
 print(f"{name:34} {result['per_second']:>8} /s   p50 {result['p50_us']:>7} us   p99 {result['p99_us']:>8} us   failed {result['failed']}")
+cost = result["cpu_us"]
+parts = ", ".join(f"{program} {us}" for program, us in cost.items())
+print(f"    CPU us a call: {sum(cost.values()):.0f} ({parts}); load of the machine {result['load']:.1f}")
 with open(path, "a") as f:
     f.write(json.dumps({"name": name, **result}) + "\n")
 PY
 }
 
+# run_load FLAGS...: one load and what it cost, as JSON.
+run_load() { python3 "$here/cpu_per_call.py" "$TEST_DIR/data" "$TEST_INSTANCE" "$load" --port "$TEST_PORT" "$@"; }
+
 measure() { # measure SAMPLE RUNTIME HANDLER
     local clients i
     for i in $(seq 0 $((COLD - 1))); do deploy "cold-$1-$i" "$2" "$3"; done
     deploy "warm-$1" "$2" "$3"
-    row "$1 cold" "$("$load" --port "$TEST_PORT" --prefix "cold-$1-" --functions "$COLD")"
+    row "$1 cold" "$(run_load --prefix "cold-$1-" --functions "$COLD")"
     "$load" --port "$TEST_PORT" --function "warm-$1" --requests 200 >/dev/null
     for clients in 1 8 64; do
         row "$1 warm, $clients clients" \
-            "$("$load" --port "$TEST_PORT" --function "warm-$1" --clients "$clients" --requests "$WARM")"
+            "$(run_load --function "warm-$1" --clients "$clients" --requests "$WARM")"
     done
 }
 
