@@ -79,6 +79,8 @@ bool s3_time_parse_http(struct bytes text, uint64_t *out_s)
         return false;
     memcpy(copy, text.data, text.len);
     copy[text.len] = '\0';
+    if (strpbrk(copy, "+-") != NULL) /* which sscanf() takes in front of any number */
+        return false;
     if (sscanf(copy, "%*3s, %2u %3s %4u %2u:%2u:%2u %3s", &date.day, month, &date.year, &hour,
                &minute, &second, zone) != 7)
         return false;

@@ -173,6 +173,8 @@ def names():
     gone = ("ResourceNotFoundException", 404)
     row("nobody's name", gone, f"Function not found: {arn}doesnotexist", lam.get_function,
         FunctionName="doesnotexist")
+    row("nobody's $LATEST", gone, f"Function not found: {arn}doesnotexist:$LATEST", lam.get_function,
+        FunctionName="doesnotexist", Qualifier="$LATEST")
     row("nobody's name is invoked", gone, f"Function not found: {arn}doesnotexist", lam.invoke,
         FunctionName="doesnotexist")
     row("nobody's name is changed", gone, f"Function not found: {arn}doesnotexist", lam.update_function_code,

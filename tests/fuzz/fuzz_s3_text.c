@@ -8,6 +8,9 @@
 #include "objstore/s3/s3_text.h"
 #include "tests/fuzz/fuzz.h"
 
+/* A leap second at the end of the last year that has four digits is the only way to get there. */
+#define YEAR_10000_S 253402300800
+
 static void location(struct bytes xml)
 {
     char region[32];
@@ -95,7 +98,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     listing(in, true);
     if (s3_range_parse(in, 100, &first, &last) == S3_RANGE_PART)
         CHECK(first <= last && last < 100);
-    if (s3_time_parse_http(in, &seconds)) {
+    if (s3_time_parse_http(in, &seconds) && seconds < YEAR_10000_S) {
         s3_time_http(seconds * 1000, text);
         CHECK(s3_time_parse_http(bytes_of_text(text), &back));
         CHECK(back == seconds);

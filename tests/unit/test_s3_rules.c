@@ -159,6 +159,8 @@ TEST(times_are_written_and_read_as_http_and_iso_have_them)
     EXPECT_TEXT(text, "Tue, 29 Feb 2000 00:00:00 GMT");
     EXPECT(!s3_time_parse_http(bytes_of_text("yesterday"), &s));
     EXPECT(!s3_time_parse_http(bytes_of_text("Mon, 05 Jan 2026 10:12:44 CET"), &s));
+    EXPECT(!s3_time_parse_http(bytes_of_text("Mon, 05 Jan -026 10:12:44 GMT"), &s));
+    EXPECT(!s3_time_parse_http(bytes_of_text("Mon, +5 Jan 2026 10:12:44 GMT"), &s));
 }
 
 TEST(conditions_answer_200_304_or_412)
