@@ -48,6 +48,10 @@ enum {
     OBJECT_KEY_BYTES_MAX = 1024,
     OBJECT_ETAG_BYTES_MAX = 64,
     OBJECT_CONTENT_TYPE_BYTES_MAX = 1024,
+    UPLOAD_ID_DIGITS = 32, /* hexadecimal */
+    UPLOAD_PARTS_MAX = 10000,
+    UPLOAD_PART_BYTES_MIN = 5242880, /* but for the last */
+    DELETE_OBJECTS_MAX = 1000,       /* keys of one request, as AWS has it */
     OBJECT_METADATA_MAX = 128,
     OBJECT_METADATA_BYTES_MAX = 8192, /* names and values; the store's front holds users to 2 KiB */
 
@@ -69,5 +73,7 @@ enum {
 
 /* S3's largest object, 5 TiB; too large for an enum. */
 #define OBJECT_BYTES_MAX 5497558138880ull
+/* The largest single PUT or part, 5 GiB. */
+#define OBJECT_PUT_BYTES_MAX 5368709120ull
 
 #endif
