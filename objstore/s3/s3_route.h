@@ -24,10 +24,24 @@ enum s3_operation {
     S3_GET_BUCKET_LOCATION,
     S3_LIST_OBJECTS,
     S3_LIST_OBJECTS_V2,
+    S3_LIST_OBJECT_VERSIONS,
+    S3_GET_BUCKET_DEFAULT, /* a bucket's configuration that is always AWS's default: its name says
+                              which */
     S3_PUT_OBJECT,
     S3_GET_OBJECT,
     S3_HEAD_OBJECT,
     S3_DELETE_OBJECT,
+    S3_DELETE_OBJECTS,
+    S3_GET_OBJECT_DEFAULT, /* the same of an object */
+    S3_COPY_OBJECT,
+    S3_CREATE_UPLOAD,
+    S3_UPLOAD_PART,
+    S3_UPLOAD_PART_COPY,
+    S3_COMPLETE_UPLOAD,
+    S3_ABORT_UPLOAD,
+    S3_LIST_PARTS,
+    S3_LIST_UPLOADS,
+    S3_OPERATIONS,
 };
 
 struct s3_route {
