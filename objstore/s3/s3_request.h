@@ -28,6 +28,7 @@ struct s3_server {
     uv_loop_t *loop;
     struct http_server *http;
     const struct s3_keys *keys;
+    const char *domain; /* NULL: none */
     const struct clock *clock;
     struct blob_store *store;
     struct peers *peers;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/s3_host.h"
 
 /* Where a sub-resource applies. */
 enum level { BUCKET = 1, OBJECT = 2 };
@@ -216,42 +217,6 @@ bool s3_text_is_utf8(struct bytes text)
     return true;
 }
 
-/* ---- host ---- */
-
-static struct bytes host_name(struct bytes host)
-{
-    for (size_t i = host.len; i > 0; i--) {
-        if (host.data[i - 1] == ':')
-            return bytes_of(host.data, i - 1);
-        if (host.data[i - 1] < '0' || host.data[i - 1] > '9')
-            break;
-    }
-    return host;
-}
-
-struct bytes s3_host_bucket(struct bytes host)
-{
-    struct bytes name = host_name(host);
-    const uint8_t *found;
-    struct bytes rest;
-
-    if (name.len == 0 || is_ipv4_shaped(name) || name.data[0] == '[')
-        return (struct bytes){ 0 };
-    if (starts_with(name, "s3.") || starts_with(name, "s3-"))
-        return (struct bytes){ 0 };
-    rest = name;
-    while ((found = memmem(rest.data, rest.len, ".s3", 3)) != NULL) {
-        size_t behind = (size_t)(name.data + name.len - found) - 3;
-
-        if (behind > 0 && (found[3] == '.' || found[3] == '-'))
-            return bytes_of(name.data, (size_t)(found - name.data));
-        rest = bytes_of(found + 3, behind);
-    }
-    if (ends_with(name, ".localhost"))
-        return bytes_of(name.data, name.len - strlen(".localhost"));
-    return (struct bytes){ 0 };
-}
-
 /* ---- target ---- */
 
 static bool has_parameter(struct bytes query, const char *name)
@@ -299,7 +264,9 @@ static enum s3_error copy_key(struct bytes encoded, struct s3_route *out)
 }
 
 /* Bucket and key from host and path. */
-static enum s3_error read_names(const struct http_head *head, struct s3_route *out)
+static enum s3_error read_names(const struct http_head *head,
+                                const char *domain,
+                                struct s3_route *out)
 {
     struct bytes path = http_target_path(head->target);
     struct bytes host = { 0 };
@@ -311,8 +278,9 @@ static enum s3_error read_names(const struct http_head *head, struct s3_route *o
         return S3_INVALID_URI;
     path = bytes_of(path.data + 1, path.len - 1);
     (void)http_head_find(head, "host", &host);
-    bucket = s3_host_bucket(host);
+    bucket = s3_host_bucket(host, domain);
     if (bucket.len > 0) {
+        out->is_by_host = true;
         error = copy_bucket(bucket, out);
         return error == S3_OK ? copy_key(path, out) : error;
     }
@@ -358,14 +326,14 @@ static bool find_subresource(const struct http_head *head, enum level level, str
     return false;
 }
 
-enum s3_error s3_route(const struct http_head *head, struct s3_route *out)
+enum s3_error s3_route(const struct http_head *head, const char *domain, struct s3_route *out)
 {
     enum s3_error error;
     enum level level;
     struct bytes copy;
 
     memset(out, 0, sizeof *out);
-    error = read_names(head, out);
+    error = read_names(head, domain, out);
     if (error != S3_OK)
         return error;
     level = out->key[0] != '\0' ? OBJECT : out->bucket[0] != '\0' ? BUCKET : 0;

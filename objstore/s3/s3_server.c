@@ -136,12 +136,12 @@ void s3_on(struct s3_request *req, enum s3_event event)
 static enum s3_event first_event(struct s3_request *req)
 {
     struct s3_server *server = req->server;
-    enum s3_error error = s3_route(req->head, &req->route);
+    enum s3_error error = s3_route(req->head, server->domain, &req->route);
 
     if (error != S3_OK)
         return s3_fail(req, error, NULL);
-    error = s3_authenticate(server->keys, req->head, clock_stamp_ms(server->clock) / 1000,
-                            &req->caller, &req->err);
+    error = s3_authenticate(server->keys, req->head, &req->route,
+                            clock_stamp_ms(server->clock) / 1000, &req->caller, &req->err);
     if (error != S3_OK) {
         req->error = error;
         return S3_FAILED;
@@ -229,6 +229,7 @@ enum status s3_server_open(const struct s3_options *options,
 
     server->loop = options->loop;
     server->keys = options->keys;
+    server->domain = options->domain;
     server->clock = options->clock;
     server->store = options->store;
     server->peers = options->peers;

@@ -63,7 +63,7 @@ TEST(a_request_is_routed_by_method_host_path_and_query)
         struct s3_route route;
 
         test_case = rows[i].target;
-        EXPECT_EQ(s3_route(&head, &route), rows[i].error);
+        EXPECT_EQ(s3_route(&head, NULL, &route), rows[i].error);
         EXPECT_TEXT(route.bucket, rows[i].bucket);
         if (rows[i].error != S3_OK)
             continue;
@@ -84,7 +84,7 @@ TEST(a_key_of_1024_bytes_is_the_longest)
         for (size_t i = 0; i < len; i++)
             buf_append_text(&target, "k");
         head = head_of("PUT", buf_text(&target), "localhost", &host);
-        EXPECT_EQ(s3_route(&head, &route), len == 1024 ? S3_OK : S3_KEY_TOO_LONG);
+        EXPECT_EQ(s3_route(&head, NULL, &route), len == 1024 ? S3_OK : S3_KEY_TOO_LONG);
         buf_done(&target);
     }
 }
