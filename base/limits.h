@@ -56,6 +56,10 @@ enum {
     OBJECT_KEY_BYTES_MAX = 1024,
     OBJECT_ETAG_BYTES_MAX = 64,
     OBJECT_CONTENT_TYPE_BYTES_MAX = 1024,
+    UPLOAD_ID_DIGITS = 32, /* hexadecimal */
+    UPLOAD_PARTS_MAX = 10000,
+    UPLOAD_PART_BYTES_MIN = 5242880, /* but for the last */
+    DELETE_OBJECTS_MAX = 1000,       /* keys of one request, as AWS has it */
     OBJECT_METADATA_MAX = 128,
     OBJECT_METADATA_BYTES_MAX = 8192, /* names and values; the store's front holds users to 2 KiB */
 
@@ -82,5 +86,8 @@ enum {
 #define OBJECT_BYTES_MAX 5497558138880ull
 /* Eighteen digits: the longest text that always is a number of SQLite's. */
 #define FUNCTION_VERSION_MAX 999999999999999999ull
+
+/* The largest single PUT or part, 5 GiB. */
+#define OBJECT_PUT_BYTES_MAX 5368709120ull
 
 #endif

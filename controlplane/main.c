@@ -106,6 +106,7 @@ static enum status start_api(struct node *node, struct err *err)
         .account = config_text(node->config, "account", "id"),
         .cluster_key = node->settings.identity.key,
         .objstore_addresses = config_text(node->config, "objstore", "addresses"),
+        .s3_domain = config_text(node->config, "listen", "s3_domain"),
         .control = node->control,
         .storage = node->storage,
         .control_client = node->control_client,

@@ -12,6 +12,7 @@ const struct config_option node_options[] = {
     IDENTITY_OPTIONS,
     { "listen", "api", NULL, "addresses of the front door, comma separated", CONFIG_TEXT, false, 1, 1024 },
     { "listen", "share_port", "no", "other nodes on this machine listen there too", CONFIG_BOOLEAN, false, 0, 0 },
+    { "listen", "s3_domain", NULL, "buckets are hosts under this name: BUCKET.DOMAIN; the object stores' listen.domain", CONFIG_TEXT, true, 1, 253 },
     { "listen", "state", NULL, "address of the state service", CONFIG_ADDRESS, false, 0, 0 },
     { "listen", "registration", NULL, "address where workers register", CONFIG_ADDRESS, false, 0, 0 },
     { "members", "ID", NULL, "NODE,ZONE,RAFT_CONTROL_ADDRESS,RAFT_STORAGE_ADDRESS; ids from 1, never reused", CONFIG_ENTRIES, false, 0, 0 },

@@ -12,6 +12,7 @@
 #include "proto/canonical.h"
 #include "proto/fields.h"
 #include "proto/message_limits.h"
+#include "proto/object_check.h"
 #include "proto/tag_check.h"
 
 enum { CLIENT_BYTES = 16, OUTCOME_REASON_BYTES = 47 };
@@ -26,9 +27,6 @@ static const struct field_text revision_rule = { "revision_id", FIELD_UUID, UUID
                                                  UUID_BYTES };
 static const struct field_text description_rule = { "description", FIELD_TEXT, 0,
                                                     DESCRIPTION_BYTES_MAX };
-static const struct field_text bucket_rule = { "bucket", FIELD_DOTTED, BUCKET_NAME_BYTES_MIN,
-                                               BUCKET_NAME_BYTES_MAX };
-static const struct field_text key_rule = { "key", FIELD_TEXT, 1, OBJECT_KEY_BYTES_MAX };
 
 /* account, region and name of a function: its key. */
 static enum status function_key_check(const char *account,
@@ -236,93 +234,6 @@ static enum status register_worker_check(const Lapwing__RegisterWorker *worker, 
     return st == ST_OK ? field_number_check("epoch", worker->epoch, 1, INT64_MAX, err) : st;
 }
 
-static enum status create_bucket_check(const Lapwing__CreateBucket *create, struct err *err)
-{
-    const struct field_text rules[] = { account_rule, region_rule, bucket_rule };
-    const char *const values[] = { create->account, create->region, create->name };
-
-    return field_texts_check(rules, values, ARRAY_LEN(rules), err);
-}
-
-static enum status delete_bucket_check(const Lapwing__DeleteBucket *del, struct err *err)
-{
-    return field_text_check(&bucket_rule, del->name, err);
-}
-
-enum status bucket_check(const Lapwing__Bucket *bucket, struct err *err)
-{
-    const struct field_text rules[] = { account_rule, region_rule, bucket_rule };
-    const char *const values[] = { bucket->account, bucket->region, bucket->name };
-    enum status st = field_texts_check(rules, values, ARRAY_LEN(rules), err);
-
-    return st == ST_OK ? field_number_check("created_ms", bucket->created_ms, 0, TIME_MS_MAX, err)
-                       : st;
-}
-
-static enum status metadata_check(const Lapwing__Object *object, struct err *err)
-{
-    static const struct field_text name_rule = { "metadata name", FIELD_PRINTABLE, 1, 256 };
-    static const struct field_text value_rule = { "metadata value", FIELD_LINE, 0,
-                                                  OBJECT_METADATA_BYTES_MAX };
-    size_t bytes = 0;
-    enum status st = field_count_check("metadata", object->n_metadata, OBJECT_METADATA_MAX, err);
-
-    for (size_t i = 0; st == ST_OK && i < object->n_metadata; i++) {
-        const Lapwing__Metadata *metadata = object->metadata[i];
-
-        st = field_text_check(&name_rule, metadata->name, err);
-        if (st == ST_OK)
-            st = field_text_check(&value_rule, metadata->value, err);
-        bytes += strlen(metadata->name) + strlen(metadata->value);
-    }
-    if (st != ST_OK)
-        return st;
-    return field_number_check("metadata: bytes", bytes, 0, OBJECT_METADATA_BYTES_MAX, err);
-}
-
-enum status object_check(const Lapwing__Object *object, struct err *err)
-{
-    const struct field_text rules[] = {
-        bucket_rule,
-        key_rule,
-        { "etag", FIELD_NAME, 1, OBJECT_ETAG_BYTES_MAX },
-        { "content_type", FIELD_LINE, 0, OBJECT_CONTENT_TYPE_BYTES_MAX },
-        { "owner", FIELD_DIGITS, ACCOUNT_DIGITS, ACCOUNT_DIGITS },
-    };
-    const char *const values[] = { object->bucket, object->key, object->etag, object->content_type,
-                                   object->owner };
-    enum status st = field_texts_check(rules, values, ARRAY_LEN(rules), err);
-
-    if (st == ST_OK)
-        st = field_number_check("bytes", object->bytes, 0, OBJECT_BYTES_MAX, err);
-    if (st == ST_OK)
-        st = field_bytes_check("blob", &object->blob, SHA256_BYTES, SHA256_BYTES, err);
-    if (st == ST_OK)
-        st = field_number_check("modified_ms", object->modified_ms, 0, TIME_MS_MAX, err);
-    return st == ST_OK ? metadata_check(object, err) : st;
-}
-
-static enum status put_object_check(const Lapwing__PutObject *put, struct err *err)
-{
-    enum status st = field_present_check("object", put->object, err);
-
-    if (st == ST_OK)
-        st = object_check(put->object, err);
-    if (st != ST_OK)
-        return st;
-    return field_text_check(
-        &(struct field_text){ "only_if_etag", FIELD_PRINTABLE, 0, OBJECT_CONTENT_TYPE_BYTES_MAX },
-        put->only_if_etag, err);
-}
-
-static enum status delete_object_check(const Lapwing__DeleteObject *del, struct err *err)
-{
-    const struct field_text rules[] = { bucket_rule, key_rule };
-    const char *const values[] = { del->bucket, del->key };
-
-    return field_texts_check(rules, values, ARRAY_LEN(rules), err);
-}
-
 static enum status forget_clients_check(const Lapwing__ForgetClients *forget, struct err *err)
 {
     return field_number_check("idle_before_ms", forget->idle_before_ms, 0, TIME_MS_MAX, err);
@@ -387,6 +298,11 @@ static const ProtobufCMessageDescriptor *body_descriptor(const Lapwing__Command 
         { LAPWING__COMMAND_TYPE__DELETE_BUCKET,         &lapwing__delete_bucket__descriptor },
         { LAPWING__COMMAND_TYPE__PUT_OBJECT,            &lapwing__put_object__descriptor },
         { LAPWING__COMMAND_TYPE__DELETE_OBJECT,         &lapwing__delete_object__descriptor },
+        { LAPWING__COMMAND_TYPE__DELETE_OBJECTS,        &lapwing__delete_objects__descriptor },
+        { LAPWING__COMMAND_TYPE__CREATE_UPLOAD,         &lapwing__create_upload__descriptor },
+        { LAPWING__COMMAND_TYPE__PUT_PART,              &lapwing__put_part__descriptor },
+        { LAPWING__COMMAND_TYPE__COMPLETE_UPLOAD,       &lapwing__complete_upload__descriptor },
+        { LAPWING__COMMAND_TYPE__ABORT_UPLOAD,          &lapwing__abort_upload__descriptor },
         { LAPWING__COMMAND_TYPE__FORGET_CLIENTS,        &lapwing__forget_clients__descriptor },
         { LAPWING__COMMAND_TYPE__RAISE_CLUSTER_VERSION, &lapwing__raise_cluster_version__descriptor },
         // clang-format on
@@ -430,6 +346,16 @@ static enum status body_check(Lapwing__CommandType type,
         return put_object_check((const Lapwing__PutObject *)body, err);
     case LAPWING__COMMAND_TYPE__DELETE_OBJECT:
         return delete_object_check((const Lapwing__DeleteObject *)body, err);
+    case LAPWING__COMMAND_TYPE__DELETE_OBJECTS:
+        return delete_objects_check((const Lapwing__DeleteObjects *)body, err);
+    case LAPWING__COMMAND_TYPE__CREATE_UPLOAD:
+        return create_upload_check((const Lapwing__CreateUpload *)body, err);
+    case LAPWING__COMMAND_TYPE__PUT_PART:
+        return put_part_check((const Lapwing__PutPart *)body, err);
+    case LAPWING__COMMAND_TYPE__COMPLETE_UPLOAD:
+        return complete_upload_check((const Lapwing__CompleteUpload *)body, err);
+    case LAPWING__COMMAND_TYPE__ABORT_UPLOAD:
+        return abort_upload_check((const Lapwing__AbortUpload *)body, err);
     case LAPWING__COMMAND_TYPE__FORGET_CLIENTS:
         return forget_clients_check((const Lapwing__ForgetClients *)body, err);
     case LAPWING__COMMAND_TYPE__RAISE_CLUSTER_VERSION:

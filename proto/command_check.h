@@ -19,8 +19,6 @@ enum status command_check(const Lapwing__Command *command, struct err *err);
 
 /* Parts that other messages carry too. */
 enum status function_check(const Lapwing__Function *function, struct err *err);
-enum status object_check(const Lapwing__Object *object, struct err *err);
-enum status bucket_check(const Lapwing__Bucket *bucket, struct err *err);
 enum status outcome_check(const Lapwing__Outcome *outcome, struct err *err);
 
 #endif

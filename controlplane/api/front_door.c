@@ -58,9 +58,12 @@ static void route(struct api_call *call, const char *form)
     char *authorization = api_header(call, "Authorization");
     char *target = api_header(call, "X-Amz-Target");
     char *content_type = api_header(call, "Content-Type");
+    char *host = api_header(call, "Host");
     const struct route_request request = { .method = call->method,
                                            .path = call->path,
                                            .query = call->query,
+                                           .host = host,
+                                           .s3_domain = call->api->options.s3_domain,
                                            .authorization = authorization,
                                            .target = target,
                                            .content_type = content_type,
@@ -70,6 +73,7 @@ static void route(struct api_call *call, const char *form)
     free(authorization);
     free(target);
     free(content_type);
+    free(host);
 }
 
 static bool wants_form(const struct api_call *call)

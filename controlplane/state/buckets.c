@@ -95,6 +95,7 @@ static bool has_objects(struct connection *connection, const char *name)
     return found;
 }
 
+/* Uploads under way do not keep a bucket, as in S3: they are aborted. */
 void buckets_apply_delete(struct apply *apply)
 {
     Lapwing__DeleteBucket *cmd = apply_body(apply, &lapwing__delete_bucket__descriptor);
@@ -110,6 +111,7 @@ void buckets_apply_delete(struct apply *apply)
 
         bind_text(stmt, 1, cmd->name);
         connection_run(apply->connection, stmt);
+        uploads_delete(apply->connection, cmd->name);
     }
     lapwing__delete_bucket__free_unpacked(cmd, NULL);
 }

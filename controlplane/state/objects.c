@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "controlplane/state/listing.h"
 #include "controlplane/state/objects_internal.h"
 
 /* The columns of OBJECT_COLUMNS in statements.c, in their order. */
@@ -20,6 +21,7 @@ enum {
     COLUMN_OWNER,
     COLUMN_MODIFIED_MS,
     COLUMN_METADATA,
+    COLUMN_UPLOAD,
 };
 
 /* The fields that a listing shows; owned by the caller. */
@@ -35,6 +37,7 @@ static Lapwing__Object *object_of_row(sqlite3_stmt *stmt, struct bytes metadata)
     object->blob = column_bytes_copy(stmt, COLUMN_BLOB);
     object->owner = column_text_copy(stmt, COLUMN_OWNER);
     object->modified_ms = column_number(stmt, COLUMN_MODIFIED_MS);
+    object->upload = column_text_copy(stmt, COLUMN_UPLOAD);
     return object;
 }
 
@@ -88,55 +91,118 @@ static void put_object(struct connection *connection, const Lapwing__Object *obj
     bind_text(stmt, COLUMN_OWNER + 1, object->owner);
     bind_number(stmt, COLUMN_MODIFIED_MS + 1, object->modified_ms);
     bind_blob(stmt, COLUMN_METADATA + 1, metadata);
+    bind_text(stmt, COLUMN_UPLOAD + 1, object->upload);
     connection_run(connection, stmt);
     free((void *)metadata.data);
 }
 
-/* Do the conditions of the request hold for what is there (NULL: nothing)?  If not, refuse. */
-static bool conditions_hold(const Lapwing__PutObject *cmd,
+/* The object that had this content went: its parts go, unless a copy still has them. */
+static void free_parts(struct connection *connection, const Lapwing__Object *gone)
+{
+    sqlite3_stmt *stmt;
+    bool is_shared;
+
+    if (gone == NULL || gone->upload[0] == '\0')
+        return;
+    stmt = connection_statement(connection, STATEMENT_OBJECT_BY_UPLOAD);
+    bind_text(stmt, 1, gone->upload);
+    is_shared = connection_row(connection, stmt);
+    connection_end(stmt);
+    if (!is_shared)
+        parts_delete(connection, gone->upload);
+}
+
+void object_put(struct connection *connection,
+                const Lapwing__Object *object,
+                const Lapwing__Object *there)
+{
+    put_object(connection, object);
+    free_parts(connection, there);
+}
+
+void object_delete(struct connection *connection, const Lapwing__Object *there)
+{
+    sqlite3_stmt *stmt = connection_statement(connection, STATEMENT_OBJECT_DELETE);
+
+    bind_text(stmt, 1, there->bucket);
+    bind_text(stmt, 2, there->key);
+    connection_run(connection, stmt);
+    free_parts(connection, there);
+}
+
+bool object_conditions_hold(const struct object_conditions *conditions,
                             const Lapwing__Object *there,
                             struct outcome *out)
 {
-    if (cmd->only_if_absent && there != NULL) {
+    if (conditions->only_if_absent && there != NULL) {
         outcome_refuse(out, "precondition_failed",
                        err_set(&out->text, ST_CONFLICT, "the key exists, want it absent"));
         return false;
     }
-    if (cmd->only_if_etag[0] == '\0')
+    if (conditions->only_if_etag[0] == '\0')
         return true;
     if (there == NULL) {
         outcome_refuse(out, "no_such_key",
                        err_set(&out->text, ST_NOT_FOUND, "the key does not exist, want etag %s",
-                               cmd->only_if_etag));
+                               conditions->only_if_etag));
         return false;
     }
-    if (strcmp(cmd->only_if_etag, "*") == 0 || strcmp(cmd->only_if_etag, there->etag) == 0)
+    if (strcmp(conditions->only_if_etag, "*") == 0 ||
+        strcmp(conditions->only_if_etag, there->etag) == 0)
         return true;
     outcome_refuse(out, "precondition_failed",
                    err_set(&out->text, ST_CONFLICT, "the key has etag %s, want %s", there->etag,
-                           cmd->only_if_etag));
+                           conditions->only_if_etag));
     return false;
+}
+
+bool copy_source_holds(struct connection *connection,
+                       const Lapwing__CopySource *source,
+                       struct outcome *out)
+{
+    Lapwing__Object *there = object_find(connection, source->bucket, source->key);
+    bool holds = there != NULL && there->blob.len == source->blob.len &&
+                 memcmp(there->blob.data, source->blob.data, source->blob.len) == 0 &&
+                 strcmp(there->upload, source->upload) == 0;
+
+    if (there != NULL)
+        lapwing__object__free_unpacked(there, NULL);
+    if (!holds)
+        outcome_refuse(out, "source_changed",
+                       err_set(&out->text, ST_CONFLICT,
+                               "the object that is copied has been replaced or deleted"));
+    return holds;
+}
+
+/* May this object be put as the command says it? */
+static bool put_is_allowed(struct apply *apply,
+                           const Lapwing__PutObject *cmd,
+                           const Lapwing__Object *there)
+{
+    const struct object_conditions conditions = { cmd->only_if_absent, cmd->only_if_etag };
+
+    if (!bucket_exists(apply->connection, cmd->object->bucket)) {
+        bucket_refuse_missing(apply->out, cmd->object->bucket);
+        return false;
+    }
+    if (!object_conditions_hold(&conditions, there, apply->out))
+        return false;
+    return cmd->source == NULL || copy_source_holds(apply->connection, cmd->source, apply->out);
 }
 
 void objects_apply_put(struct apply *apply)
 {
     Lapwing__PutObject *cmd = apply_body(apply, &lapwing__put_object__descriptor);
     Lapwing__Object *object = cmd->object;
-    Lapwing__Object *there = NULL;
+    Lapwing__Object *there;
 
     CHECK(object != NULL);
-    if (!bucket_exists(apply->connection, object->bucket)) {
-        bucket_refuse_missing(apply->out, object->bucket);
-        goto done;
-    }
-    if (cmd->only_if_absent || cmd->only_if_etag[0] != '\0')
-        there = object_find(apply->connection, object->bucket, object->key);
-    if (conditions_hold(cmd, there, apply->out)) {
+    there = object_find(apply->connection, object->bucket, object->key);
+    if (put_is_allowed(apply, cmd, there)) {
         object->modified_ms = apply->now_ms;
-        put_object(apply->connection, object);
+        object_put(apply->connection, object, there);
         outcome_answer(apply->out, &object->base);
     }
-done:
     if (there != NULL)
         lapwing__object__free_unpacked(there, NULL);
     lapwing__put_object__free_unpacked(cmd, NULL);
@@ -150,17 +216,30 @@ void objects_apply_delete(struct apply *apply)
     Lapwing__Object *there = object_find(apply->connection, cmd->bucket, cmd->key);
 
     if (there != NULL) {
-        sqlite3_stmt *stmt = connection_statement(apply->connection, STATEMENT_OBJECT_DELETE);
-
-        bind_text(stmt, 1, cmd->bucket);
-        bind_text(stmt, 2, cmd->key);
-        connection_run(apply->connection, stmt);
+        object_delete(apply->connection, there);
         outcome_answer(apply->out, &there->base);
         lapwing__object__free_unpacked(there, NULL);
     } else if (!bucket_exists(apply->connection, cmd->bucket)) {
         bucket_refuse_missing(apply->out, cmd->bucket);
     }
     lapwing__delete_object__free_unpacked(cmd, NULL);
+}
+
+void objects_apply_delete_many(struct apply *apply)
+{
+    Lapwing__DeleteObjects *cmd = apply_body(apply, &lapwing__delete_objects__descriptor);
+
+    if (!bucket_exists(apply->connection, cmd->bucket))
+        bucket_refuse_missing(apply->out, cmd->bucket);
+    for (size_t i = 0; apply->out->status == ST_OK && i < cmd->n_keys; i++) {
+        Lapwing__Object *there = object_find(apply->connection, cmd->bucket, cmd->keys[i]);
+
+        if (there == NULL)
+            continue;
+        object_delete(apply->connection, there);
+        lapwing__object__free_unpacked(there, NULL);
+    }
+    lapwing__delete_objects__free_unpacked(cmd, NULL);
 }
 
 void objects_read_one(struct connection *connection,
@@ -178,127 +257,14 @@ void objects_read_one(struct connection *connection,
     reply->n_objects = 1;
 }
 
-/* One page of a listing while it is made. */
-struct listing {
-    struct connection *connection;
-    const Lapwing__ListObjectsRead *read;
-    Lapwing__ReadReply *reply;
-    struct bytes prefix;
-    struct bytes delimiter;
-    size_t room;   /* entries that still fit */
-    uint8_t *seek; /* owned: keys before this are not wanted... */
-    size_t seek_len;
-    char *last; /* borrowed from the reply: the last entry */
-};
-
-static bool starts_with(struct bytes text, struct bytes prefix)
+static char *add_object(Lapwing__ReadReply *reply, sqlite3_stmt *stmt)
 {
-    return text.len >= prefix.len &&
-           (prefix.len == 0 || memcmp(text.data, prefix.data, prefix.len) == 0);
-}
-
-/* The length of the common prefix that `key` is rolled up to; 0: it stands for itself. */
-static size_t rolled_up_bytes(const struct listing *listing, struct bytes key)
-{
-    struct bytes delimiter = listing->delimiter;
-
-    if (delimiter.len == 0)
-        return 0;
-    for (size_t at = listing->prefix.len; at + delimiter.len <= key.len; at++)
-        if (memcmp(key.data + at, delimiter.data, delimiter.len) == 0)
-            return at + delimiter.len;
-    return 0;
-}
-
-/* Want keys from `key` on. */
-static void seek_to(struct listing *listing, struct bytes key)
-{
-    if (key.len > 0)
-        memcpy(listing->seek, key.data, key.len);
-    listing->seek_len = key.len;
-}
-
-/* Want keys behind all that begin with `prefix`.  Keys and delimiters are UTF-8, which has no byte
- * 0xff, so raising the last byte gives the first text behind them. */
-static void seek_behind_prefix(struct listing *listing, struct bytes prefix)
-{
-    CHECK(prefix.len > 0);
-    CHECK(prefix.data[prefix.len - 1] < 0xff);
-    seek_to(listing, prefix);
-    listing->seek[prefix.len - 1]++;
-}
-
-static void seek_first(struct listing *listing)
-{
-    struct bytes after = bytes_of_text(listing->read->start_after);
-    size_t shorter = after.len < listing->prefix.len ? after.len : listing->prefix.len;
-    int order = shorter == 0 ? 0 : memcmp(after.data, listing->prefix.data, shorter);
-
-    if (order < 0 || (order == 0 && after.len < listing->prefix.len) || after.len == 0) {
-        seek_to(listing, listing->prefix);
-        return;
-    }
-    /* A page that ended in a common prefix goes on behind all that it stands for. */
-    if (starts_with(after, listing->prefix) && rolled_up_bytes(listing, after) == after.len) {
-        seek_behind_prefix(listing, after);
-        return;
-    }
-    seek_to(listing, after);
-    listing->seek[listing->seek_len++] = 0; /* the first text behind it */
-}
-
-static void add_prefix(struct listing *listing, struct bytes prefix)
-{
-    Lapwing__ReadReply *reply = listing->reply;
-    char *copy = must_calloc(prefix.len + 1, 1);
-
-    memcpy(copy, prefix.data, prefix.len);
-    reply->common_prefixes[reply->n_common_prefixes++] = copy;
-    listing->last = copy;
-}
-
-static void add_object(struct listing *listing, sqlite3_stmt *stmt)
-{
-    Lapwing__ReadReply *reply = listing->reply;
     /* A listing shows neither metadata nor content type, and a thousand of them could burst a
      * frame. */
     Lapwing__Object *object = object_of_row(stmt, (struct bytes){ 0 });
 
     reply->objects[reply->n_objects++] = object;
-    listing->last = object->key;
-}
-
-/* Walk from listing->seek on to the end, to a full page, or to a common prefix, which is taken and
- * leaped over.  True when there is more to walk. */
-static bool walk(struct listing *listing)
-{
-    sqlite3_stmt *stmt = connection_statement(listing->connection, STATEMENT_OBJECT_SEEK);
-    bool leap = false;
-
-    bind_text(stmt, 1, listing->read->bucket);
-    bind_text_bytes(stmt, 2, (struct bytes){ listing->seek, listing->seek_len });
-    while (!leap && connection_row(listing->connection, stmt)) {
-        struct bytes key = column_bytes(stmt, COLUMN_KEY);
-        size_t rolled_up = rolled_up_bytes(listing, key);
-
-        if (!starts_with(key, listing->prefix))
-            break;
-        if (listing->room == 0) {
-            listing->reply->truncated = true;
-            break;
-        }
-        listing->room--;
-        if (rolled_up == 0) {
-            add_object(listing, stmt);
-            continue;
-        }
-        add_prefix(listing, (struct bytes){ key.data, rolled_up });
-        leap = true;
-    }
-    connection_end(stmt);
-    if (leap)
-        seek_behind_prefix(listing, bytes_of_text(listing->last));
-    return leap;
+    return object->key;
 }
 
 void objects_read_list(struct connection *connection,
@@ -307,10 +273,13 @@ void objects_read_list(struct connection *connection,
 {
     struct listing listing = {
         .connection = connection,
-        .read = read,
+        .seek = STATEMENT_OBJECT_SEEK,
+        .add = add_object,
         .reply = reply,
+        .bucket = read->bucket,
         .prefix = bytes_of_text(read->prefix),
         .delimiter = bytes_of_text(read->delimiter),
+        .key_after = read->start_after,
         .room = read->max_keys < OBJECT_LIST_KEYS_MAX ? read->max_keys : OBJECT_LIST_KEYS_MAX,
     };
 
@@ -319,16 +288,5 @@ void objects_read_list(struct connection *connection,
     if (!reply->bucket_found || listing.room == 0)
         return;
     reply->objects = must_calloc(listing.room, sizeof(Lapwing__Object *));
-    reply->common_prefixes = must_calloc(listing.room, sizeof(char *));
-    listing.seek = must_calloc(OBJECT_KEY_BYTES_MAX + 2, 1);
-    seek_first(&listing);
-    while (walk(&listing))
-        continue;
-    if (reply->truncated) {
-        size_t len = strlen(listing.last);
-
-        reply->next_start_after = must_calloc(len + 1, 1);
-        memcpy(reply->next_start_after, listing.last, len);
-    }
-    free(listing.seek);
+    listing_run(&listing);
 }

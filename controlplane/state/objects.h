@@ -7,7 +7,7 @@
 
 struct state_reader;
 
-enum { OBJECT_LIST_KEYS_MAX = 1000 };
+enum { OBJECT_LIST_KEYS_MAX = 1000 }; /* of a listing, also of uploads */
 
 /* Answer one read of the state service from this reader's rows.
  *

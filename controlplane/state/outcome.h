@@ -60,6 +60,11 @@ void buckets_apply_create(struct apply *apply);
 void buckets_apply_delete(struct apply *apply);
 void objects_apply_put(struct apply *apply);
 void objects_apply_delete(struct apply *apply);
+void objects_apply_delete_many(struct apply *apply);
+void uploads_apply_create(struct apply *apply);
+void uploads_apply_put_part(struct apply *apply);
+void uploads_apply_complete(struct apply *apply);
+void uploads_apply_abort(struct apply *apply);
 void clients_apply_forget(struct apply *apply);
 
 #endif

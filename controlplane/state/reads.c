@@ -23,6 +23,15 @@ static void read_rows(struct connection *connection,
     case LAPWING__READ_REQUEST__WHAT_LIST_OBJECTS:
         objects_read_list(connection, request->list_objects, reply);
         return;
+    case LAPWING__READ_REQUEST__WHAT_GET_UPLOAD:
+        uploads_read_one(connection, request->get_upload, reply);
+        return;
+    case LAPWING__READ_REQUEST__WHAT_LIST_UPLOADS:
+        uploads_read_list(connection, request->list_uploads, reply);
+        return;
+    case LAPWING__READ_REQUEST__WHAT_OBJECT_PARTS:
+        parts_read_of_object(connection, request->object_parts, reply);
+        return;
     case LAPWING__READ_REQUEST__WHAT__NOT_SET:
     case _LAPWING__READ_REQUEST__WHAT__CASE_IS_INT_SIZE:
         break;
@@ -63,10 +72,18 @@ void state_read_reply_done(Lapwing__ReadReply *reply)
         lapwing__object__free_unpacked(reply->objects[i], NULL);
     for (size_t i = 0; i < reply->n_common_prefixes; i++)
         free(reply->common_prefixes[i]);
+    for (size_t i = 0; i < reply->n_uploads; i++)
+        lapwing__upload__free_unpacked(reply->uploads[i], NULL);
+    for (size_t i = 0; i < reply->n_parts; i++)
+        lapwing__part__free_unpacked(reply->parts[i], NULL);
+    free(reply->uploads);
+    free(reply->parts);
     free(reply->buckets);
     free(reply->objects);
     free(reply->common_prefixes);
     if (reply->next_start_after != protobuf_c_empty_string)
         free(reply->next_start_after);
+    if (reply->next_upload_after != protobuf_c_empty_string)
+        free(reply->next_upload_after);
     lapwing__read_reply__init(reply);
 }

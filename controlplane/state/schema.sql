@@ -121,10 +121,41 @@ CREATE TABLE objects (
     key          TEXT    NOT NULL,
     bytes        INTEGER NOT NULL,
     etag         TEXT    NOT NULL,  -- without quotes
-    blob         BLOB    NOT NULL,  -- SHA-256 of the content
+    blob         BLOB    NOT NULL,  -- SHA-256 of the content; empty when it lies in parts
     content_type TEXT    NOT NULL,
     owner        TEXT    NOT NULL,  -- account
     modified_ms  INTEGER NOT NULL,
     metadata     BLOB    NOT NULL,  -- protobuf Object with nothing but its metadata
+    upload       TEXT    NOT NULL,  -- the content is this upload's parts; empty: one blob
     PRIMARY KEY (bucket, key)
+) STRICT, WITHOUT ROWID;
+
+-- Copies share parts, which go with the last object that names them.
+CREATE INDEX objects_by_upload ON objects (upload) WHERE upload <> '';
+
+-- Multipart uploads under way.  A completed one has no row here: its name is in its object.
+CREATE TABLE uploads (
+    bucket         TEXT    NOT NULL,
+    key            TEXT    NOT NULL,
+    upload         TEXT    NOT NULL,  -- 32 hexadecimal digits, never reused
+    created_ms     INTEGER NOT NULL,
+    revision       INTEGER NOT NULL,  -- rises with each part
+    checksum       TEXT    NOT NULL,  -- algorithm of each part's checksum; empty: none
+    checksum_whole INTEGER NOT NULL,  -- 0 or 1: the object's checksum will be of its bytes
+    object         BLOB    NOT NULL,  -- protobuf Object with owner, content type and metadata
+    PRIMARY KEY (bucket, key, upload)
+) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX uploads_by_upload ON uploads (upload);
+
+-- Parts of uploads under way, and of the objects that they became.
+CREATE TABLE parts (
+    upload      TEXT    NOT NULL,
+    number      INTEGER NOT NULL,  -- 1 to 10000
+    bytes       INTEGER NOT NULL,
+    md5         BLOB    NOT NULL,  -- the ETag
+    blob        BLOB    NOT NULL,  -- SHA-256 of the content
+    checksum    BLOB    NOT NULL,  -- of the upload's algorithm, or empty
+    modified_ms INTEGER NOT NULL,
+    PRIMARY KEY (upload, number)
 ) STRICT, WITHOUT ROWID;

@@ -16,7 +16,12 @@
     "environment_present, lists"
 
 /* objects.c does so with these. */
-#define OBJECT_COLUMNS "bucket, key, bytes, etag, blob, content_type, owner, modified_ms, metadata"
+#define OBJECT_COLUMNS                                                                             \
+    "bucket, key, bytes, etag, blob, content_type, owner, modified_ms, metadata, upload"
+
+/* uploads.c does so with these. */
+#define UPLOAD_COLUMNS "bucket, key, upload, created_ms, revision, checksum, checksum_whole, object"
+#define PART_COLUMNS   "upload, number, bytes, md5, blob, checksum, modified_ms"
 
 // clang-format off
 static const char *const texts[STATEMENT_COUNT] = {
@@ -138,8 +143,36 @@ static const char *const texts[STATEMENT_COUNT] = {
         "SELECT " OBJECT_COLUMNS " FROM objects WHERE bucket = ?1 AND key >= ?2 ORDER BY key",
     [STATEMENT_OBJECT_PUT] =
         "INSERT OR REPLACE INTO objects (" OBJECT_COLUMNS ") "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     [STATEMENT_OBJECT_DELETE] = "DELETE FROM objects WHERE bucket = ?1 AND key = ?2",
+    /* The second condition is the index's own, without which SQLite does not use it. */
+    [STATEMENT_OBJECT_BY_UPLOAD] =
+        "SELECT 1 FROM objects WHERE upload = ?1 AND upload <> '' LIMIT 1",
+
+    [STATEMENT_UPLOAD_GET] =
+        "SELECT " UPLOAD_COLUMNS " FROM uploads WHERE bucket = ?1 AND key = ?2 AND upload = ?3",
+    [STATEMENT_UPLOAD_ANY] = "SELECT 1 FROM uploads WHERE upload = ?1",
+    [STATEMENT_UPLOAD_SEEK] =
+        "SELECT " UPLOAD_COLUMNS " FROM uploads "
+        "WHERE bucket = ?1 AND (key, upload) > (?2, ?3) ORDER BY key, upload",
+    [STATEMENT_UPLOAD_INSERT] =
+        "INSERT INTO uploads (" UPLOAD_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [STATEMENT_UPLOAD_RAISE] =
+        "UPDATE uploads SET revision = revision + 1 "
+        "WHERE bucket = ?1 AND key = ?2 AND upload = ?3",
+    [STATEMENT_UPLOAD_DELETE] =
+        "DELETE FROM uploads WHERE bucket = ?1 AND key = ?2 AND upload = ?3",
+    [STATEMENT_UPLOADS_DELETE] = "DELETE FROM uploads WHERE bucket = ?1",
+    [STATEMENT_PART_GET] =
+        "SELECT " PART_COLUMNS " FROM parts WHERE upload = ?1 AND number = ?2",
+    [STATEMENT_PART_SEEK] =
+        "SELECT " PART_COLUMNS " FROM parts WHERE upload = ?1 AND number > ?2 ORDER BY number",
+    [STATEMENT_PART_PUT] =
+        "INSERT OR REPLACE INTO parts (" PART_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [STATEMENT_PART_DELETE] = "DELETE FROM parts WHERE upload = ?1 AND number = ?2",
+    [STATEMENT_PARTS_DELETE] = "DELETE FROM parts WHERE upload = ?1",
+    [STATEMENT_PARTS_DELETE_OF_BUCKET] =
+        "DELETE FROM parts WHERE upload IN (SELECT upload FROM uploads WHERE bucket = ?1)",
 };
 // clang-format on
 

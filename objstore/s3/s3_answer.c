@@ -22,16 +22,38 @@ void s3_answer(struct s3_request *req, unsigned status, const struct s3_fields *
     http_respond(req->http, &answer, (struct bytes){ 0 });
 }
 
-void s3_answer_xml(struct s3_request *req, unsigned status, struct bytes xml)
+void s3_answer_no_content(struct s3_request *req)
 {
-    struct http_answer answer = { .status = status };
     struct s3_fields fields;
 
     s3_fields_begin(&fields, req);
-    s3_field(&fields, "Content-Type", "application/xml");
-    answer.fields = fields.list;
-    answer.field_count = fields.count;
+    s3_answer(req, 204, &fields);
+}
+
+static void answer_xml(struct s3_request *req,
+                       unsigned status,
+                       struct s3_fields *fields,
+                       struct bytes xml)
+{
+    struct http_answer answer = { .status = status };
+
+    s3_field(fields, "Content-Type", "application/xml");
+    answer.fields = fields->list;
+    answer.field_count = fields->count;
     http_respond(req->http, &answer, xml);
+}
+
+void s3_answer_xml(struct s3_request *req, unsigned status, struct bytes xml)
+{
+    struct s3_fields fields;
+
+    s3_fields_begin(&fields, req);
+    answer_xml(req, status, &fields, xml);
+}
+
+void s3_answer_fields_xml(struct s3_request *req, struct s3_fields *fields, struct bytes xml)
+{
+    answer_xml(req, 200, fields, xml);
 }
 
 void s3_answer_error(struct s3_request *req)

@@ -64,19 +64,16 @@ static enum s3_error refusal(enum status st, bool presigned, struct err *err)
 
 /* What a version 2 signature covers is the path with the bucket in it, also when the host names it.
  */
-static void signed_target(const struct http_head *head, bool with_slash, struct buf *out)
+static void signed_target(const struct http_head *head,
+                          const struct s3_route *route,
+                          bool with_slash,
+                          struct buf *out)
 {
     struct bytes path = http_target_path(head->target);
     struct bytes query = http_target_query(head->target);
-    struct bytes host = { 0 };
-    struct bytes bucket;
 
-    (void)http_head_find(head, "host", &host);
-    bucket = s3_host_bucket(host);
-    if (bucket.len > 0) {
-        buf_append_text(out, "/");
-        buf_append(out, bucket.data, bucket.len);
-    }
+    if (route->is_by_host)
+        buf_printf(out, "/%s", route->bucket);
     buf_append(out, path.data, path.len);
     if (with_slash)
         buf_append_text(out, "/");
@@ -89,6 +86,7 @@ static void signed_target(const struct http_head *head, bool with_slash, struct 
 /* A bucket's own path is signed by some clients with a slash behind it that they do not send
  * (botocore does), and S3 takes both. */
 static enum status verify_v2(const struct http_head *head,
+                             const struct s3_route *route,
                              const struct sigv2 *sig,
                              struct bytes secret,
                              uint64_t now_s,
@@ -100,7 +98,7 @@ static enum status verify_v2(const struct http_head *head,
         struct http_head signed_head = *head;
         struct buf target = { 0 };
 
-        signed_target(head, with_slash != 0, &target);
+        signed_target(head, route, with_slash != 0, &target);
         signed_head.target = buf_view(&target);
         st = sigv2_verify(&signed_head, sig, secret, now_s, err);
         buf_done(&target);
@@ -110,6 +108,7 @@ static enum status verify_v2(const struct http_head *head,
 
 static enum s3_error check_v2(const struct s3_keys *keys,
                               const struct http_head *head,
+                              const struct s3_route *route,
                               uint64_t now_s,
                               struct s3_caller *out,
                               struct err *err)
@@ -127,7 +126,7 @@ static enum s3_error check_v2(const struct s3_keys *keys,
         return S3_INVALID_ARGUMENT;
     if (!find_secret(keys, sig.access_key_id, derived, &secret))
         return S3_INVALID_ACCESS_KEY_ID;
-    st = verify_v2(head, &sig, secret, now_s, err);
+    st = verify_v2(head, route, &sig, secret, now_s, err);
     if (st != ST_OK)
         return refusal(st, sig.presigned, err);
     set_key_id(out, sig.access_key_id);
@@ -177,6 +176,7 @@ static enum s3_error check_v4(const struct s3_keys *keys,
 
 enum s3_error s3_authenticate(const struct s3_keys *keys,
                               const struct http_head *head,
+                              const struct s3_route *route,
                               uint64_t now_s,
                               struct s3_caller *out,
                               struct err *err)
@@ -190,7 +190,7 @@ enum s3_error s3_authenticate(const struct s3_keys *keys,
     st = sigv4_parse(head, &sig, err);
     if (st == ST_NOT_FOUND) {
         err->text[0] = '\0';
-        return check_v2(keys, head, now_s, out, err);
+        return check_v2(keys, head, route, now_s, out, err);
     }
     if (st != ST_OK)
         return http_head_find(head, "authorization", &unused) ? S3_AUTHORIZATION_HEADER_MALFORMED

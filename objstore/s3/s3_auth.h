@@ -38,9 +38,11 @@ struct s3_caller {
     struct aws_chunk_key chunk_key;       /* SIGV4_PAYLOAD_STREAMING* with signatures */
 };
 
-/* Check the signature.  S3_OK, or the error to answer; `err` then holds its text, or is empty. */
+/* Check the signature of a request that was routed.  S3_OK, or the error to answer; `err` then
+ * holds its text, or is empty. */
 enum s3_error s3_authenticate(const struct s3_keys *keys,
                               const struct http_head *head,
+                              const struct s3_route *route,
                               uint64_t now_s,
                               struct s3_caller *out,
                               struct err *err);

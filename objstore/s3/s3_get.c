@@ -1,5 +1,4 @@
-/* GetObject and HeadObject: conditions, range, and the blob from this disk or, if need be, first
- * from another zone. */
+/* GetObject and HeadObject: conditions, range, and the head of the answer. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +33,7 @@ static enum s3_event apply_range(struct s3_request *req)
     if (!http_head_find(req->head, "range", &value))
         return S3_NO_EVENT;
     if (http_head_find(req->head, "if-range", &condition) &&
-        !s3_etag_matches(condition, req->object->etag))
+        !s3_if_range_holds(condition, req->object->etag, req->object->modified_ms))
         return S3_NO_EVENT;
     switch (s3_range_parse(value, req->object->bytes, &first, &last)) {
     case S3_RANGE_NONE:
@@ -49,12 +48,23 @@ static enum s3_event apply_range(struct s3_request *req)
     CHECK(!"s3_range_parse: unknown");
 }
 
-enum s3_event s3_get_found(struct s3_request *req)
+void s3_get_take_object(struct s3_request *req)
+{
+    if (req->object != NULL)
+        lapwing__object__free_unpacked(req->object, NULL);
+    req->object = copy_object(req->reply->objects[0]);
+}
+
+/* The object's row came: what of it is wanted? */
+static enum s3_event row_found(struct s3_request *req)
 {
     enum s3_event event;
 
-    req->object = copy_object(req->reply->objects[0]);
-    req->http_status = s3_condition(req->head, req->object->etag, req->object->modified_ms);
+    if (req->reply->n_objects != 1)
+        return s3_fail(req, S3_INTERNAL_ERROR, NULL);
+    s3_get_take_object(req);
+    req->http_status =
+        s3_condition(req->head, S3_CONDITIONS_PLAIN, req->object->etag, req->object->modified_ms);
     req->range = (struct blob_range){ 0, req->object->bytes };
     if (req->http_status == 412)
         return s3_fail(req, S3_PRECONDITION_FAILED, NULL);
@@ -63,7 +73,37 @@ enum s3_event s3_get_found(struct s3_request *req)
     event = apply_range(req);
     if (event != S3_NO_EVENT)
         return event;
-    return req->route.operation == S3_HEAD_OBJECT ? S3_ANSWERABLE : S3_NEEDS_BLOB;
+    if (req->route.operation == S3_HEAD_OBJECT)
+        return S3_ANSWERABLE;
+    if (req->object->upload[0] != '\0')
+        return S3_NEEDS_ROWS; /* of the parts */
+    return s3_extents_of_blob(req) ? S3_NEEDS_BLOB : s3_fail(req, S3_INTERNAL_ERROR, NULL);
+}
+
+static enum s3_event found(struct s3_request *req)
+{
+    bool is_there = req->reply->status == ST_OK;
+
+    if (req->reply->n_objects == 0 && req->object != NULL) { /* the answer about the parts */
+        if (!is_there) {
+            /* Replaced between the two reads. */
+            lapwing__object__free_unpacked(req->object, NULL);
+            req->object = NULL;
+            return s3_ask_again(req);
+        }
+        if (!s3_extents_of_parts(req))
+            return s3_fail(req, S3_INTERNAL_ERROR, NULL);
+        return req->extent_count > 0 ? S3_NEEDS_BLOB : S3_ANSWERABLE;
+    }
+    return is_there ? row_found(req) : s3_fail(req, S3_NO_SUCH_KEY, NULL);
+}
+
+static void ask(struct s3_request *req, struct s3_question *question)
+{
+    if (req->object == NULL)
+        s3_ask_object(req, question);
+    else
+        s3_ask_parts(req, req->route.bucket, req->route.key, question);
 }
 
 /* ---- headers ---- */
@@ -140,7 +180,8 @@ static void add_metadata(const struct s3_request *req, struct get_fields *out)
             continue;
         s3_field(&out->fields, name, object->metadata[i]->value);
         if (is_sum)
-            s3_field(&out->fields, "x-amz-checksum-type", "FULL_OBJECT");
+            s3_field(&out->fields, "x-amz-checksum-type",
+                     s3_checksum_type(object->metadata[i]->value));
     }
 }
 
@@ -172,7 +213,7 @@ static void fields_done(struct get_fields *fields)
         buf_done(&fields->overrides[i]);
 }
 
-void s3_get_answer(struct s3_request *req)
+static void answer(struct s3_request *req)
 {
     struct http_answer answer = { .status = req->http_status };
     struct get_fields fields;
@@ -189,120 +230,34 @@ void s3_get_answer(struct s3_request *req)
     fields_done(&fields);
 }
 
-/* ---- blob ---- */
-
-static void on_open(struct blob_reader *reader, enum status status, uint64_t bytes, void *context)
-{
-    struct s3_request *req = context;
-
-    if (status == ST_OK && bytes == req->object->bytes) {
-        s3_on(req, S3_OPENED);
-        return;
-    }
-    blob_read_close(req->reader);
-    req->reader = NULL;
-    if (req->fetched) {
-        log_event(LOG_ERROR, "blob_unreadable", LS("bucket", req->route.bucket),
-                  LS("status", status_name(status)), LS("then", "answering 500"));
-        s3_on(req, s3_fail(req, S3_INTERNAL_ERROR, NULL));
-        return;
-    }
-    s3_on(req, S3_NO_BLOB);
-}
-
-/* Hand a piece on; the next is asked for when there is room. */
-static void on_piece(struct blob_reader *reader,
-                     enum status status,
-                     struct bytes piece,
-                     void *context)
-{
-    struct s3_request *req = context;
-    enum status st;
-
-    if (status != ST_OK || piece.len == 0 || piece.len > req->left) {
-        s3_on(req, s3_fail(req, S3_INTERNAL_ERROR, NULL));
-        return;
-    }
-    req->left -= piece.len;
-    st = http_push(req->http, piece);
-    if (req->left == 0) {
-        http_push_end(req->http);
-        s3_on(req, S3_SENT);
-    } else if (st == ST_OK) {
-        blob_read_next(reader);
-    }
-    req->wants_drain = st == ST_LIMIT && req->left > 0;
-    /* ST_LIMIT: on_drain goes on.  ST_CANCELLED: HTTP is about to be done with it. */
-}
-
-static const struct blob_reader_handler reading = { on_open, on_piece };
-
-void s3_get_open(struct s3_request *req)
-{
-    struct blob_id id;
-
-    CHECK(req->reader == NULL);
-    CHECK(req->object->blob.len == BLOB_ID_BYTES);
-    memcpy(id.sha256, req->object->blob.data, BLOB_ID_BYTES);
-    blob_read_start(req->server->store, &id, &req->range, &reading, req, &req->reader);
-}
-
-static void fetch_cb(void *context, enum status status, const struct err *err)
-{
-    struct s3_request *req = context;
-
-    req->fetch = NULL;
-    req->fetched = true;
-    if (status == ST_OK)
-        s3_on(req, S3_NEEDS_BLOB);
-    else
-        s3_on(req, s3_fail(req, S3_SERVICE_UNAVAILABLE, err->text));
-}
-
-void s3_get_fetch(struct s3_request *req)
-{
-    struct blob_id id;
-
-    memcpy(id.sha256, req->object->blob.data, BLOB_ID_BYTES);
-    fetch_start(req->server->peers, &id, fetch_cb, req, &req->fetch);
-}
-
 enum s3_event s3_get_send(struct s3_request *req)
 {
     struct http_answer answer = { .status = req->http_status };
     struct get_fields fields;
     struct bytes held;
-    bool is_held = blob_read_held(req->reader, &held);
+    bool is_held = req->extent_count == 1 && blob_read_held(req->reader, &held);
 
     fields_of(req, &fields);
     answer.fields = fields.fields.list;
     answer.field_count = fields.fields.count;
-    req->left = req->range.bytes;
     if (is_held)
         http_respond(req->http, &answer, held);
     else
-        http_respond_stream(req->http, &answer, req->left);
+        http_respond_stream(req->http, &answer, req->range.bytes);
     fields_done(&fields);
-    if (is_held)
-        return S3_SENT;
-    blob_read_next(req->reader);
-    return S3_NO_EVENT;
+    return is_held ? S3_SENT : s3_read_on(req);
 }
 
-void s3_get_drain(struct s3_request *req)
-{
-    if (req->reader == NULL || !req->wants_drain)
-        return;
-    req->wants_drain = false;
-    blob_read_next(req->reader);
-}
+const struct s3_steps s3_get_object_steps = {
+    .begin = s3_begin_rows,
+    .ask = ask,
+    .found = found,
+    .answer = answer,
+};
 
-void s3_get_drop(struct s3_request *req)
-{
-    if (req->reader != NULL)
-        blob_read_close(req->reader);
-    req->reader = NULL;
-    if (req->fetch != NULL)
-        fetch_forget(req->fetch);
-    req->fetch = NULL;
-}
+const struct s3_steps s3_head_object_steps = {
+    .begin = s3_begin_rows,
+    .ask = ask,
+    .found = found,
+    .answer = answer,
+};

@@ -10,7 +10,8 @@
  * and x-amz-meta-*, whose names become lower case.  What was added is owned by the object; free it
  * with s3_headers_done() in any case.
  *
- * S3_METADATA_TOO_LARGE, S3_INVALID_ARGUMENT, S3_NOT_IMPLEMENTED (err names the header). */
+ * S3_METADATA_TOO_LARGE, S3_INVALID_ARGUMENT, S3_ACL_NOT_SUPPORTED, S3_NOT_IMPLEMENTED (err names
+ * the header). */
 enum s3_error s3_headers_read(const struct http_head *head,
                               Lapwing__Object *object,
                               struct err *err);

@@ -16,6 +16,13 @@ static const char *const kept[] = { "Cache-Control",    "Content-Disposition",
                                     "Content-Encoding", "Content-Language",
                                     "Expires",          "x-amz-website-redirect-location" };
 
+/* All that an object's ACL can be here: its owner's alone.  AWS answers the same to others in
+ * buckets as it makes them today. */
+static bool acl_is_ours(struct bytes value)
+{
+    return http_text_equal(value, "private") || http_text_equal(value, "bucket-owner-full-control");
+}
+
 /* To take these and not act on them would be a silent lie. */
 static const char *const refused[] = {
     "x-amz-tagging",
@@ -113,6 +120,8 @@ static enum s3_error add_kept(Lapwing__Object *object,
         }
         s3_headers_add(object, bytes_of_text(kept[i]), value);
     }
+    if (http_text_equal(field->name, "x-amz-acl") && !acl_is_ours(field->value))
+        return S3_ACL_NOT_SUPPORTED;
     for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
         if (!http_text_equal(field->name, refused[i]))
             continue;

@@ -4,15 +4,20 @@
 
 enum s3_state {
     S3_STARTING,
-    S3_ASKING,     /* rows of the state are on their way */
-    S3_COLLECTING, /* a small body (CreateBucket's XML) is on its way */
-    S3_RECEIVING,  /* an object's body streams to the disks */
-    S3_STORING,    /* all bytes came; the disks sync */
-    S3_COMMITTING, /* a command is on its way to the state */
-    S3_OPENING,    /* the blob is looked for on this disk */
-    S3_FETCHING,   /* ... and brought from another zone */
-    S3_SENDING,    /* the blob streams to the client */
-    S3_FINISHED,   /* answered, or nobody is left to answer */
+    S3_ASKING,        /* rows of the state are on their way */
+    S3_COLLECTING,    /* a body of XML is on its way */
+    S3_RECEIVING,     /* an object's body streams to the disks */
+    S3_STORING,       /* all bytes came; the disks sync */
+    S3_COMMITTING,    /* a command is on its way to the state */
+    S3_OPENING,       /* the blob is looked for on this disk */
+    S3_FETCHING,      /* ... and brought from another zone */
+    S3_SENDING,       /* the blob streams to the client */
+    S3_NEXT_OPENING,  /* the blob of the next part, in the middle of an answer */
+    S3_NEXT_FETCHING, /* ... and brought from another zone */
+    S3_COPY_OPENING,  /* a blob of which a part is copied */
+    S3_COPY_FETCHING,
+    S3_COPYING,  /* it streams to the disks */
+    S3_FINISHED, /* answered, or nobody is left to answer */
     S3_STATES,
 };
 
@@ -22,6 +27,7 @@ enum s3_event {
     S3_NEEDS_TEXT,
     S3_NEEDS_BODY,
     S3_NEEDS_BLOB,
+    S3_NEEDS_COPY, /* the content of another object becomes a part */
     S3_NEEDS_COMMIT,
     S3_BODY_CAME,
     S3_STORED,
@@ -45,6 +51,8 @@ enum s3_action {
     S3_DO_OPEN,
     S3_DO_FETCH,
     S3_DO_SEND,
+    S3_DO_SEND_ON,
+    S3_DO_COPY,
     S3_DO_ANSWER,
     S3_DO_REFUSE,
     S3_DO_CUT,  /* too late for an error: the client must see a broken body */

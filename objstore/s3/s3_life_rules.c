@@ -17,10 +17,14 @@ static const struct s3_move moves[S3_STATES][S3_EVENTS] = {
         [S3_ANSWERABLE]   = { S3_FINISHED,   S3_DO_ANSWER },
         [S3_NEEDS_BLOB]   = { S3_OPENING,    S3_DO_OPEN },
         [S3_NEEDS_BODY]   = { S3_RECEIVING,  S3_DO_RECEIVE },
+        [S3_NEEDS_COPY]   = { S3_COPY_OPENING, S3_DO_OPEN },
+        [S3_NEEDS_COMMIT] = { S3_COMMITTING, S3_DO_PROPOSE },
         [S3_FAILED]       = { S3_FINISHED,   S3_DO_REFUSE },
         [S3_GONE]         = { S3_FINISHED,   S3_DO_DROP },
     },
     [S3_COLLECTING] = {
+        [S3_NEEDS_ROWS]   = { S3_ASKING,     S3_DO_READ_ROWS },
+        [S3_ANSWERABLE]   = { S3_FINISHED,   S3_DO_ANSWER },
         [S3_BODY_CAME]    = { S3_COMMITTING, S3_DO_PROPOSE },
         [S3_FAILED]       = { S3_FINISHED,   S3_DO_REFUSE },
         [S3_GONE]         = { S3_FINISHED,   S3_DO_DROP },
@@ -36,6 +40,8 @@ static const struct s3_move moves[S3_STATES][S3_EVENTS] = {
         [S3_GONE]         = { S3_FINISHED,   S3_DO_DROP },
     },
     [S3_COMMITTING] = {
+        [S3_NEEDS_ROWS]   = { S3_ASKING,     S3_DO_READ_ROWS }, /* they changed meanwhile */
+        [S3_NEEDS_COMMIT] = { S3_COMMITTING, S3_DO_PROPOSE },   /* one more command */
         [S3_ANSWERABLE]   = { S3_FINISHED,   S3_DO_ANSWER },
         [S3_FAILED]       = { S3_FINISHED,   S3_DO_REFUSE },
         [S3_GONE]         = { S3_FINISHED,   S3_DO_DROP },
@@ -53,7 +59,36 @@ static const struct s3_move moves[S3_STATES][S3_EVENTS] = {
     },
     [S3_SENDING] = {
         [S3_SENT]         = { S3_FINISHED,   S3_DO_DROP },
+        [S3_NEEDS_BLOB]   = { S3_NEXT_OPENING, S3_DO_OPEN },
         [S3_FAILED]       = { S3_FINISHED,   S3_DO_CUT },
+        [S3_GONE]         = { S3_FINISHED,   S3_DO_DROP },
+    },
+    [S3_NEXT_OPENING] = {
+        [S3_OPENED]       = { S3_SENDING,    S3_DO_SEND_ON },
+        [S3_NO_BLOB]      = { S3_NEXT_FETCHING, S3_DO_FETCH },
+        [S3_FAILED]       = { S3_FINISHED,   S3_DO_CUT },
+        [S3_GONE]         = { S3_FINISHED,   S3_DO_DROP },
+    },
+    [S3_NEXT_FETCHING] = {
+        [S3_NEEDS_BLOB]   = { S3_NEXT_OPENING, S3_DO_OPEN },
+        [S3_FAILED]       = { S3_FINISHED,   S3_DO_CUT },
+        [S3_GONE]         = { S3_FINISHED,   S3_DO_DROP },
+    },
+    [S3_COPY_OPENING] = {
+        [S3_OPENED]       = { S3_COPYING,    S3_DO_COPY },
+        [S3_NO_BLOB]      = { S3_COPY_FETCHING, S3_DO_FETCH },
+        [S3_FAILED]       = { S3_FINISHED,   S3_DO_REFUSE },
+        [S3_GONE]         = { S3_FINISHED,   S3_DO_DROP },
+    },
+    [S3_COPY_FETCHING] = {
+        [S3_NEEDS_BLOB]   = { S3_COPY_OPENING, S3_DO_OPEN },
+        [S3_FAILED]       = { S3_FINISHED,   S3_DO_REFUSE },
+        [S3_GONE]         = { S3_FINISHED,   S3_DO_DROP },
+    },
+    [S3_COPYING] = {
+        [S3_NEEDS_BLOB]   = { S3_COPY_OPENING, S3_DO_OPEN },
+        [S3_BODY_CAME]    = { S3_STORING,    S3_DO_STORE },
+        [S3_FAILED]       = { S3_FINISHED,   S3_DO_REFUSE },
         [S3_GONE]         = { S3_FINISHED,   S3_DO_DROP },
     },
     /* What comes late: replies of calls that cannot be cancelled, and the end of the answer. */

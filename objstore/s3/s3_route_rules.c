@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/s3_host.h"
 
 /* Where a sub-resource applies. */
 enum level { BUCKET = 1, OBJECT = 2 };
@@ -19,52 +20,65 @@ static const struct {
     enum s3_operation operation;
 } subresources[] = {
     { "location", "GET", BUCKET, "GetBucketLocation", S3_GET_BUCKET_LOCATION },
-    { "delete", "POST", BUCKET, "DeleteObjects", S3_UNSUPPORTED },
-    { "uploads", "GET", BUCKET, "ListMultipartUploads", S3_UNSUPPORTED },
-    { "uploads", "POST", OBJECT, "CreateMultipartUpload", S3_UNSUPPORTED },
-    { "uploadId", "PUT", OBJECT, "UploadPart", S3_UNSUPPORTED },
-    { "uploadId", "POST", OBJECT, "CompleteMultipartUpload", S3_UNSUPPORTED },
-    { "uploadId", "DELETE", OBJECT, "AbortMultipartUpload", S3_UNSUPPORTED },
-    { "uploadId", "GET", OBJECT, "ListParts", S3_UNSUPPORTED },
-    { "versions", "GET", BUCKET, "ListObjectVersions", S3_UNSUPPORTED },
-    { "versioning", "GET", BUCKET, "GetBucketVersioning", S3_UNSUPPORTED },
+    { "delete", "POST", BUCKET, "DeleteObjects", S3_DELETE_OBJECTS },
+    { "uploads", "GET", BUCKET, "ListMultipartUploads", S3_LIST_UPLOADS },
+    { "uploads", "POST", OBJECT, "CreateMultipartUpload", S3_CREATE_UPLOAD },
+    { "uploadId", "PUT", OBJECT, "UploadPart", S3_UPLOAD_PART },
+    { "uploadId", "POST", OBJECT, "CompleteMultipartUpload", S3_COMPLETE_UPLOAD },
+    { "uploadId", "DELETE", OBJECT, "AbortMultipartUpload", S3_ABORT_UPLOAD },
+    { "uploadId", "GET", OBJECT, "ListParts", S3_LIST_PARTS },
+    { "versions", "GET", BUCKET, "ListObjectVersions", S3_LIST_OBJECT_VERSIONS },
+    { "versioning", "GET", BUCKET, "GetBucketVersioning", S3_GET_BUCKET_DEFAULT },
     { "versioning", "PUT", BUCKET, "PutBucketVersioning", S3_UNSUPPORTED },
     { "versionId", "GET", OBJECT, "GetObject with versionId", S3_UNSUPPORTED },
     { "versionId", "HEAD", OBJECT, "HeadObject with versionId", S3_UNSUPPORTED },
     { "versionId", "DELETE", OBJECT, "DeleteObject with versionId", S3_UNSUPPORTED },
     { "partNumber", "", OBJECT, "an object's partNumber", S3_UNSUPPORTED },
-    { "acl", "GET", BUCKET, "GetBucketAcl", S3_UNSUPPORTED },
+    { "acl", "GET", BUCKET, "GetBucketAcl", S3_GET_BUCKET_DEFAULT },
     { "acl", "PUT", BUCKET, "PutBucketAcl", S3_UNSUPPORTED },
-    { "acl", "GET", OBJECT, "GetObjectAcl", S3_UNSUPPORTED },
+    { "acl", "GET", OBJECT, "GetObjectAcl", S3_GET_OBJECT_DEFAULT },
     { "acl", "PUT", OBJECT, "PutObjectAcl", S3_UNSUPPORTED },
-    { "tagging", "GET", BUCKET, "GetBucketTagging", S3_UNSUPPORTED },
+    { "tagging", "GET", BUCKET, "GetBucketTagging", S3_GET_BUCKET_DEFAULT },
     { "tagging", "PUT", BUCKET, "PutBucketTagging", S3_UNSUPPORTED },
     { "tagging", "DELETE", BUCKET, "DeleteBucketTagging", S3_UNSUPPORTED },
-    { "tagging", "GET", OBJECT, "GetObjectTagging", S3_UNSUPPORTED },
+    { "tagging", "GET", OBJECT, "GetObjectTagging", S3_GET_OBJECT_DEFAULT },
     { "tagging", "PUT", OBJECT, "PutObjectTagging", S3_UNSUPPORTED },
     { "tagging", "DELETE", OBJECT, "DeleteObjectTagging", S3_UNSUPPORTED },
     { "attributes", "GET", OBJECT, "GetObjectAttributes", S3_UNSUPPORTED },
+    { "legal-hold", "GET", OBJECT, "GetObjectLegalHold", S3_GET_OBJECT_DEFAULT },
     { "legal-hold", "", OBJECT, "an object's legal hold", S3_UNSUPPORTED },
+    { "retention", "GET", OBJECT, "GetObjectRetention", S3_GET_OBJECT_DEFAULT },
     { "retention", "", OBJECT, "an object's retention", S3_UNSUPPORTED },
     { "torrent", "", OBJECT, "GetObjectTorrent", S3_UNSUPPORTED },
     { "restore", "POST", OBJECT, "RestoreObject", S3_UNSUPPORTED },
     { "select", "POST", OBJECT, "SelectObjectContent", S3_UNSUPPORTED },
-    { "policy", "GET", BUCKET, "GetBucketPolicy", S3_UNSUPPORTED },
+    { "policy", "GET", BUCKET, "GetBucketPolicy", S3_GET_BUCKET_DEFAULT },
     { "policy", "PUT", BUCKET, "PutBucketPolicy", S3_UNSUPPORTED },
     { "policy", "DELETE", BUCKET, "DeleteBucketPolicy", S3_UNSUPPORTED },
-    { "policyStatus", "GET", BUCKET, "GetBucketPolicyStatus", S3_UNSUPPORTED },
+    { "policyStatus", "GET", BUCKET, "GetBucketPolicyStatus", S3_GET_BUCKET_DEFAULT },
+    { "cors", "GET", BUCKET, "GetBucketCors", S3_GET_BUCKET_DEFAULT },
     { "cors", "", BUCKET, "a bucket's cors", S3_UNSUPPORTED },
+    { "lifecycle", "GET", BUCKET, "GetBucketLifecycleConfiguration", S3_GET_BUCKET_DEFAULT },
     { "lifecycle", "", BUCKET, "a bucket's lifecycle", S3_UNSUPPORTED },
+    { "encryption", "GET", BUCKET, "GetBucketEncryption", S3_GET_BUCKET_DEFAULT },
     { "encryption", "", BUCKET, "a bucket's encryption", S3_UNSUPPORTED },
-    { "notification", "GET", BUCKET, "GetBucketNotificationConfiguration", S3_UNSUPPORTED },
+    { "notification", "GET", BUCKET, "GetBucketNotificationConfiguration", S3_GET_BUCKET_DEFAULT },
     { "notification", "PUT", BUCKET, "PutBucketNotificationConfiguration", S3_UNSUPPORTED },
+    { "website", "GET", BUCKET, "GetBucketWebsite", S3_GET_BUCKET_DEFAULT },
     { "website", "", BUCKET, "a bucket's website", S3_UNSUPPORTED },
+    { "logging", "GET", BUCKET, "GetBucketLogging", S3_GET_BUCKET_DEFAULT },
     { "logging", "", BUCKET, "a bucket's logging", S3_UNSUPPORTED },
+    { "replication", "GET", BUCKET, "GetBucketReplication", S3_GET_BUCKET_DEFAULT },
     { "replication", "", BUCKET, "a bucket's replication", S3_UNSUPPORTED },
+    { "accelerate", "GET", BUCKET, "GetBucketAccelerateConfiguration", S3_GET_BUCKET_DEFAULT },
     { "accelerate", "", BUCKET, "a bucket's accelerate", S3_UNSUPPORTED },
+    { "requestPayment", "GET", BUCKET, "GetBucketRequestPayment", S3_GET_BUCKET_DEFAULT },
     { "requestPayment", "", BUCKET, "a bucket's requestPayment", S3_UNSUPPORTED },
+    { "object-lock", "GET", BUCKET, "GetObjectLockConfiguration", S3_GET_BUCKET_DEFAULT },
     { "object-lock", "", BUCKET, "a bucket's object-lock", S3_UNSUPPORTED },
+    { "ownershipControls", "GET", BUCKET, "GetBucketOwnershipControls", S3_GET_BUCKET_DEFAULT },
     { "ownershipControls", "", BUCKET, "a bucket's ownershipControls", S3_UNSUPPORTED },
+    { "publicAccessBlock", "GET", BUCKET, "GetPublicAccessBlock", S3_GET_BUCKET_DEFAULT },
     { "publicAccessBlock", "", BUCKET, "a bucket's publicAccessBlock", S3_UNSUPPORTED },
     { "analytics", "", BUCKET, "a bucket's analytics", S3_UNSUPPORTED },
     { "inventory", "", BUCKET, "a bucket's inventory", S3_UNSUPPORTED },
@@ -203,42 +217,6 @@ bool s3_text_is_utf8(struct bytes text)
     return true;
 }
 
-/* ---- host ---- */
-
-static struct bytes host_name(struct bytes host)
-{
-    for (size_t i = host.len; i > 0; i--) {
-        if (host.data[i - 1] == ':')
-            return bytes_of(host.data, i - 1);
-        if (host.data[i - 1] < '0' || host.data[i - 1] > '9')
-            break;
-    }
-    return host;
-}
-
-struct bytes s3_host_bucket(struct bytes host)
-{
-    struct bytes name = host_name(host);
-    const uint8_t *found;
-    struct bytes rest;
-
-    if (name.len == 0 || is_ipv4_shaped(name) || name.data[0] == '[')
-        return (struct bytes){ 0 };
-    if (starts_with(name, "s3.") || starts_with(name, "s3-"))
-        return (struct bytes){ 0 };
-    rest = name;
-    while ((found = memmem(rest.data, rest.len, ".s3", 3)) != NULL) {
-        size_t behind = (size_t)(name.data + name.len - found) - 3;
-
-        if (behind > 0 && (found[3] == '.' || found[3] == '-'))
-            return bytes_of(name.data, (size_t)(found - name.data));
-        rest = bytes_of(found + 3, behind);
-    }
-    if (ends_with(name, ".localhost"))
-        return bytes_of(name.data, name.len - strlen(".localhost"));
-    return (struct bytes){ 0 };
-}
-
 /* ---- target ---- */
 
 static bool has_parameter(struct bytes query, const char *name)
@@ -286,7 +264,9 @@ static enum s3_error copy_key(struct bytes encoded, struct s3_route *out)
 }
 
 /* Bucket and key from host and path. */
-static enum s3_error read_names(const struct http_head *head, struct s3_route *out)
+static enum s3_error read_names(const struct http_head *head,
+                                const char *domain,
+                                struct s3_route *out)
 {
     struct bytes path = http_target_path(head->target);
     struct bytes host = { 0 };
@@ -298,8 +278,9 @@ static enum s3_error read_names(const struct http_head *head, struct s3_route *o
         return S3_INVALID_URI;
     path = bytes_of(path.data + 1, path.len - 1);
     (void)http_head_find(head, "host", &host);
-    bucket = s3_host_bucket(host);
+    bucket = s3_host_bucket(host, domain);
     if (bucket.len > 0) {
+        out->is_by_host = true;
         error = copy_bucket(bucket, out);
         return error == S3_OK ? copy_key(path, out) : error;
     }
@@ -345,19 +326,22 @@ static bool find_subresource(const struct http_head *head, enum level level, str
     return false;
 }
 
-enum s3_error s3_route(const struct http_head *head, struct s3_route *out)
+enum s3_error s3_route(const struct http_head *head, const char *domain, struct s3_route *out)
 {
     enum s3_error error;
     enum level level;
     struct bytes copy;
 
     memset(out, 0, sizeof *out);
-    error = read_names(head, out);
+    error = read_names(head, domain, out);
     if (error != S3_OK)
         return error;
     level = out->key[0] != '\0' ? OBJECT : out->bucket[0] != '\0' ? BUCKET : 0;
-    if (find_subresource(head, level, out))
+    if (find_subresource(head, level, out)) {
+        if (out->operation == S3_UPLOAD_PART && http_head_find(head, "x-amz-copy-source", &copy))
+            set(out, S3_UPLOAD_PART_COPY, "UploadPartCopy");
         return S3_OK;
+    }
     for (size_t i = 0; i < ARRAY_LEN(plain); i++)
         if (plain[i].level == level && bytes_equal(head->method, bytes_of_text(plain[i].method)))
             set(out, plain[i].operation, plain[i].name);
@@ -367,6 +351,6 @@ enum s3_error s3_route(const struct http_head *head, struct s3_route *out)
         parameter_is(http_target_query(head->target), "list-type", "2"))
         set(out, S3_LIST_OBJECTS_V2, "ListObjectsV2");
     if (out->operation == S3_PUT_OBJECT && http_head_find(head, "x-amz-copy-source", &copy))
-        set(out, S3_UNSUPPORTED, "CopyObject");
+        set(out, S3_COPY_OBJECT, "CopyObject");
     return S3_OK;
 }

@@ -4,9 +4,63 @@
 #include "base/check.h"
 #include "objstore/s3/s3_request.h"
 
+enum s3_event s3_begin_rows(struct s3_request *req)
+{
+    (void)req;
+    return S3_NEEDS_ROWS;
+}
+
+enum s3_event s3_begin_text(struct s3_request *req)
+{
+    (void)req;
+    return S3_NEEDS_TEXT;
+}
+
+enum s3_event s3_begin_commit(struct s3_request *req)
+{
+    (void)req;
+    return S3_NEEDS_COMMIT;
+}
+
+/* ---- questions ---- */
+
+void s3_ask_bucket(struct s3_request *req, struct s3_question *question)
+{
+    lapwing__get_bucket_read__init(&question->get_bucket);
+    question->get_bucket.name = req->route.bucket;
+    question->request.get_bucket = &question->get_bucket;
+    question->request.what_case = LAPWING__READ_REQUEST__WHAT_GET_BUCKET;
+}
+
+void s3_ask_object(struct s3_request *req, struct s3_question *question)
+{
+    lapwing__get_object_read__init(&question->get_object);
+    question->get_object.bucket = req->route.bucket;
+    question->get_object.key = req->route.key;
+    question->request.get_object = &question->get_object;
+    question->request.what_case = LAPWING__READ_REQUEST__WHAT_GET_OBJECT;
+}
+
+void s3_ask_parts(const struct s3_request *req,
+                  const char *bucket,
+                  const char *key,
+                  struct s3_question *question)
+{
+    Lapwing__ObjectPartsRead *read = &question->object_parts;
+
+    lapwing__object_parts_read__init(read);
+    read->bucket = (char *)bucket;
+    read->key = (char *)key;
+    read->upload = req->object->upload;
+    read->offset = req->range.offset;
+    read->bytes = req->range.bytes;
+    question->request.object_parts = read;
+    question->request.what_case = LAPWING__READ_REQUEST__WHAT_OBJECT_PARTS;
+}
+
 /* ---- reads ---- */
 
-/* What to do with a row, or without it. */
+/* What to do with rows, or without them. */
 static enum s3_event rows_event(struct s3_request *req, const Lapwing__ReadReply *reply)
 {
     bool found = reply->status == ST_OK;
@@ -19,26 +73,9 @@ static enum s3_event rows_event(struct s3_request *req, const Lapwing__ReadReply
         req->asked_linearizable = true;
         return S3_NEEDS_ROWS;
     }
-    if (req->route.operation == S3_LIST_BUCKETS)
-        return S3_ANSWERABLE;
     if (!found && !reply->bucket_found)
         return s3_fail(req, S3_NO_SUCH_BUCKET, NULL);
-    if (!found)
-        return s3_fail(req, S3_NO_SUCH_KEY, NULL);
-    switch (req->route.operation) {
-    case S3_PUT_OBJECT:
-        return S3_NEEDS_BODY;
-    case S3_HEAD_BUCKET:
-    case S3_GET_BUCKET_LOCATION:
-        return reply->n_buckets == 1 ? S3_ANSWERABLE : s3_fail(req, S3_INTERNAL_ERROR, NULL);
-    case S3_GET_OBJECT:
-    case S3_HEAD_OBJECT:
-        if (reply->n_objects != 1 || reply->objects[0]->blob.len != BLOB_ID_BYTES)
-            return s3_fail(req, S3_INTERNAL_ERROR, NULL);
-        return s3_get_found(req);
-    default:
-        return S3_ANSWERABLE;
-    }
+    return req->steps->found(req);
 }
 
 static void read_cb(void *context,
@@ -66,48 +103,25 @@ static void read_cb(void *context,
 
 enum s3_event s3_read_rows(struct s3_request *req)
 {
-    Lapwing__ReadRequest request = LAPWING__READ_REQUEST__INIT;
-    Lapwing__GetBucketRead get_bucket = LAPWING__GET_BUCKET_READ__INIT;
-    Lapwing__ListBucketsRead list_buckets = LAPWING__LIST_BUCKETS_READ__INIT;
-    Lapwing__GetObjectRead get_object = LAPWING__GET_OBJECT_READ__INIT;
-    Lapwing__ListObjectsRead list_objects = LAPWING__LIST_OBJECTS_READ__INIT;
-    char account[] = S3_ACCOUNT;
+    struct s3_question question;
 
+    lapwing__read_request__init(&question.request);
     req->asked_linearizable = req->asked_linearizable || !req->caller.is_internal;
-    request.linearizable = req->asked_linearizable;
-    switch (req->route.operation) {
-    case S3_LIST_BUCKETS:
-        list_buckets.account = account;
-        request.list_buckets = &list_buckets;
-        request.what_case = LAPWING__READ_REQUEST__WHAT_LIST_BUCKETS;
-        break;
-    case S3_GET_OBJECT:
-    case S3_HEAD_OBJECT:
-        get_object.bucket = req->route.bucket;
-        get_object.key = req->route.key;
-        request.get_object = &get_object;
-        request.what_case = LAPWING__READ_REQUEST__WHAT_GET_OBJECT;
-        break;
-    case S3_LIST_OBJECTS:
-    case S3_LIST_OBJECTS_V2:
-        list_objects.bucket = req->route.bucket;
-        list_objects.prefix = req->list.prefix;
-        list_objects.delimiter = req->list.delimiter;
-        list_objects.start_after = req->list.after;
-        list_objects.max_keys = req->list.max_keys;
-        request.list_objects = &list_objects;
-        request.what_case = LAPWING__READ_REQUEST__WHAT_LIST_OBJECTS;
-        break;
-    default:
-        get_bucket.name = req->route.bucket;
-        request.get_bucket = &get_bucket;
-        request.what_case = LAPWING__READ_REQUEST__WHAT_GET_BUCKET;
-        break;
-    }
-    if (state_link_read(req->server->link, &request, S3_READ_MS, read_cb, req) != ST_OK)
+    question.request.linearizable = req->asked_linearizable;
+    req->steps->ask(req, &question);
+    if (state_link_read(req->server->link, &question.request, S3_READ_MS, read_cb, req) != ST_OK)
         return s3_fail(req, S3_SLOW_DOWN, NULL);
     req->in_flight++;
     return S3_NO_EVENT;
+}
+
+enum s3_event s3_ask_again(struct s3_request *req)
+{
+    if (++req->asked_again > S3_ASKED_AGAIN_MAX)
+        return s3_fail(req, S3_OPERATION_ABORTED, NULL);
+    req->copy.has_upload = false;
+    req->copy.has_parts = false;
+    return S3_NEEDS_ROWS;
 }
 
 /* ---- commands ---- */
@@ -118,6 +132,8 @@ static const struct {
 } refusals[] = {
     { "no_such_bucket", S3_NO_SUCH_BUCKET },
     { "no_such_key", S3_NO_SUCH_KEY },
+    { "no_such_upload", S3_NO_SUCH_UPLOAD },
+    { "invalid_part", S3_INVALID_PART },
     { "bucket_already_owned_by_you", S3_BUCKET_ALREADY_OWNED_BY_YOU },
     { "bucket_already_exists", S3_BUCKET_ALREADY_EXISTS },
     { "bucket_not_empty", S3_BUCKET_NOT_EMPTY },
@@ -127,7 +143,10 @@ static const struct {
 static enum s3_event outcome_event(struct s3_request *req, const Lapwing__Outcome *outcome)
 {
     if (outcome->status == ST_OK)
-        return S3_ANSWERABLE;
+        return req->steps->committed != NULL ? req->steps->committed(req) : S3_ANSWERABLE;
+    if (strcmp(outcome->reason, "source_changed") == 0 ||
+        strcmp(outcome->reason, "upload_changed") == 0)
+        return s3_ask_again(req);
     for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
         if (strcmp(outcome->reason, refusals[i].reason) != 0)
             continue;
@@ -154,6 +173,7 @@ static void propose_cb(void *context,
         s3_release(req);
         return;
     }
+    req->outcome = outcome;
     if (status == ST_OK)
         event = outcome_event(req, outcome);
     else if (status == ST_UNKNOWN)
@@ -165,12 +185,13 @@ static void propose_cb(void *context,
     else
         event = s3_fail(req, S3_SERVICE_UNAVAILABLE, err->text);
     s3_on(req, event);
+    req->outcome = NULL;
     s3_release(req);
 }
 
-static enum s3_event propose(struct s3_request *req,
-                             Lapwing__CommandType type,
-                             const ProtobufCMessage *command)
+enum s3_event s3_propose_command(struct s3_request *req,
+                                 Lapwing__CommandType type,
+                                 const ProtobufCMessage *command)
 {
     struct buf body = { 0 };
     enum status st;
@@ -186,41 +207,7 @@ static enum s3_event propose(struct s3_request *req,
     return S3_NO_EVENT;
 }
 
-enum s3_event s3_propose(struct s3_request *req)
-{
-    Lapwing__CreateBucket create = LAPWING__CREATE_BUCKET__INIT;
-    Lapwing__DeleteBucket delete_bucket = LAPWING__DELETE_BUCKET__INIT;
-    Lapwing__DeleteObject delete_object = LAPWING__DELETE_OBJECT__INIT;
-    char account[] = S3_ACCOUNT;
-
-    switch (req->route.operation) {
-    case S3_CREATE_BUCKET:
-        create.account = account;
-        create.name = req->route.bucket;
-        create.region = req->region;
-        return propose(req, LAPWING__COMMAND_TYPE__CREATE_BUCKET, &create.base);
-    case S3_DELETE_BUCKET:
-        delete_bucket.name = req->route.bucket;
-        return propose(req, LAPWING__COMMAND_TYPE__DELETE_BUCKET, &delete_bucket.base);
-    case S3_DELETE_OBJECT:
-        delete_object.bucket = req->route.bucket;
-        delete_object.key = req->route.key;
-        return propose(req, LAPWING__COMMAND_TYPE__DELETE_OBJECT, &delete_object.base);
-    case S3_PUT_OBJECT:
-        return propose(req, LAPWING__COMMAND_TYPE__PUT_OBJECT, &req->upload.command.base);
-    default:
-        break;
-    }
-    CHECK(!"s3: this operation has no command");
-}
-
-/* ---- CreateBucket's body ---- */
-
-enum s3_event s3_collect(struct s3_request *req)
-{
-    http_request_collect(req->http, S3_TEXT_BYTES_MAX);
-    return S3_NO_EVENT;
-}
+/* ---- bodies of XML ---- */
 
 enum s3_event s3_collected(struct s3_request *req)
 {
@@ -231,12 +218,11 @@ enum s3_event s3_collected(struct s3_request *req)
         return s3_fail(req, S3_MALFORMED_XML, NULL);
     if (req->caller.payload != SIGV4_PAYLOAD_SHA256 &&
         req->caller.payload != SIGV4_PAYLOAD_UNSIGNED)
-        return s3_fail(req, S3_NOT_IMPLEMENTED, "A chunked body is only taken by PutObject");
+        return s3_fail(req, S3_NOT_IMPLEMENTED,
+                       "A chunked body is only taken by PutObject and UploadPart");
     hash_sha256(body, digest);
     if (req->caller.payload == SIGV4_PAYLOAD_SHA256 &&
         memcmp(digest, req->caller.payload_sha256, sizeof digest) != 0)
         return s3_fail(req, S3_CONTENT_SHA256_MISMATCH, NULL);
-    if (!s3_location_parse(body, req->region, sizeof req->region))
-        return s3_fail(req, S3_MALFORMED_XML, NULL);
-    return S3_BODY_CAME;
+    return req->steps->collected(req, body);
 }

@@ -33,6 +33,10 @@ void s3_release(struct s3_request *req)
     CHECK(req->state == S3_FINISHED);
     s3_put_done(req);
     s3_list_done(&req->list);
+    s3_uploads_done(&req->multipart.list);
+    s3_claims_done(&req->multipart.claims);
+    s3_deletion_done(&req->deletion);
+    free(req->extents);
     if (req->object != NULL)
         lapwing__object__free_unpacked(req->object, NULL);
     free(req);
@@ -52,7 +56,7 @@ enum s3_event s3_fail(struct s3_request *req, enum s3_error error, const char *t
 static void drop(struct s3_request *req)
 {
     s3_put_drop(req);
-    s3_get_drop(req);
+    s3_read_drop(req);
 }
 
 static void log_refusal(const struct s3_request *req)
@@ -64,58 +68,6 @@ static void log_refusal(const struct s3_request *req)
               LS("text", req->err.text), LS("request", req->id));
 }
 
-/* The answers of operations that ended well, but for GetObject's body. */
-static void answer(struct s3_request *req)
-{
-    struct s3_fields fields;
-    char location[80];
-    char etag[80];
-    struct buf xml = { 0 };
-
-    s3_fields_begin(&fields, req);
-    switch (req->route.operation) {
-    case S3_LIST_BUCKETS:
-        s3_xml_buckets(&xml, S3_ACCOUNT, req->reply);
-        break;
-    case S3_GET_BUCKET_LOCATION:
-        s3_xml_location(&xml, req->reply->buckets[0]->region);
-        break;
-    case S3_LIST_OBJECTS:
-    case S3_LIST_OBJECTS_V2:
-        s3_xml_objects(&xml, req->route.bucket, &req->list, req->reply);
-        break;
-    case S3_HEAD_BUCKET:
-        s3_field(&fields, "x-amz-bucket-region", req->reply->buckets[0]->region);
-        s3_answer(req, 200, &fields);
-        return;
-    case S3_CREATE_BUCKET:
-        (void)snprintf(location, sizeof location, "/%s", req->route.bucket);
-        s3_field(&fields, "Location", location);
-        s3_answer(req, 200, &fields);
-        return;
-    case S3_DELETE_BUCKET:
-    case S3_DELETE_OBJECT:
-        s3_answer(req, 204, &fields);
-        return;
-    case S3_PUT_OBJECT:
-        (void)snprintf(etag, sizeof etag, "\"%s\"", req->upload.etag);
-        s3_field(&fields, "ETag", etag);
-        if (req->upload.sum_kind != S3_CHECKSUM_NONE)
-            s3_field(&fields, s3_checksum_header(req->upload.sum_kind), req->upload.sum_want);
-        s3_answer(req, 200, &fields);
-        return;
-    case S3_GET_OBJECT:
-    case S3_HEAD_OBJECT:
-        s3_get_answer(req);
-        return;
-    case S3_UNSUPPORTED:
-        break;
-    }
-    CHECK(xml.len > 0);
-    s3_answer_xml(req, 200, buf_view(&xml));
-    buf_done(&xml);
-}
-
 /* Perform one action.  Returns the event it caused at once. */
 static enum s3_event perform(struct s3_request *req, enum s3_action action)
 {
@@ -125,24 +77,29 @@ static enum s3_event perform(struct s3_request *req, enum s3_action action)
     case S3_DO_READ_ROWS:
         return s3_read_rows(req);
     case S3_DO_COLLECT:
-        return s3_collect(req);
+        http_request_collect(req->http, S3_TEXT_BYTES_MAX);
+        return S3_NO_EVENT;
     case S3_DO_RECEIVE:
         return s3_put_receive(req);
     case S3_DO_STORE:
         s3_put_store(req);
         return S3_NO_EVENT;
     case S3_DO_PROPOSE:
-        return s3_propose(req);
+        return req->steps->propose(req);
     case S3_DO_OPEN:
-        s3_get_open(req);
+        s3_read_open(req);
         return S3_NO_EVENT;
     case S3_DO_FETCH:
-        s3_get_fetch(req);
+        s3_read_fetch(req);
         return S3_NO_EVENT;
     case S3_DO_SEND:
         return s3_get_send(req);
+    case S3_DO_SEND_ON:
+        return s3_read_on(req);
+    case S3_DO_COPY:
+        return s3_copy_on(req);
     case S3_DO_ANSWER:
-        answer(req);
+        req->steps->answer(req);
         return S3_NO_EVENT;
     case S3_DO_REFUSE:
         drop(req);
@@ -179,45 +136,26 @@ void s3_on(struct s3_request *req, enum s3_event event)
 static enum s3_event first_event(struct s3_request *req)
 {
     struct s3_server *server = req->server;
-    enum s3_error error = s3_route(req->head, &req->route);
+    enum s3_error error = s3_route(req->head, server->domain, &req->route);
 
     if (error != S3_OK)
         return s3_fail(req, error, NULL);
-    error = s3_authenticate(server->keys, req->head, clock_stamp_ms(server->clock) / 1000,
-                            &req->caller, &req->err);
+    error = s3_authenticate(server->keys, req->head, &req->route,
+                            clock_stamp_ms(server->clock) / 1000, &req->caller, &req->err);
     if (error != S3_OK) {
         req->error = error;
         return S3_FAILED;
     }
     if (!s3_caller_may(&req->caller, &req->route))
         return s3_fail(req, S3_ACCESS_DENIED, NULL);
-    switch (req->route.operation) {
-    case S3_UNSUPPORTED:
+    if (req->route.operation == S3_UNSUPPORTED) {
         req->error = S3_NOT_IMPLEMENTED;
         (void)err_set(&req->err, ST_OK, "%s is not implemented by this object store",
                       req->route.name);
         return S3_FAILED;
-    case S3_LIST_OBJECTS:
-    case S3_LIST_OBJECTS_V2:
-        req->error =
-            s3_list_parse(http_target_query(req->head->target),
-                          req->route.operation == S3_LIST_OBJECTS_V2, &req->list, &req->err);
-        return req->error == S3_OK ? S3_NEEDS_ROWS : S3_FAILED;
-    case S3_CREATE_BUCKET:
-        return S3_NEEDS_TEXT;
-    case S3_DELETE_BUCKET:
-    case S3_DELETE_OBJECT:
-        return S3_NEEDS_COMMIT;
-    case S3_PUT_OBJECT:
-        return s3_put_begin(req);
-    case S3_LIST_BUCKETS:
-    case S3_HEAD_BUCKET:
-    case S3_GET_BUCKET_LOCATION:
-    case S3_GET_OBJECT:
-    case S3_HEAD_OBJECT:
-        return S3_NEEDS_ROWS;
     }
-    CHECK(!"s3: unknown operation");
+    req->steps = s3_steps_of(req->route.operation);
+    return req->steps->begin(req);
 }
 
 static void on_request(struct http_request *http, void *context)
@@ -259,7 +197,7 @@ static void on_drain(struct http_request *http, void *context)
     struct s3_request *req = http_request_context(http);
 
     if (req->state == S3_SENDING)
-        s3_get_drain(req);
+        s3_read_drained(req);
 }
 
 static void on_done(struct http_request *http, enum status outcome, void *context)
@@ -291,6 +229,7 @@ enum status s3_server_open(const struct s3_options *options,
 
     server->loop = options->loop;
     server->keys = options->keys;
+    server->domain = options->domain;
     server->clock = options->clock;
     server->store = options->store;
     server->peers = options->peers;

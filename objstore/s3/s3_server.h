@@ -18,6 +18,7 @@ struct s3_options {
     const char *listen; /* "127.0.0.1:4580"; port 0: the kernel's choice */
     /* All of these are borrowed for life. */
     const struct s3_keys *keys;
+    const char *domain; /* buckets are hosts under it (base/s3_host.h); NULL: none */
     const struct clock *clock;
     struct blob_store *store;
     struct peers *peers;

@@ -114,6 +114,11 @@ static bool take_number(struct bytes *text, uint64_t *out)
     return at > 0;
 }
 
+bool s3_number_parse(struct bytes text, uint64_t *out)
+{
+    return take_number(&text, out) && text.len == 0;
+}
+
 enum s3_range s3_range_parse(struct bytes value,
                              uint64_t size,
                              uint64_t *out_first,
@@ -153,21 +158,12 @@ enum s3_range s3_range_parse(struct bytes value,
     return S3_RANGE_PART;
 }
 
-static struct bytes trim(struct bytes text)
-{
-    while (text.len > 0 && (text.data[0] == ' ' || text.data[0] == '\t'))
-        text = bytes_of(text.data + 1, text.len - 1);
-    while (text.len > 0 && (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t'))
-        text.len--;
-    return text;
-}
-
 bool s3_etag_matches(struct bytes field, const char *etag)
 {
     while (field.len > 0) {
         const uint8_t *comma = memchr(field.data, ',', field.len);
         size_t len = comma != NULL ? (size_t)(comma - field.data) : field.len;
-        struct bytes tag = trim(bytes_of(field.data, len));
+        struct bytes tag = http_trim(bytes_of(field.data, len));
 
         field = bytes_of(field.data + len, field.len - len);
         if (field.len > 0)
@@ -184,28 +180,50 @@ bool s3_etag_matches(struct bytes field, const char *etag)
     return false;
 }
 
-unsigned s3_condition(const struct http_head *head, const char *etag, uint64_t modified_ms)
+static const struct {
+    const char *match, *none_match, *modified, *unmodified;
+} condition_names[] = {
+    [S3_CONDITIONS_PLAIN] = { "if-match", "if-none-match", "if-modified-since",
+                              "if-unmodified-since" },
+    [S3_CONDITIONS_OF_SOURCE] = { "x-amz-copy-source-if-match", "x-amz-copy-source-if-none-match",
+                                  "x-amz-copy-source-if-modified-since",
+                                  "x-amz-copy-source-if-unmodified-since" },
+};
+
+unsigned s3_condition(const struct http_head *head,
+                      enum s3_conditions which,
+                      const char *etag,
+                      uint64_t modified_ms)
 {
     struct bytes value;
     uint64_t when_s;
 
-    if (http_head_find(head, "if-match", &value)) {
+    if (http_head_find(head, condition_names[which].match, &value)) {
         if (!s3_etag_matches(value, etag))
             return 412;
-    } else if (http_head_find(head, "if-unmodified-since", &value) &&
+    } else if (http_head_find(head, condition_names[which].unmodified, &value) &&
                s3_time_parse_http(value, &when_s)) {
         if (modified_ms / 1000 > when_s)
             return 412;
     }
-    if (http_head_find(head, "if-none-match", &value)) {
+    if (http_head_find(head, condition_names[which].none_match, &value)) {
         if (s3_etag_matches(value, etag))
             return 304;
-    } else if (http_head_find(head, "if-modified-since", &value) &&
+    } else if (http_head_find(head, condition_names[which].modified, &value) &&
                s3_time_parse_http(value, &when_s)) {
         if (modified_ms / 1000 <= when_s)
             return 304;
     }
     return 200;
+}
+
+bool s3_if_range_holds(struct bytes field, const char *etag, uint64_t modified_ms)
+{
+    uint64_t when_s;
+
+    if (s3_time_parse_http(field, &when_s))
+        return modified_ms / 1000 == when_s;
+    return s3_etag_matches(field, etag);
 }
 
 void s3_owner_id(const char *account, char out[65])

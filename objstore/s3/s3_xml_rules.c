@@ -9,9 +9,8 @@
 #include "base/check.h"
 #include "objstore/s3/s3_route.h"
 #include "objstore/s3/s3_text.h"
-
-#define XML_HEAD "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-#define XML_NS   " xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\""
+#include "objstore/s3/s3_xml.h"
+#include "objstore/s3/s3_xml_read.h"
 
 enum { LIST_KEYS_MAX = 1000 };
 
@@ -37,7 +36,7 @@ void s3_xml_text(struct buf *out, const char *text)
     }
 }
 
-static void element(struct buf *out, const char *name, const char *text)
+void s3_xml_element(struct buf *out, const char *name, const char *text)
 {
     buf_printf(out, "<%s>", name);
     s3_xml_text(out, text);
@@ -46,39 +45,58 @@ static void element(struct buf *out, const char *name, const char *text)
 
 void s3_xml_error(struct buf *out, const struct s3_error_text *text)
 {
-    buf_append_text(out, XML_HEAD "<Error>");
-    element(out, "Code", s3_error_code(text->error));
-    element(out, "Message", text->message != NULL ? text->message : s3_error_message(text->error));
-    element(out, "Resource", text->resource);
-    element(out, "RequestId", text->request_id);
+    buf_append_text(out, S3_XML_HEAD "<Error>");
+    s3_xml_element(out, "Code", s3_error_code(text->error));
+    s3_xml_element(out, "Message",
+                   text->message != NULL ? text->message : s3_error_message(text->error));
+    s3_xml_element(out, "Resource", text->resource);
+    s3_xml_element(out, "RequestId", text->request_id);
     buf_append_text(out, "</Error>");
 }
 
-static void owner(struct buf *out, const char *account)
+void s3_xml_person(struct buf *out, const char *name, const char *account)
 {
     char id[65];
 
     s3_owner_id(account, id);
-    buf_append_text(out, "<Owner>");
-    element(out, "ID", id);
-    element(out, "DisplayName", account);
-    buf_append_text(out, "</Owner>");
+    buf_printf(out, "<%s>", name);
+    s3_xml_element(out, "ID", id);
+    s3_xml_element(out, "DisplayName", account);
+    buf_printf(out, "</%s>", name);
+}
+
+void s3_xml_time(struct buf *out, const char *name, uint64_t ms)
+{
+    char when[S3_TIME_BYTES];
+
+    s3_time_iso(ms, when);
+    s3_xml_element(out, name, when);
+}
+
+void s3_xml_name(struct buf *out, bool encode_url, const char *name, const char *text)
+{
+    struct buf encoded = { 0 };
+
+    if (!encode_url) {
+        s3_xml_element(out, name, text);
+        return;
+    }
+    http_percent_encode(bytes_of_text(text), true, &encoded);
+    s3_xml_element(out, name, buf_text(&encoded));
+    buf_done(&encoded);
 }
 
 void s3_xml_buckets(struct buf *out, const char *account, const Lapwing__ReadReply *reply)
 {
-    char when[S3_TIME_BYTES];
-
-    buf_append_text(out, XML_HEAD "<ListAllMyBucketsResult" XML_NS ">");
-    owner(out, account);
+    buf_append_text(out, S3_XML_HEAD "<ListAllMyBucketsResult" S3_XML_NS ">");
+    s3_xml_person(out, "Owner", account);
     buf_append_text(out, "<Buckets>");
     for (size_t i = 0; i < reply->n_buckets; i++) {
         if (s3_bucket_is_internal(reply->buckets[i]->name))
             continue; /* the cluster's own, of no use to anybody else */
         buf_append_text(out, "<Bucket>");
-        element(out, "Name", reply->buckets[i]->name);
-        s3_time_iso(reply->buckets[i]->created_ms, when);
-        element(out, "CreationDate", when);
+        s3_xml_element(out, "Name", reply->buckets[i]->name);
+        s3_xml_time(out, "CreationDate", reply->buckets[i]->created_ms);
         buf_append_text(out, "</Bucket>");
     }
     buf_append_text(out, "</Buckets></ListAllMyBucketsResult>");
@@ -86,47 +104,50 @@ void s3_xml_buckets(struct buf *out, const char *account, const Lapwing__ReadRep
 
 void s3_xml_location(struct buf *out, const char *region)
 {
-    buf_append_text(out, XML_HEAD "<LocationConstraint" XML_NS ">");
+    buf_append_text(out, S3_XML_HEAD "<LocationConstraint" S3_XML_NS ">");
     /* The oldest region has no name here, and clients count on it. */
     if (strcmp(region, "us-east-1") != 0)
         s3_xml_text(out, region);
     buf_append_text(out, "</LocationConstraint>");
 }
 
-/* The body has one element that matters; a whole XML parser for it would be more to trust, and the
- * name is checked letter by letter. */
-bool s3_location_parse(struct bytes xml, char *out_region, size_t out_bytes)
+/* A region's name is letters, digits and -. */
+static bool take_region(struct bytes text, char *out_region, size_t out_bytes)
 {
-    static const char tag[] = "<LocationConstraint";
-    static const char closing[] = "</LocationConstraint>";
-    const char *end = (const char *)xml.data + xml.len;
-    const char *at;
-    size_t len = 0;
+    text = http_trim(text);
+    for (size_t i = 0; i < text.len; i++)
+        if (!isalnum(text.data[i]) && text.data[i] != '-')
+            return false;
+    if (text.len >= out_bytes)
+        return false;
+    if (text.len > 0)
+        (void)snprintf(out_region, out_bytes, "%.*s", (int)text.len, (const char *)text.data);
+    return true;
+}
+
+bool s3_location_parse(struct bytes document, char *out_region, size_t out_bytes)
+{
+    static const char root[] = "CreateBucketConfiguration";
+    enum s3_xml_kind kind;
+    struct bytes name;
+    struct s3_xml xml;
+    bool ok = true;
 
     (void)snprintf(out_region, out_bytes, "us-east-1");
-    if (xml.len == 0)
+    if (document.len == 0)
         return true;
-    if (memmem(xml.data, xml.len, "<CreateBucketConfiguration", 26) == NULL)
-        return false;
-    at = memmem(xml.data, xml.len, tag, sizeof tag - 1);
-    if (at == NULL)
-        return true;
-    at = memchr(at, '>', (size_t)(end - at));
-    if (at == NULL)
-        return false;
-    at++;
-    if (at[-2] == '/')
-        return true;
-    while (at < end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
-        at++;
-    while (at + len < end && (isalnum((unsigned char)at[len]) || at[len] == '-'))
-        len++;
-    if ((size_t)(end - at) - len < sizeof closing - 1 ||
-        memcmp(at + len, closing, sizeof closing - 1) != 0 || len >= out_bytes)
-        return false;
-    if (len > 0)
-        (void)snprintf(out_region, out_bytes, "%.*s", (int)len, at);
-    return true;
+    s3_xml_init(&xml, document);
+    while (ok && (kind = s3_xml_next(&xml, &name)) != S3_XML_END) {
+        if (kind == S3_XML_BAD)
+            ok = false;
+        else if (kind == S3_XML_OPEN && xml.depth == 1)
+            ok = bytes_equal(name, bytes_of_text(root));
+        else if (kind == S3_XML_CLOSE && s3_xml_is_in(&xml, root) &&
+                 bytes_equal(name, bytes_of_text("LocationConstraint")))
+            ok = take_region(buf_view(&xml.text), out_region, out_bytes);
+    }
+    s3_xml_done(&xml);
+    return ok;
 }
 
 /* ---- listing ---- */
@@ -142,7 +163,7 @@ static char *parameter(struct bytes query, const char *name)
     return out;
 }
 
-static char *parameter_or_empty(struct bytes query, const char *name)
+char *s3_query_text(struct bytes query, const char *name)
 {
     char *value = parameter(query, name);
 
@@ -176,66 +197,65 @@ static void token_encode(const char *key, struct buf *out)
     free(hex);
 }
 
-static enum s3_error parse_max_keys(struct bytes query, struct s3_list *out, struct err *err)
+enum s3_error s3_list_max_parse(struct bytes query,
+                                const char *name,
+                                uint32_t *out,
+                                struct err *err)
 {
-    char *text = parameter(query, "max-keys");
-    char *end = NULL;
-    long value;
+    char *text = s3_query_text(query, name);
+    uint64_t value = LIST_KEYS_MAX;
+    bool ok = text[0] == '\0' || s3_number_parse(bytes_of_text(text), &value);
 
-    out->max_keys = LIST_KEYS_MAX;
-    if (text == NULL)
-        return S3_OK;
-    value = strtol(text, &end, 10);
-    if (*text == '\0')
-        value = LIST_KEYS_MAX;
-    if (*end != '\0' || value < 0 || value > INT32_MAX) {
-        free(text);
-        (void)err_set(err, ST_BAD_INPUT, "Argument maxKeys must be an integer between 0 and %d",
+    free(text);
+    if (!ok || value > INT32_MAX) {
+        (void)err_set(err, ST_BAD_INPUT, "Argument %s must be an integer between 0 and %d", name,
                       INT32_MAX);
         return S3_INVALID_ARGUMENT;
     }
-    out->max_keys = value < LIST_KEYS_MAX ? (uint32_t)value : LIST_KEYS_MAX;
-    free(text);
+    *out = value < LIST_KEYS_MAX ? (uint32_t)value : LIST_KEYS_MAX;
     return S3_OK;
 }
 
-static enum s3_error parse_encoding(struct bytes query, struct s3_list *out, struct err *err)
+enum s3_error s3_list_encoding_parse(struct bytes query, bool *out_is_url, struct err *err)
 {
-    char *text = parameter_or_empty(query, "encoding-type");
-    bool is_url = strcasecmp(text, "url") == 0;
+    char *text = s3_query_text(query, "encoding-type");
     bool is_none = text[0] == '\0';
 
+    *out_is_url = strcasecmp(text, "url") == 0;
     free(text);
-    out->encode_url = is_url;
-    if (is_url || is_none)
+    if (*out_is_url || is_none)
         return S3_OK;
     (void)err_set(err, ST_BAD_INPUT, "Invalid Encoding Method specified in Request");
     return S3_INVALID_ARGUMENT;
 }
 
-enum s3_error s3_list_parse(struct bytes query, bool is_v2, struct s3_list *out, struct err *err)
+enum s3_error s3_list_parse(struct bytes query,
+                            enum s3_list_kind kind,
+                            struct s3_list *out,
+                            struct err *err)
 {
+    static const char *const markers[] = { "marker", "start-after", "key-marker" };
     enum s3_error error;
     char *owner_text;
 
     memset(out, 0, sizeof *out);
-    out->is_v2 = is_v2;
-    out->prefix = parameter_or_empty(query, "prefix");
-    out->delimiter = parameter_or_empty(query, "delimiter");
-    out->start_after = parameter_or_empty(query, is_v2 ? "start-after" : "marker");
-    owner_text = parameter_or_empty(query, "fetch-owner");
-    out->fetch_owner = !is_v2 || strcasecmp(owner_text, "true") == 0;
+    out->kind = kind;
+    out->prefix = s3_query_text(query, "prefix");
+    out->delimiter = s3_query_text(query, "delimiter");
+    out->start_after = s3_query_text(query, markers[kind]);
+    owner_text = s3_query_text(query, "fetch-owner");
+    out->fetch_owner = kind != S3_LIST_V2 || strcasecmp(owner_text, "true") == 0;
     free(owner_text);
-    if (is_v2)
+    if (kind == S3_LIST_V2)
         out->token = parameter(query, "continuation-token");
     out->after = out->token != NULL ? token_decode(out->token) : must_strdup(out->start_after);
     if (out->after == NULL) {
         (void)err_set(err, ST_BAD_INPUT, "The continuation token provided is incorrect");
         error = S3_INVALID_ARGUMENT;
     } else {
-        error = parse_max_keys(query, out, err);
+        error = s3_list_max_parse(query, "max-keys", &out->max_keys, err);
         if (error == S3_OK)
-            error = parse_encoding(query, out, err);
+            error = s3_list_encoding_parse(query, &out->encode_url, err);
     }
     if (error != S3_OK)
         s3_list_done(out);
@@ -252,62 +272,70 @@ void s3_list_done(struct s3_list *list)
     memset(list, 0, sizeof *list);
 }
 
-/* A key, prefix or delimiter, encoded if the client asked for it. */
-static void name_element(struct buf *out,
-                         const struct s3_list *list,
-                         const char *name,
-                         const char *text)
-{
-    struct buf encoded = { 0 };
-
-    if (!list->encode_url) {
-        element(out, name, text);
-        return;
-    }
-    http_percent_encode(bytes_of_text(text), true, &encoded);
-    element(out, name, buf_text(&encoded));
-    buf_done(&encoded);
-}
-
 static void object(struct buf *out, const struct s3_list *list, const Lapwing__Object *row)
 {
-    char when[S3_TIME_BYTES];
+    bool is_version = list->kind == S3_LIST_VERSIONS;
 
-    buf_append_text(out, "<Contents>");
-    name_element(out, list, "Key", row->key);
-    s3_time_iso(row->modified_ms, when);
-    element(out, "LastModified", when);
+    buf_append_text(out, is_version ? "<Version>" : "<Contents>");
+    s3_xml_name(out, list->encode_url, "Key", row->key);
+    /* The one version that an object of a bucket without versioning has. */
+    if (is_version)
+        buf_append_text(out, "<VersionId>null</VersionId><IsLatest>true</IsLatest>");
+    s3_xml_time(out, "LastModified", row->modified_ms);
     buf_printf(out, "<ETag>&quot;%s&quot;</ETag>", row->etag);
     buf_printf(out, "<Size>%llu</Size>", (unsigned long long)row->bytes);
     if (list->fetch_owner)
-        owner(out, row->owner);
-    buf_append_text(out, "<StorageClass>STANDARD</StorageClass></Contents>");
+        s3_xml_person(out, "Owner", row->owner);
+    buf_append_text(out, "<StorageClass>STANDARD</StorageClass>");
+    buf_append_text(out, is_version ? "</Version>" : "</Contents>");
+}
+
+static void head_versions(struct buf *out,
+                          const struct s3_list *list,
+                          const Lapwing__ReadReply *reply)
+{
+    s3_xml_name(out, list->encode_url, "Prefix", list->prefix);
+    s3_xml_name(out, list->encode_url, "KeyMarker", list->start_after);
+    buf_append_text(out, "<VersionIdMarker></VersionIdMarker>");
+    if (!reply->truncated)
+        return;
+    s3_xml_name(out, list->encode_url, "NextKeyMarker", reply->next_start_after);
+    buf_append_text(out, "<NextVersionIdMarker>null</NextVersionIdMarker>");
 }
 
 static void head_v1(struct buf *out, const struct s3_list *list, const Lapwing__ReadReply *reply)
 {
-    name_element(out, list, "Prefix", list->prefix);
-    name_element(out, list, "Marker", list->start_after);
+    s3_xml_name(out, list->encode_url, "Prefix", list->prefix);
+    s3_xml_name(out, list->encode_url, "Marker", list->start_after);
     /* AWS names the next marker only where the last key does not tell it. */
     if (reply->truncated && list->delimiter[0] != '\0')
-        name_element(out, list, "NextMarker", reply->next_start_after);
+        s3_xml_name(out, list->encode_url, "NextMarker", reply->next_start_after);
 }
 
 static void head_v2(struct buf *out, const struct s3_list *list, const Lapwing__ReadReply *reply)
 {
     struct buf token = { 0 };
 
-    name_element(out, list, "Prefix", list->prefix);
+    s3_xml_name(out, list->encode_url, "Prefix", list->prefix);
     if (list->token != NULL)
-        element(out, "ContinuationToken", list->token);
+        s3_xml_element(out, "ContinuationToken", list->token);
     if (reply->truncated) {
         token_encode(reply->next_start_after, &token);
-        element(out, "NextContinuationToken", buf_text(&token));
+        s3_xml_element(out, "NextContinuationToken", buf_text(&token));
         buf_done(&token);
     }
     if (list->start_after[0] != '\0')
-        name_element(out, list, "StartAfter", list->start_after);
+        s3_xml_name(out, list->encode_url, "StartAfter", list->start_after);
     buf_printf(out, "<KeyCount>%zu</KeyCount>", reply->n_objects + reply->n_common_prefixes);
+}
+
+void s3_xml_prefixes(struct buf *out, bool encode_url, const Lapwing__ReadReply *reply)
+{
+    for (size_t i = 0; i < reply->n_common_prefixes; i++) {
+        buf_append_text(out, "<CommonPrefixes>");
+        s3_xml_name(out, encode_url, "Prefix", reply->common_prefixes[i]);
+        buf_append_text(out, "</CommonPrefixes>");
+    }
 }
 
 void s3_xml_objects(struct buf *out,
@@ -315,24 +343,21 @@ void s3_xml_objects(struct buf *out,
                     const struct s3_list *list,
                     const Lapwing__ReadReply *reply)
 {
-    buf_append_text(out, XML_HEAD "<ListBucketResult" XML_NS ">");
-    element(out, "Name", bucket);
-    if (list->is_v2)
-        head_v2(out, list, reply);
-    else
-        head_v1(out, list, reply);
+    static void (*const heads[])(struct buf *, const struct s3_list *,
+                                 const Lapwing__ReadReply *) = { head_v1, head_v2, head_versions };
+    const char *name = list->kind == S3_LIST_VERSIONS ? "ListVersionsResult" : "ListBucketResult";
+
+    buf_printf(out, S3_XML_HEAD "<%s" S3_XML_NS ">", name);
+    s3_xml_element(out, "Name", bucket);
+    heads[list->kind](out, list, reply);
     buf_printf(out, "<MaxKeys>%u</MaxKeys>", list->max_keys);
     if (list->delimiter[0] != '\0')
-        name_element(out, list, "Delimiter", list->delimiter);
+        s3_xml_name(out, list->encode_url, "Delimiter", list->delimiter);
     if (list->encode_url)
-        element(out, "EncodingType", "url");
-    element(out, "IsTruncated", reply->truncated ? "true" : "false");
+        s3_xml_element(out, "EncodingType", "url");
+    s3_xml_element(out, "IsTruncated", reply->truncated ? "true" : "false");
     for (size_t i = 0; i < reply->n_objects; i++)
         object(out, list, reply->objects[i]);
-    for (size_t i = 0; i < reply->n_common_prefixes; i++) {
-        buf_append_text(out, "<CommonPrefixes>");
-        name_element(out, list, "Prefix", reply->common_prefixes[i]);
-        buf_append_text(out, "</CommonPrefixes>");
-    }
-    buf_append_text(out, "</ListBucketResult>");
+    s3_xml_prefixes(out, list->encode_url, reply);
+    buf_printf(out, "</%s>", name);
 }

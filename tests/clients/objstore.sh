@@ -1,6 +1,6 @@
 #!/bin/sh
-# boto3 and the aws command of Debian against three object stores over a fake control plane.
-# $1 is objstore_serve.
+# boto3, the aws command and curl of Debian against three object stores over a fake control plane.
+# $1 is objstore_serve, $2 the Python file with the tests.
 set -eu
 here=$(dirname "$0")
 tmp=$(mktemp -d)
@@ -18,6 +18,6 @@ trap stop EXIT
 read -r ports <"$tmp/out"
 status=0
 # shellcheck disable=SC2086 # three words, three arguments
-/usr/bin/python3 "$here/objstore.py" $ports || status=$?
+/usr/bin/python3 "$here/$2" $ports || status=$?
 [ "$status" = 0 ] || sed 's/^/# /' "$tmp/log" | tail -40
 exit "$status"

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/http_parser.h"
+#include "base/s3_host.h"
 #include "objstore/s3/s3_headers.h"
 #include "objstore/s3/s3_route.h"
 #include "objstore/s3/s3_text.h"
@@ -13,7 +14,7 @@ static void routed(const struct http_head *head)
 {
     struct s3_route route = { 0 };
 
-    if (s3_route(head, &route) != S3_OK)
+    if (s3_route(head, "s3.example", &route) != S3_OK)
         return;
     CHECK(route.name != NULL);
     CHECK(strlen(route.bucket) <= S3_BUCKET_BYTES_MAX);
@@ -45,12 +46,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     http_parser_init(&parser, HTTP_PARSER_REQUEST);
     if (http_parser_next(&parser, &in, &event, NULL) == ST_OK && event == HTTP_EVENT_HEAD) {
         struct http_head head = http_parser_head(&parser);
-        unsigned status = s3_condition(&head, "0123456789abcdef0123456789abcdef", 1440938160000);
         struct bytes host;
 
-        CHECK(status == 200 || status == 304 || status == 412);
+        for (int which = S3_CONDITIONS_PLAIN; which <= S3_CONDITIONS_OF_SOURCE; which++) {
+            unsigned status =
+                s3_condition(&head, which, "0123456789abcdef0123456789abcdef", 1440938160000);
+
+            CHECK(status == 200 || status == 304 || status == 412);
+        }
         if (http_head_find(&head, "Host", &host))
-            CHECK(s3_host_bucket(host).len <= host.len);
+            CHECK(s3_host_bucket(host, "s3.example").len <= host.len);
         routed(&head);
         kept(&head);
     }

@@ -48,8 +48,8 @@ static enum s3_error arrive(const struct sent *sent, bool *out_may)
     if (sent->target != NULL)
         buf_printf(&moved, "%s%s", sent->target, strchr(buf_text(&target), '?'));
     head.target = buf_view(sent->target != NULL ? &moved : &target);
-    EXPECT_EQ(s3_route(&head, &route), S3_OK);
-    error = s3_authenticate(&keys, &head, NOW_S + sent->at_s, &caller, &err);
+    EXPECT_EQ(s3_route(&head, NULL, &route), S3_OK);
+    error = s3_authenticate(&keys, &head, &route, NOW_S + sent->at_s, &caller, &err);
     *out_may = error == S3_OK && s3_caller_may(&caller, &route);
     buf_done(&target);
     buf_done(&moved);

@@ -21,6 +21,7 @@ struct api_options {
     const char *account;
     const uint8_t *cluster_key;     /* 32 bytes */
     const char *objstore_addresses; /* comma separated, the own zone's first */
+    const char *s3_domain;          /* buckets are hosts under it (base/s3_host.h), or NULL */
     struct replica *control;
     struct replica *storage;
     struct replica_client *control_client;

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/check.h"
+#include "base/s3_host.h"
 
 /* Facts: the service models of the SDKs.  The first ones are told apart from a sibling by a query
  * parameter and must be tried before it. */
@@ -341,13 +342,23 @@ static enum route_dialect dialect_of(const struct route_request *req, const char
     return ROUTE_DIALECT_JSON;
 }
 
+/* A bucket that is named by the host can have keys of any form, ours and Lambda's paths too. */
+static bool host_service(const struct route_request *req, struct route *route)
+{
+    if (req->host == NULL || !s3_host_is_s3(bytes_of_text(req->host), req->s3_domain))
+        return false;
+    copy_text(route->name, ROUTE_SERVICE_NAME_BYTES_MAX, "s3", 2);
+    return true;
+}
+
 void route_choose(const struct route_request *req, struct route *out_route)
 {
     CHECK(req->method != NULL);
     CHECK(req->path != NULL);
     memset(out_route, 0, sizeof *out_route);
     if (!signature_service(req, out_route) && !target_service(req, out_route) &&
-        !path_service(req, out_route) && !form_service(req, out_route))
+        !host_service(req, out_route) && !path_service(req, out_route) &&
+        !form_service(req, out_route))
         copy_text(out_route->name, ROUTE_SERVICE_NAME_BYTES_MAX, "s3", 2);
 
     out_route->dialect = dialect_of(req, out_route->name);

@@ -1,8 +1,8 @@
 /* Routing: which service a request is for, and which Lambda operation.
  *
  * Pure.  One endpoint speaks for all services, so the request itself has to say whom it means: by
- * the service in its signature's scope, by X-Amz-Target, by its path, by its form's Action, in that
- * order.  What is left belongs to S3, whose paths can be anything. */
+ * the service in its signature's scope, by X-Amz-Target, by a host that is S3's, by its path, by
+ * its form's Action, in that order.  What is left belongs to S3, whose paths can be anything. */
 #ifndef CONTROLPLANE_API_CALL_ROUTE_RULES_H
 #define CONTROLPLANE_API_CALL_ROUTE_RULES_H
 
@@ -36,6 +36,8 @@ struct route_request {
     const char *target;        /* header X-Amz-Target */
     const char *content_type;  /* header */
     const char *form;          /* a form body as far as it was read, or NULL */
+    const char *host;          /* header */
+    const char *s3_domain;     /* buckets are hosts under it, or NULL */
 };
 
 struct route {
