@@ -1,10 +1,10 @@
 /* The XML that clients send (CompleteMultipartUpload, Delete, CreateBucketConfiguration), element
- * by element.  Pure.
+ * by element.  A function of the document.
  *
- * Own code instead of a library: these documents are elements and text, whoever signs may send
- * 4 MiB of them to the loop, and what can be abused in XML (entities, external parts, recursion) is
- * not here at all.  Refused: a DOCTYPE, CDATA, unknown entities, more than S3_XML_DEPTH_MAX levels.
- * Namespaces, attributes, comments and processing instructions are skipped. */
+ * Whoever signs may send 4 MiB of it to the loop, so what XML is abused through is refused: a
+ * DOCTYPE and with it every entity but the five, and more than S3_XML_DEPTH_MAX levels.  Prefixes,
+ * attributes, comments and processing instructions are skipped.  It is UTF-8, whatever it declares.
+ */
 #ifndef OBJSTORE_S3_S3_XML_READ_H
 #define OBJSTORE_S3_S3_XML_READ_H
 
@@ -22,19 +22,19 @@ enum s3_xml_kind {
 };
 
 struct s3_xml {
-    struct bytes rest;
+    struct _xmlTextReader *reader;        /* owned; NULL: not even begun */
     unsigned depth;                       /* open elements */
-    struct bytes names[S3_XML_DEPTH_MAX]; /* of these, views into the document */
+    struct bytes names[S3_XML_DEPTH_MAX]; /* of these, the reader's until s3_xml_done() */
     bool is_closing;                      /* <name/> was opened and closes next */
-    bool had_root;
-    struct buf text; /* owned */
+    struct buf text;                      /* owned */
 };
 
 /* `document` is borrowed until s3_xml_done(). */
 void s3_xml_init(struct s3_xml *xml, struct bytes document);
 void s3_xml_done(struct s3_xml *xml);
 
-/* Go on.  out_name is a view of the element's name without its prefix, on OPEN and CLOSE. */
+/* Go on.  out_name is the element's name without its prefix, on OPEN and CLOSE, good until
+ * s3_xml_done(). */
 enum s3_xml_kind s3_xml_next(struct s3_xml *xml, struct bytes *out_name);
 
 /* The open elements, from the root on, are exactly `path`: "Delete/Object".  Asked at OPEN, the
