@@ -434,10 +434,12 @@ static void answer_with(struct http_request *req,
     CHECK(answer->status >= 200 && answer->status <= 599);
     for (size_t i = 0; i < answer->field_count; i++) {
         const struct http_answer_field *field = &answer->fields[i];
+        /* libmicrohttpd takes no empty value; a blank is one to whoever reads it. */
+        const char *value = field->value[0] != '\0' ? field->value : " ";
 
         /* Refused for a line break or an empty name: the value may have come from a client, and the
          * answer is better without it than not given. */
-        if (MHD_add_response_header(response, field->name, field->value) == MHD_NO)
+        if (MHD_add_response_header(response, field->name, value) == MHD_NO)
             log_event(LOG_WARN, "http_field_dropped", LS("name", field->name));
     }
     if (answer->close)

@@ -31,12 +31,10 @@ static bool ends_with(struct bytes text, const char *suffix)
            strncasecmp((const char *)text.data + text.len - len, suffix, len) == 0;
 }
 
-static bool is_address(struct bytes name)
+bool s3_host_is_ipv4(struct bytes name)
 {
     unsigned dots = 0;
 
-    if (name.len == 0 || name.data[0] == '[')
-        return true;
     for (size_t i = 0; i < name.len; i++) {
         if (name.data[i] == '.')
             dots++;
@@ -44,6 +42,11 @@ static bool is_address(struct bytes name)
             return false;
     }
     return dots == 3;
+}
+
+static bool is_address(struct bytes name)
+{
+    return name.len == 0 || name.data[0] == '[' || s3_host_is_ipv4(name);
 }
 
 /* What stands before ".DOMAIN"; empty: not under it. */

@@ -16,5 +16,7 @@
 struct bytes s3_host_bucket(struct bytes host, const char *domain);
 /* Is the host S3's alone: one with a bucket, s3.ANY, s3-ANY, or DOMAIN itself? */
 bool s3_host_is_s3(struct bytes host, const char *domain);
+/* Four numbers with dots between, or nearly: what no bucket may be called. */
+bool s3_host_is_ipv4(struct bytes name);
 
 #endif

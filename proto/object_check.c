@@ -134,8 +134,9 @@ enum status delete_object_check(const Lapwing__DeleteObject *del, struct err *er
 {
     const struct field_text rules[] = { bucket_rule, key_rule };
     const char *const values[] = { del->bucket, del->key };
+    enum status st = field_texts_check(rules, values, ARRAY_LEN(rules), err);
 
-    return field_texts_check(rules, values, ARRAY_LEN(rules), err);
+    return st == ST_OK ? condition_check(del->only_if_etag, err) : st;
 }
 
 enum status delete_objects_check(const Lapwing__DeleteObjects *del, struct err *err)

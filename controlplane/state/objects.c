@@ -216,8 +216,12 @@ void objects_apply_delete(struct apply *apply)
     Lapwing__Object *there = object_find(apply->connection, cmd->bucket, cmd->key);
 
     if (there != NULL) {
-        object_delete(apply->connection, there);
-        outcome_answer(apply->out, &there->base);
+        const struct object_conditions conditions = { false, cmd->only_if_etag };
+
+        if (object_conditions_hold(&conditions, there, apply->out)) {
+            object_delete(apply->connection, there);
+            outcome_answer(apply->out, &there->base);
+        }
         lapwing__object__free_unpacked(there, NULL);
     } else if (!bucket_exists(apply->connection, cmd->bucket)) {
         bucket_refuse_missing(apply->out, cmd->bucket);

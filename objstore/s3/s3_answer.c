@@ -33,25 +33,27 @@ void s3_answer_no_content(struct s3_request *req)
 static void answer_xml(struct s3_request *req,
                        unsigned status,
                        struct s3_fields *fields,
-                       struct bytes xml)
+                       struct buf *xml)
 {
     struct http_answer answer = { .status = status };
 
+    CHECK(xml->len > 0);
     s3_field(fields, "Content-Type", "application/xml");
     answer.fields = fields->list;
     answer.field_count = fields->count;
-    http_respond(req->http, &answer, xml);
+    http_respond(req->http, &answer, buf_view(xml));
+    buf_done(xml);
 }
 
-void s3_answer_xml(struct s3_request *req, unsigned status, struct bytes xml)
+void s3_answer_xml(struct s3_request *req, struct buf *xml)
 {
     struct s3_fields fields;
 
     s3_fields_begin(&fields, req);
-    answer_xml(req, status, &fields, xml);
+    answer_xml(req, 200, &fields, xml);
 }
 
-void s3_answer_fields_xml(struct s3_request *req, struct s3_fields *fields, struct bytes xml)
+void s3_answer_fields_xml(struct s3_request *req, struct s3_fields *fields, struct buf *xml)
 {
     answer_xml(req, 200, fields, xml);
 }
@@ -64,6 +66,7 @@ void s3_answer_error(struct s3_request *req)
         .request_id = req->id,
     };
     struct buf resource = { 0 };
+    struct s3_fields fields;
     struct buf xml = { 0 };
 
     if (req->route.bucket[0] != '\0')
@@ -75,7 +78,7 @@ void s3_answer_error(struct s3_request *req)
     s3_xml_error(&xml, &text);
     /* The body goes out for a HEAD too as far as we are concerned: the HTTP layer leaves it away,
      * and keeps it for PUT, where an empty one would look like success to libs3 2.0. */
-    s3_answer_xml(req, s3_error_http(req->error), buf_view(&xml));
-    buf_done(&xml);
+    s3_fields_begin(&fields, req);
+    answer_xml(req, s3_error_http(req->error), &fields, &xml);
     buf_done(&resource);
 }

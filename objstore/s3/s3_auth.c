@@ -212,6 +212,19 @@ static bool link_may(const struct s3_caller *caller, const struct s3_route *rout
     return strcmp(id, caller->access_key_id) == 0;
 }
 
+bool s3_owner_is_expected(const struct http_head *head)
+{
+    static const char *const names[] = { "x-amz-expected-bucket-owner",
+                                         "x-amz-source-expected-bucket-owner" };
+    struct bytes value;
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (http_head_find(head, names[i], &value) &&
+            !bytes_equal(value, bytes_of_text(S3_ACCOUNT)))
+            return false;
+    return true;
+}
+
 bool s3_caller_may(const struct s3_caller *caller, const struct s3_route *route)
 {
     if (caller->is_link)

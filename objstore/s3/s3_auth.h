@@ -50,5 +50,7 @@ enum s3_error s3_authenticate(const struct s3_keys *keys,
 /* May this caller do that at all?  Internal buckets are for the internal key, which may use nothing
  * else; a link's key may get its object and nothing else. */
 bool s3_caller_may(const struct s3_caller *caller, const struct s3_route *route);
+/* All buckets are one account's.  Is it the one that the client expects, if it says so? */
+bool s3_owner_is_expected(const struct http_head *head);
 
 #endif

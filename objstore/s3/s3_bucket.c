@@ -6,14 +6,6 @@
 #include "objstore/s3/s3_default.h"
 #include "objstore/s3/s3_request.h"
 
-/* Answer with the XML that `xml` has; frees it. */
-static void answer_xml(struct s3_request *req, struct buf *xml)
-{
-    CHECK(xml->len > 0);
-    s3_answer_xml(req, 200, buf_view(xml));
-    buf_done(xml);
-}
-
 /* ---- buckets ---- */
 
 static char account[] = S3_ACCOUNT; /* protobuf-c's texts are not const; nobody writes it */
@@ -27,24 +19,18 @@ static void buckets_ask(struct s3_request *req, struct s3_question *question)
     question->request.what_case = LAPWING__READ_REQUEST__WHAT_LIST_BUCKETS;
 }
 
-static enum s3_event answerable(struct s3_request *req)
-{
-    (void)req;
-    return S3_ANSWERABLE;
-}
-
 static void buckets_answer(struct s3_request *req)
 {
     struct buf xml = { 0 };
 
     s3_xml_buckets(&xml, S3_ACCOUNT, req->reply);
-    answer_xml(req, &xml);
+    s3_answer_xml(req, &xml);
 }
 
 const struct s3_steps s3_list_buckets_steps = {
     .begin = s3_begin_rows,
     .ask = buckets_ask,
-    .found = answerable,
+    .found = s3_found_answerable,
     .answer = buckets_answer,
 };
 
@@ -123,7 +109,7 @@ static void location_answer(struct s3_request *req)
     struct buf xml = { 0 };
 
     s3_xml_location(&xml, req->reply->buckets[0]->region);
-    answer_xml(req, &xml);
+    s3_answer_xml(req, &xml);
 }
 
 const struct s3_steps s3_location_steps = {
@@ -149,7 +135,7 @@ static void default_answer(struct s3_request *req)
     struct buf xml = { 0 };
 
     s3_xml_default(&xml, req->route.name, S3_ACCOUNT);
-    answer_xml(req, &xml);
+    s3_answer_xml(req, &xml);
 }
 
 const struct s3_steps s3_bucket_default_steps = {
@@ -208,26 +194,26 @@ static void list_answer(struct s3_request *req)
     struct buf xml = { 0 };
 
     s3_xml_objects(&xml, req->route.bucket, &req->list, req->reply);
-    answer_xml(req, &xml);
+    s3_answer_xml(req, &xml);
 }
 
 const struct s3_steps s3_list_objects_steps = {
     .begin = list_v1_begin,
     .ask = list_ask,
-    .found = answerable,
+    .found = s3_found_answerable,
     .answer = list_answer,
 };
 
 const struct s3_steps s3_list_objects_v2_steps = {
     .begin = list_v2_begin,
     .ask = list_ask,
-    .found = answerable,
+    .found = s3_found_answerable,
     .answer = list_answer,
 };
 
 const struct s3_steps s3_list_versions_steps = {
     .begin = versions_begin,
     .ask = list_ask,
-    .found = answerable,
+    .found = s3_found_answerable,
     .answer = list_answer,
 };

@@ -184,8 +184,7 @@ static void copy_answer(struct s3_request *req)
     struct buf xml = { 0 };
 
     s3_xml_copied(&xml, "CopyObjectResult", req->object->etag, req->copy.modified_ms);
-    s3_answer_xml(req, 200, buf_view(&xml));
-    buf_done(&xml);
+    s3_answer_xml(req, &xml);
 }
 
 const struct s3_steps s3_copy_object_steps = {
@@ -348,8 +347,7 @@ static void part_answer(struct s3_request *req)
     struct buf xml = { 0 };
 
     s3_xml_copied(&xml, "CopyPartResult", req->upload.etag, req->copy.modified_ms);
-    s3_answer_xml(req, 200, buf_view(&xml));
-    buf_done(&xml);
+    s3_answer_xml(req, &xml);
 }
 
 const struct s3_steps s3_part_copy_steps = {

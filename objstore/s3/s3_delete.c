@@ -5,16 +5,26 @@
 #include "base/check.h"
 #include "objstore/s3/s3_request.h"
 
+/* Conditions that only other kinds of buckets have on AWS.  To delete without looking at them would
+ * be a loss. */
+static const char *const refused[] = { "x-amz-if-match-last-modified-time", "x-amz-if-match-size" };
+
 static enum s3_event one_begin(struct s3_request *req)
 {
     struct bytes unused;
 
-    /* To delete without looking at it would be a loss. */
-    if (http_head_find(req->head, "if-match", &unused))
-        return s3_fail(req, S3_NOT_IMPLEMENTED,
-                       "A header you provided implies functionality that is not implemented: "
-                       "If-Match");
-    return S3_NEEDS_COMMIT;
+    for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
+        if (!http_head_find(req->head, refused[i], &unused))
+            continue;
+        req->error = S3_NOT_IMPLEMENTED;
+        (void)err_set(&req->err, ST_UNSUPPORTED,
+                      "A header you provided implies functionality that is not implemented: %s",
+                      refused[i]);
+        return S3_FAILED;
+    }
+    s3_put_init(req);
+    req->error = s3_put_conditions(req);
+    return req->error == S3_OK ? S3_NEEDS_COMMIT : S3_FAILED;
 }
 
 static enum s3_event one_propose(struct s3_request *req)
@@ -23,6 +33,7 @@ static enum s3_event one_propose(struct s3_request *req)
 
     delete_object.bucket = req->route.bucket;
     delete_object.key = req->route.key;
+    delete_object.only_if_etag = req->upload.command.only_if_etag;
     return s3_propose_command(req, LAPWING__COMMAND_TYPE__DELETE_OBJECT, &delete_object.base);
 }
 
@@ -104,8 +115,7 @@ static void many_answer(struct s3_request *req)
     struct buf xml = { 0 };
 
     s3_xml_deleted(&xml, &req->deletion);
-    s3_answer_xml(req, 200, buf_view(&xml));
-    buf_done(&xml);
+    s3_answer_xml(req, &xml);
 }
 
 const struct s3_steps s3_delete_objects_steps = {

@@ -8,7 +8,8 @@
 #include "base/check.h"
 #include "objstore/s3/s3_route.h"
 
-#define META_PREFIX "x-amz-meta-"
+#define META_PREFIX  "x-amz-meta-"
+#define GRANT_PREFIX "x-amz-grant-"
 
 enum { METADATA_COUNT_MAX = 40 };
 
@@ -121,6 +122,9 @@ static enum s3_error add_kept(Lapwing__Object *object,
         s3_headers_add(object, bytes_of_text(kept[i]), value);
     }
     if (http_text_equal(field->name, "x-amz-acl") && !acl_is_ours(field->value))
+        return S3_ACL_NOT_SUPPORTED;
+    if (field->name.len > strlen(GRANT_PREFIX) &&
+        strncasecmp((const char *)field->name.data, GRANT_PREFIX, strlen(GRANT_PREFIX)) == 0)
         return S3_ACL_NOT_SUPPORTED;
     for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
         if (!http_text_equal(field->name, refused[i]))

@@ -94,8 +94,7 @@ static void create_answer(struct s3_request *req)
                  req->multipart.sum_is_whole ? "FULL_OBJECT" : "COMPOSITE");
     }
     s3_xml_upload_created(&xml, &req->route, req->multipart.name);
-    s3_answer_fields_xml(req, &fields, buf_view(&xml));
-    buf_done(&xml);
+    s3_answer_fields_xml(req, &fields, &xml);
 }
 
 const struct s3_steps s3_create_upload_steps = {
@@ -273,9 +272,8 @@ static void complete_answer(struct s3_request *req)
     (void)http_head_find(req->head, "host", &host);
     buf_append(&name, host.data, host.len);
     s3_xml_upload_completed(&xml, &req->route, buf_text(&name), object);
-    s3_answer_xml(req, 200, buf_view(&xml));
+    s3_answer_xml(req, &xml);
     buf_done(&name);
-    buf_done(&xml);
 }
 
 const struct s3_steps s3_complete_upload_steps = {
@@ -336,8 +334,7 @@ static void parts_answer(struct s3_request *req)
     struct buf xml = { 0 };
 
     s3_xml_parts(&xml, &req->route, &req->multipart.query, req->reply);
-    s3_answer_xml(req, 200, buf_view(&xml));
-    buf_done(&xml);
+    s3_answer_xml(req, &xml);
 }
 
 const struct s3_steps s3_list_parts_steps = {
@@ -369,24 +366,17 @@ static void uploads_ask(struct s3_request *req, struct s3_question *question)
     question->request.what_case = LAPWING__READ_REQUEST__WHAT_LIST_UPLOADS;
 }
 
-static enum s3_event uploads_found(struct s3_request *req)
-{
-    (void)req;
-    return S3_ANSWERABLE;
-}
-
 static void uploads_answer(struct s3_request *req)
 {
     struct buf xml = { 0 };
 
     s3_xml_uploads(&xml, req->route.bucket, &req->multipart.list, req->reply);
-    s3_answer_xml(req, 200, buf_view(&xml));
-    buf_done(&xml);
+    s3_answer_xml(req, &xml);
 }
 
 const struct s3_steps s3_list_uploads_steps = {
     .begin = uploads_begin,
     .ask = uploads_ask,
-    .found = uploads_found,
+    .found = s3_found_answerable,
     .answer = uploads_answer,
 };

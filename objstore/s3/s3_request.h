@@ -204,6 +204,8 @@ void s3_ask_parts(const struct s3_request *req,
 enum s3_event s3_begin_rows(struct s3_request *req);
 enum s3_event s3_begin_text(struct s3_request *req);
 enum s3_event s3_begin_commit(struct s3_request *req);
+/* The usual thing to do with rows. */
+enum s3_event s3_found_answerable(struct s3_request *req);
 
 /* s3_bucket.c */
 extern const struct s3_steps s3_list_buckets_steps, s3_create_bucket_steps, s3_head_bucket_steps,
@@ -272,8 +274,9 @@ void s3_field(struct s3_fields *fields, const char *name, const char *value);
 /* Starts with what every answer has. */
 void s3_fields_begin(struct s3_fields *fields, const struct s3_request *req);
 void s3_answer(struct s3_request *req, unsigned status, const struct s3_fields *fields);
-void s3_answer_xml(struct s3_request *req, unsigned status, struct bytes xml);
-void s3_answer_fields_xml(struct s3_request *req, struct s3_fields *fields, struct bytes xml);
+/* 200 with XML, which is freed. */
+void s3_answer_xml(struct s3_request *req, struct buf *xml);
+void s3_answer_fields_xml(struct s3_request *req, struct s3_fields *fields, struct buf *xml);
 /* 204 without more. */
 void s3_answer_no_content(struct s3_request *req);
 void s3_answer_error(struct s3_request *req);

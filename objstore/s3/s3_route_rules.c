@@ -126,19 +126,6 @@ static bool ends_with(struct bytes text, const char *suffix)
     return text.len >= len && memcmp(text.data + text.len - len, suffix, len) == 0;
 }
 
-static bool is_ipv4_shaped(struct bytes name)
-{
-    unsigned dots = 0;
-
-    for (size_t i = 0; i < name.len; i++) {
-        if (name.data[i] == '.')
-            dots++;
-        else if (name.data[i] < '0' || name.data[i] > '9')
-            return false;
-    }
-    return dots == 3;
-}
-
 bool s3_bucket_name_is_valid(struct bytes name)
 {
     if (name.len < 3 || name.len > S3_BUCKET_BYTES_MAX)
@@ -157,7 +144,7 @@ bool s3_bucket_name_is_valid(struct bytes name)
         return false;
     if (ends_with(name, "-s3alias") || ends_with(name, "--ol-s3"))
         return false;
-    return !is_ipv4_shaped(name);
+    return !s3_host_is_ipv4(name);
 }
 
 bool s3_bucket_is_internal(const char *bucket)

@@ -146,7 +146,7 @@ static enum s3_event first_event(struct s3_request *req)
         req->error = error;
         return S3_FAILED;
     }
-    if (!s3_caller_may(&req->caller, &req->route))
+    if (!s3_caller_may(&req->caller, &req->route) || !s3_owner_is_expected(req->head))
         return s3_fail(req, S3_ACCESS_DENIED, NULL);
     if (req->route.operation == S3_UNSUPPORTED) {
         req->error = S3_NOT_IMPLEMENTED;

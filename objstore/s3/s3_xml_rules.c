@@ -248,7 +248,8 @@ enum s3_error s3_list_parse(struct bytes query,
     free(owner_text);
     if (kind == S3_LIST_V2)
         out->token = parameter(query, "continuation-token");
-    out->after = out->token != NULL ? token_decode(out->token) : must_strdup(out->start_after);
+    out->after = out->token != NULL && out->token[0] != '\0' ? token_decode(out->token)
+                                                             : must_strdup(out->start_after);
     if (out->after == NULL) {
         (void)err_set(err, ST_BAD_INPUT, "The continuation token provided is incorrect");
         error = S3_INVALID_ARGUMENT;

@@ -132,6 +132,33 @@ def parts_are_copied_from_objects():
 
 
 @case
+def a_delete_can_be_conditional():
+    def delete(key, **headers):
+        def add(request, **_):
+            for name, value in headers.items():
+                request.headers.add_header(name.replace("_", "-"), value)
+        conditional = client(PORTS[0])
+        conditional.meta.events.register("before-sign.s3.DeleteObject", add)
+        return code_of(conditional.delete_object, Bucket="copies", Key=key)
+
+    etag = s3.put_object(Bucket="copies", Key="held", Body=b"x")["ETag"]
+    same(delete("held", If_Match='"other"'), ("PreconditionFailed", 412))
+    same(delete("held", x_amz_if_match_size="1"), ("NotImplemented", 501))
+    same(body_of("held"), b"x")
+    same(delete("held", If_Match=etag), ("no error", 200))
+    same(delete("held", If_Match=etag), ("no error", 200))
+
+
+@case
+def the_owner_is_checked_and_empty_metadata_is_kept():
+    s3.put_object(Bucket="copies", Key="empty", Body=b"", Metadata={"none": "", "one": "1"})
+    same(s3.head_object(Bucket="copies", Key="empty")["Metadata"], {"none": "", "one": "1"})
+    s3.head_object(Bucket="copies", Key="empty", ExpectedBucketOwner="000000000000")
+    same(code_of(s3.get_object, Bucket="copies", Key="empty", ExpectedBucketOwner="111111111111"),
+         ("AccessDenied", 403))
+
+
+@case
 def many_keys_are_deleted_at_once():
     keys = [f"{'k' * 400}{number:04}<&>" for number in range(1000)]
     for key in keys[:3]:

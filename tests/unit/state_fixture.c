@@ -1,5 +1,7 @@
 /* See state_fixture.h. */
 #include "tests/unit/state_fixture.h"
+#include "controlplane/state/objects.h"
+#include "proto/state_service_check.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,8 +9,10 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "controlplane/state/objects.h"
 #include "proto/command_check.h"
 #include "proto/entry.h"
+#include "proto/state_service_check.h"
 
 enum { CLIENT_BYTES = 16, START_MS = 1000 };
 
@@ -222,6 +226,26 @@ enum status fixture_put_object(struct fixture *fixture, const char *bucket, cons
     fixture_object(&object, bucket, key);
     put.object = &object;
     return fixture_apply(fixture, LAPWING__COMMAND_TYPE__PUT_OBJECT, &put.base);
+}
+
+enum status fixture_delete_object(struct fixture *fixture, const char *bucket, const char *key)
+{
+    Lapwing__DeleteObject cmd = LAPWING__DELETE_OBJECT__INIT;
+
+    cmd.bucket = (char *)bucket;
+    cmd.key = (char *)key;
+    return fixture_apply(fixture, LAPWING__COMMAND_TYPE__DELETE_OBJECT, &cmd.base);
+}
+
+void fixture_read(struct fixture *fixture, Lapwing__ReadRequest *req, Lapwing__ReadReply *reply)
+{
+    struct err err = { 0 };
+
+    CHECK(read_request_check(req, &err) == ST_OK);
+    lapwing__read_reply__init(reply);
+    CHECK(state_read(fixture->reader, req, reply, &err) == ST_OK);
+    CHECK(read_reply_check(reply, &err) == ST_OK);
+    CHECK(reply->id == req->id);
 }
 
 uint64_t fixture_digest(struct fixture *fixture)

@@ -7,6 +7,7 @@
 
 #include "controlplane/state/state.h"
 #include "proto/command.pb-c.h"
+#include "proto/state_service.pb-c.h"
 
 #define FIXTURE_ACCOUNT "000000000000"
 #define FIXTURE_REGION  "eu-north-1"
@@ -54,6 +55,9 @@ const char *fixture_uid(uint64_t number);
 enum status fixture_create_bucket(struct fixture *fixture, const char *name, const char *account);
 void fixture_object(Lapwing__Object *out, const char *bucket, const char *key);
 enum status fixture_put_object(struct fixture *fixture, const char *bucket, const char *key);
+enum status fixture_delete_object(struct fixture *fixture, const char *bucket, const char *key);
+/* Read, with the checks of both messages; free with state_read_reply_done(). */
+void fixture_read(struct fixture *fixture, Lapwing__ReadRequest *req, Lapwing__ReadReply *reply);
 uint64_t fixture_digest(struct fixture *fixture);
 
 #endif

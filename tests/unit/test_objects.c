@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/state_service_check.h"
 #include "tests/unit/check.h"
 #include "tests/unit/state_fixture.h"
 
@@ -24,26 +23,6 @@ static enum status delete_bucket(struct fixture *fixture, const char *name)
     return fixture_apply(fixture, LAPWING__COMMAND_TYPE__DELETE_BUCKET, &cmd.base);
 }
 
-static enum status delete_object(struct fixture *fixture, const char *bucket, const char *key)
-{
-    Lapwing__DeleteObject cmd = LAPWING__DELETE_OBJECT__INIT;
-
-    cmd.bucket = (char *)bucket;
-    cmd.key = (char *)key;
-    return fixture_apply(fixture, LAPWING__COMMAND_TYPE__DELETE_OBJECT, &cmd.base);
-}
-
-static void read_rows(struct fixture *fixture, Lapwing__ReadRequest *req, Lapwing__ReadReply *reply)
-{
-    struct err err = { 0 };
-
-    CHECK(read_request_check(req, &err) == ST_OK);
-    lapwing__read_reply__init(reply);
-    EXPECT_EQ(state_read(fixture->reader, req, reply, &err), ST_OK);
-    EXPECT_EQ(read_reply_check(reply, &err), ST_OK);
-    EXPECT_EQ(reply->id, req->id);
-}
-
 static void get_object(struct fixture *fixture,
                        const char *bucket,
                        const char *key,
@@ -57,7 +36,7 @@ static void get_object(struct fixture *fixture,
     req.id = 17;
     req.what_case = LAPWING__READ_REQUEST__WHAT_GET_OBJECT;
     req.get_object = &read;
-    read_rows(fixture, &req, reply);
+    fixture_read(fixture, &req, reply);
 }
 
 TEST(a_bucket_name_is_one_for_all_accounts)
@@ -96,7 +75,7 @@ TEST(a_bucket_goes_when_it_is_empty)
     EXPECT_TEXT(fixture.last->reason, "no_such_bucket");
     EXPECT_EQ(delete_bucket(&fixture, "bucket"), ST_CONFLICT);
     EXPECT_TEXT(fixture.last->reason, "bucket_not_empty");
-    EXPECT_EQ(delete_object(&fixture, "bucket", "key"), ST_OK);
+    EXPECT_EQ(fixture_delete_object(&fixture, "bucket", "key"), ST_OK);
     EXPECT_EQ(delete_bucket(&fixture, "bucket"), ST_OK);
     fixture_done(&fixture);
 }
@@ -115,7 +94,7 @@ TEST(buckets_are_read_by_name_and_listed_by_account)
     list.account = (char *)FIXTURE_ACCOUNT;
     req.what_case = LAPWING__READ_REQUEST__WHAT_LIST_BUCKETS;
     req.list_buckets = &list;
-    read_rows(&fixture, &req, &reply);
+    fixture_read(&fixture, &req, &reply);
     EXPECT_EQ(reply.n_buckets, 2);
     EXPECT_TEXT(reply.buckets[0]->name, "a-bucket");
     EXPECT_TEXT(reply.buckets[1]->region, FIXTURE_REGION);
@@ -125,13 +104,13 @@ TEST(buckets_are_read_by_name_and_listed_by_account)
     get.name = (char *)"other";
     req.what_case = LAPWING__READ_REQUEST__WHAT_GET_BUCKET;
     req.get_bucket = &get;
-    read_rows(&fixture, &req, &reply);
+    fixture_read(&fixture, &req, &reply);
     EXPECT_EQ(reply.status, ST_OK);
     EXPECT(reply.bucket_found);
     EXPECT_TEXT(reply.buckets[0]->account, "000000000001");
     state_read_reply_done(&reply);
     get.name = (char *)"none";
-    read_rows(&fixture, &req, &reply);
+    fixture_read(&fixture, &req, &reply);
     EXPECT_EQ(reply.status, ST_NOT_FOUND);
     EXPECT(!reply.bucket_found);
     state_read_reply_done(&reply);
@@ -230,13 +209,13 @@ TEST(deleting_what_is_not_there_succeeds_and_what_is_tells_its_blob)
 
     open_with_bucket(&fixture);
     EXPECT_EQ(fixture_put_object(&fixture, "bucket", "key"), ST_OK);
-    EXPECT_EQ(delete_object(&fixture, "bucket", "key"), ST_OK);
+    EXPECT_EQ(fixture_delete_object(&fixture, "bucket", "key"), ST_OK);
     gone = lapwing__object__unpack(NULL, fixture.last->body.len, fixture.last->body.data);
     EXPECT_EQ(gone->blob.data[0], 9);
     lapwing__object__free_unpacked(gone, NULL);
-    EXPECT_EQ(delete_object(&fixture, "bucket", "key"), ST_OK);
+    EXPECT_EQ(fixture_delete_object(&fixture, "bucket", "key"), ST_OK);
     EXPECT_EQ(fixture.last->body.len, 0);
-    EXPECT_EQ(delete_object(&fixture, "none", "key"), ST_NOT_FOUND);
+    EXPECT_EQ(fixture_delete_object(&fixture, "none", "key"), ST_NOT_FOUND);
     EXPECT_TEXT(fixture.last->reason, "no_such_bucket");
     get_object(&fixture, "bucket", "key", &reply);
     EXPECT_EQ(reply.status, ST_NOT_FOUND);
@@ -246,6 +225,32 @@ TEST(deleting_what_is_not_there_succeeds_and_what_is_tells_its_blob)
     EXPECT(!reply.bucket_found);
     state_read_reply_done(&reply);
     fixture_done(&fixture);
+}
+
+TEST(a_delete_can_be_held_to_an_etag)
+{
+    static const struct {
+        const char *only_if_etag;
+        enum status want;
+    } rows[] = { { ETAG, ST_OK }, { "*", ST_OK }, { "", ST_OK }, { "other", ST_CONFLICT } };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct fixture fixture = { 0 };
+        Lapwing__DeleteObject cmd = LAPWING__DELETE_OBJECT__INIT;
+
+        test_case = rows[i].only_if_etag;
+        open_with_bucket(&fixture);
+        EXPECT_EQ(fixture_put_object(&fixture, "bucket", "key"), ST_OK);
+        cmd.bucket = (char *)"bucket";
+        cmd.key = (char *)"key";
+        cmd.only_if_etag = (char *)rows[i].only_if_etag;
+        EXPECT_EQ(fixture_apply(&fixture, LAPWING__COMMAND_TYPE__DELETE_OBJECT, &cmd.base),
+                  rows[i].want);
+        cmd.key = (char *)"missing";
+        EXPECT_EQ(fixture_apply(&fixture, LAPWING__COMMAND_TYPE__DELETE_OBJECT, &cmd.base), ST_OK);
+        fixture_done(&fixture);
+    }
+    test_case = NULL;
 }
 
 static const char *const keys[] = {
@@ -314,7 +319,7 @@ static void list_objects(struct fixture *fixture,
     read.max_keys = row->max_keys;
     req.what_case = LAPWING__READ_REQUEST__WHAT_LIST_OBJECTS;
     req.list_objects = &read;
-    read_rows(fixture, &req, reply);
+    fixture_read(fixture, &req, reply);
 }
 
 TEST(objects_are_listed_by_byte_order_with_prefixes_rolled_up)

@@ -222,6 +222,7 @@ TEST(a_listing_query_is_read_whole_or_refused)
         { "max-keys=5000&marker=m", S3_LIST_V1, S3_OK, "m", 1000 },
         { "continuation-token=1612f62&start-after=z", S3_LIST_V2, S3_OK, "a/b", 1000 },
         { "key-marker=k&version-id-marker=null", S3_LIST_VERSIONS, S3_OK, "k", 1000 },
+        { "continuation-token=&start-after=z", S3_LIST_V2, S3_OK, "z", 1000 },
         { "max-keys=0", S3_LIST_V2, S3_OK, "", 0 },
         { "max-keys=-1", S3_LIST_V2, S3_INVALID_ARGUMENT, NULL, 0 },
         { "max-keys=x", S3_LIST_V2, S3_INVALID_ARGUMENT, NULL, 0 },
@@ -475,6 +476,31 @@ TEST(headers_are_kept_refused_or_too_large)
     fields[0] = (struct http_field){ bytes_of_text("x-amz-tagging"), bytes_of_text("a=b") };
     EXPECT_EQ(s3_headers_read(&head, &object, &err), S3_NOT_IMPLEMENTED);
     s3_headers_done(&object);
+}
+
+TEST(an_acl_is_the_owner_s_alone)
+{
+    static const struct {
+        const char *name, *value;
+        enum s3_error want;
+    } rows[] = {
+        { "x-amz-acl", "private", S3_OK },
+        { "x-amz-acl", "bucket-owner-full-control", S3_OK },
+        { "x-amz-acl", "public-read", S3_ACL_NOT_SUPPORTED },
+        { "X-Amz-Grant-Read", "id=1", S3_ACL_NOT_SUPPORTED },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct http_field field = { bytes_of_text(rows[i].name), bytes_of_text(rows[i].value) };
+        struct http_head head = { .fields = &field, .field_count = 1 };
+        Lapwing__Object object = LAPWING__OBJECT__INIT;
+        struct err err = { 0 };
+
+        test_case = rows[i].value;
+        EXPECT_EQ(s3_headers_read(&head, &object, &err), rows[i].want);
+        s3_headers_done(&object);
+    }
+    test_case = NULL;
 }
 
 TEST(copies_count_by_zone)

@@ -5,7 +5,6 @@
 #include "base/hash.h"
 #include "base/limits.h"
 #include "controlplane/state/objects.h"
-#include "proto/state_service_check.h"
 #include "tests/unit/check.h"
 #include "tests/unit/state_fixture.h"
 
@@ -105,25 +104,6 @@ static enum status abort_upload(struct fixture *fixture,
     return fixture_apply(fixture, LAPWING__COMMAND_TYPE__ABORT_UPLOAD, &cmd.base);
 }
 
-static enum status delete_object(struct fixture *fixture, const char *key)
-{
-    Lapwing__DeleteObject cmd = LAPWING__DELETE_OBJECT__INIT;
-
-    cmd.bucket = (char *)"bucket";
-    cmd.key = (char *)key;
-    return fixture_apply(fixture, LAPWING__COMMAND_TYPE__DELETE_OBJECT, &cmd.base);
-}
-
-static void read_rows(struct fixture *fixture, Lapwing__ReadRequest *req, Lapwing__ReadReply *reply)
-{
-    struct err err = { 0 };
-
-    CHECK(read_request_check(req, &err) == ST_OK);
-    lapwing__read_reply__init(reply);
-    EXPECT_EQ(state_read(fixture->reader, req, reply, &err), ST_OK);
-    EXPECT_EQ(read_reply_check(reply, &err), ST_OK);
-}
-
 static void get_upload(struct fixture *fixture,
                        const char *key,
                        uint64_t upload,
@@ -139,7 +119,7 @@ static void get_upload(struct fixture *fixture,
     read.max_parts = max_parts;
     req.what_case = LAPWING__READ_REQUEST__WHAT_GET_UPLOAD;
     req.get_upload = &read;
-    read_rows(fixture, &req, reply);
+    fixture_read(fixture, &req, reply);
 }
 
 static void object_parts(struct fixture *fixture,
@@ -158,7 +138,7 @@ static void object_parts(struct fixture *fixture,
     read.bytes = OBJECT_BYTES_MAX;
     req.what_case = LAPWING__READ_REQUEST__WHAT_OBJECT_PARTS;
     req.object_parts = &read;
-    read_rows(fixture, &req, reply);
+    fixture_read(fixture, &req, reply);
 }
 
 static size_t parts_left(struct fixture *fixture, const char *key, uint64_t upload)
@@ -328,10 +308,10 @@ TEST(parts_go_with_the_last_object_that_has_them)
     EXPECT_EQ(copy(&fixture, "three", "two", 1), ST_CONFLICT);
     EXPECT_TEXT(fixture.last->reason, "source_changed");
     EXPECT_EQ(copy(&fixture, "one", "two", 7), ST_CONFLICT);
-    EXPECT_EQ(delete_object(&fixture, "one"), ST_OK);
+    EXPECT_EQ(fixture_delete_object(&fixture, "bucket", "one"), ST_OK);
     EXPECT_EQ(parts_left(&fixture, "two", 1), 2);
     EXPECT_EQ(fixture_put_object(&fixture, "bucket", "two"), ST_OK);
-    EXPECT_EQ(delete_object(&fixture, "two"), ST_OK);
+    EXPECT_EQ(fixture_delete_object(&fixture, "bucket", "two"), ST_OK);
     /* Nothing is left of it: the name can be used again, and has no parts. */
     EXPECT_EQ(create(&fixture, "two", 1), ST_OK);
     EXPECT_EQ(abort_upload(&fixture, "bucket", "two", 1), ST_OK);
@@ -440,7 +420,7 @@ TEST(uploads_are_listed_by_key_and_name_in_pages)
         read.max_uploads = rows[i].max;
         req.what_case = LAPWING__READ_REQUEST__WHAT_LIST_UPLOADS;
         req.list_uploads = &read;
-        read_rows(&fixture, &req, &reply);
+        fixture_read(&fixture, &req, &reply);
         for (size_t j = 0; j < reply.n_uploads; j++)
             len += (size_t)snprintf(got + len, sizeof got - len, "%s=%c ",
                                     reply.uploads[j]->object->key,
