@@ -199,10 +199,16 @@ static enum status make_zone(const struct dev_options *options,
     return ST_OK;
 }
 
-/* Only what we made goes: the zones' folders, the key and our files. */
-void dev_files_remove(const struct dev_options *options)
+static void lock_path(const struct dev_options *options, char *out, size_t size)
 {
-    static const char *const files[] = { "cluster.key", "env.sh", "aws-config", "dev.log", "lock" };
+    (void)snprintf(out, size, "%.4000s/lock", options->data);
+}
+
+/* Only what we made goes: the zones' folders, the key and our files; not the lock, which whoever
+ * starts over holds. */
+static void remove_contents(const struct dev_options *options)
+{
+    static const char *const files[] = { "cluster.key", "env.sh", "aws-config", "dev.log" };
     char path[PATH_MAX];
 
     for (unsigned zone = 0; zone < DEV_ZONES_MAX; zone++) {
@@ -213,6 +219,15 @@ void dev_files_remove(const struct dev_options *options)
         (void)snprintf(path, sizeof path, "%.4000s/%s", options->data, files[i]);
         (void)unlink(path);
     }
+}
+
+void dev_files_remove(const struct dev_options *options)
+{
+    char path[PATH_MAX];
+
+    remove_contents(options);
+    lock_path(options, path, sizeof path);
+    (void)unlink(path);
     (void)rmdir(options->data); /* stays if it holds anything else */
 }
 
@@ -244,7 +259,7 @@ enum status dev_files_prepare(const struct dev_options *options,
     enum status st;
 
     if (options->fresh)
-        dev_files_remove(options);
+        remove_contents(options);
     st = check_zone_count(options, err);
     for (unsigned zone = 0; st == ST_OK && zone < options->zones; zone++)
         st = make_zone(options, zone, user, err);
@@ -255,11 +270,6 @@ enum status dev_files_prepare(const struct dev_options *options,
     if (st == ST_OK)
         st = write_environment(options, user, program_dir, err);
     return st;
-}
-
-static void lock_path(const struct dev_options *options, char *out, size_t size)
-{
-    (void)snprintf(out, size, "%.4000s/lock", options->data);
 }
 
 enum status dev_lock_take(const struct dev_options *options,

@@ -3,7 +3,7 @@
 #define CONTROLPLANE_STATE_SCHEMA_H
 
 /* Of the tables below; kept in meta, changed only with cluster_version. */
-enum { SCHEMA_VERSION = 1 };
+enum { SCHEMA_VERSION = 2 };
 
 extern const char schema_both[];
 extern const char schema_control[];
