@@ -149,12 +149,11 @@ int main(int argc, char **argv)
     (void)printf("{\"clients\": %u, \"bytes\": %llu, \"requests\": %llu, \"failed\": %llu, "
                  "\"unfinished\": %llu, "
                  "\"per_second\": %.1f, \"mb_per_second\": %.1f, \"p50_us\": %.0f, "
-                 "\"p99_us\": %.0f, \"max_us\": %.0f, \"client_cpu_us\": %.0f}\n",
+                 "\"p99_us\": %.0f, \"max_us\": %.0f}\n",
                  settings.clients, (unsigned long long)settings.bytes,
                  (unsigned long long)result.count, (unsigned long long)result.failed,
                  (unsigned long long)result.unfinished, rate, rate * (double)settings.bytes / 1e6,
-                 percentile(&result, 50), percentile(&result, 99), percentile(&result, 100),
-                 result.cpu_s * 1e6);
+                 percentile(&result, 50), percentile(&result, 99), percentile(&result, 100));
     if (result.failed > 0)
         (void)fprintf(stderr, "first failure: %s\n", result.failure);
     free(result.us);

@@ -531,15 +531,6 @@ static void collect(const struct thread *threads, unsigned count, struct load_re
     qsort(out->us, out->count, sizeof *out->us, ascending);
 }
 
-static double cpu_s(void)
-{
-    struct rusage usage;
-
-    CHECK(getrusage(RUSAGE_SELF, &usage) == 0);
-    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-}
-
 void load_run(const struct load_settings *settings, struct load_result *out)
 {
     struct load load = { .settings = settings };
@@ -550,7 +541,6 @@ void load_run(const struct load_settings *settings, struct load_result *out)
 
     *out = (struct load_result){ 0 };
     fill_pattern(&load);
-    out->cpu_s = -cpu_s();
     start = now_us();
     load.until_us = start + settings->seconds * 1e6;
     for (unsigned i = 0; i < count; i++) {
@@ -563,7 +553,6 @@ void load_run(const struct load_settings *settings, struct load_result *out)
         last = threads[i].last_us > last ? threads[i].last_us : last;
     }
     out->elapsed_s = last > start ? (last - start) / 1e6 : 0;
-    out->cpu_s += cpu_s();
     collect(threads, count, out);
     for (unsigned i = 0; i < count; i++)
         thread_done(&threads[i]);

@@ -44,7 +44,6 @@ struct load_result {
     uint64_t failed;
     uint64_t unfinished; /* asked, and not answered when the draining was over */
     double elapsed_s;    /* from the first request to the last answer */
-    double cpu_s;        /* processor time of this process meanwhile */
     char failure[160];   /* what the first failure looked like */
 };
 

@@ -7,7 +7,9 @@
   measure.py memory  RESULTS NAME PIDS              resident memory of these processes, a row a program
   measure.py zones   RESULTS NAME PIDS              the same of a whole cluster, and of one of its zones
 
-RESULTS gets one object a line.  PIDS is one argument with blanks; it may be empty.
+RESULTS gets one object a line.  PIDS is one argument with blanks; it may be empty.  For a load it may also
+be FOLDER:INSTANCE, a whole cluster: all programs whose command line names FOLDER and all processes in
+control groups of INSTANCE, which are functions, also those that start meanwhile.
 """
 import collections
 import datetime
@@ -15,10 +17,10 @@ import json
 import os
 import platform
 import re
+import resource
 import subprocess
 import sys
 
-TICK_US = 1e6 / os.sysconf("SC_CLK_TCK")
 BYTES_SHOWN_AS_RATE = 1 << 20  # requests of less are counted, not weighed
 
 
@@ -62,28 +64,47 @@ def program(pid):
         return ""
 
 
+def member(pid, folder, instance):
+    """What a process of the cluster counts as; "" for all others."""
+    name = read(f"/proc/{pid}/comm").strip()
+    if instance in read(f"/proc/{pid}/cgroup"):
+        return "init" if name == "lapwing-init" else "function"
+    return program(pid) if folder in read(f"/proc/{pid}/cmdline") else ""
+
+
+def chosen(pids):
+    """Process id -> what it counts as."""
+    folder, colon, instance = pids.rpartition(":")
+    if not colon:
+        return {pid: program(pid) for pid in pids.split()}
+    found = {pid: member(pid, folder, instance) for pid in filter(str.isdigit, os.listdir("/proc"))}
+    ours = ("controlplane", "objstore", "worker", "spawner", "init", "function")
+    return {pid: name for pid, name in found.items() if name in ours}
+
+
 def processor_us(pids):
-    """Program -> processor time of its processes so far."""
+    """Program -> processor time of its processes so far; what has ended meanwhile is not counted."""
     used = collections.Counter()
-    for pid in pids:
-        stat = read(f"/proc/{pid}/stat").rpartition(")")[2].split()
-        if stat:
-            used[program(pid)] += (int(stat[11]) + int(stat[12])) * TICK_US
+    for pid, name in chosen(pids).items():
+        tasks = f"/proc/{pid}/task"
+        try:
+            spent = [read(f"{tasks}/{task}/schedstat").split() for task in os.listdir(tasks)]
+        except OSError:
+            continue
+        used[name] += sum(int(fields[0]) for fields in spent if fields) / 1000
     return used
 
 
 def shown(row):
     rate = (f"{row['mb_per_second']:>9.1f} MB/s" if row.get("bytes", 0) >= BYTES_SHOWN_AS_RATE
             else f"{row['per_second']:>9.0f} /s  ")
-    cpu = ", ".join(f"{name} {us:.0f}" for name, us in row["cpu_us"].items())
+    cpu = f"CPU us {sum(row['cpu_us'].values()):.0f}: " + ", ".join(f"{name} {us:.0f}" for name, us in row["cpu_us"].items())
     unfinished = f", unfinished {row['unfinished']}" if row.get("unfinished") else ""
     return (f"{row['name']:38}{rate}  p50 {row['p50_us'] / 1e3:>9.2f} ms  p99 {row['p99_us'] / 1e3:>9.2f} ms"
-            f""
             f"  failed {row['failed']:>3}{unfinished}  {cpu}")
 
 
 def load(results, name, pids, *command):
-    pids = pids.split()
     before = processor_us(pids)
     run = subprocess.run(command, stdout=subprocess.PIPE, check=False)
     after = processor_us(pids)
@@ -93,8 +114,9 @@ def load(results, name, pids, *command):
     answers = max(1, row["requests"])
     cpu = {key: round((after[key] - before[key]) / answers, 1)
            for key in after if after[key] > before[key]}
-    if "client_cpu_us" in row:
-        cpu["client"] = round(row.pop("client_cpu_us") / answers, 1)
+    client = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu["client"] = round((client.ru_utime + client.ru_stime) * 1e6 / answers, 1)
+    row["load"] = os.getloadavg()[0]
     row["cpu_us"] = dict(sorted(cpu.items(), key=lambda item: -item[1]))
     keep(results, row)
     print(shown(row), flush=True)
