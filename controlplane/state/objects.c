@@ -161,9 +161,9 @@ bool copy_source_holds(struct connection *connection,
                        struct outcome *out)
 {
     Lapwing__Object *there = object_find(connection, source->bucket, source->key);
-    bool holds = there != NULL && there->blob.len == source->blob.len &&
-                 memcmp(there->blob.data, source->blob.data, source->blob.len) == 0 &&
-                 strcmp(there->upload, source->upload) == 0;
+    bool holds = there != NULL && strcmp(there->upload, source->upload) == 0 &&
+                 bytes_equal((struct bytes){ there->blob.data, there->blob.len },
+                             (struct bytes){ source->blob.data, source->blob.len });
 
     if (there != NULL)
         lapwing__object__free_unpacked(there, NULL);

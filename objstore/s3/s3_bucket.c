@@ -10,6 +10,23 @@
 
 static char account[] = S3_ACCOUNT; /* protobuf-c's texts are not const; nobody writes it */
 
+static enum s3_event list_begin(struct s3_request *req, enum s3_list_kind kind)
+{
+    req->error = s3_list_parse(http_target_query(req->head->target), kind, &req->list, &req->err);
+    return req->error == S3_OK ? S3_NEEDS_ROWS : S3_FAILED;
+}
+
+static enum s3_event buckets_begin(struct s3_request *req)
+{
+    enum s3_event event = list_begin(req, S3_LIST_OF_BUCKETS);
+
+    /* Clients that do not know of pages want them all. */
+    if (event == S3_NEEDS_ROWS &&
+        !s3_query_has(http_target_query(req->head->target), "max-buckets"))
+        req->list.max_keys = UINT32_MAX;
+    return event;
+}
+
 static void buckets_ask(struct s3_request *req, struct s3_question *question)
 {
     (void)req;
@@ -23,12 +40,12 @@ static void buckets_answer(struct s3_request *req)
 {
     struct buf xml = { 0 };
 
-    s3_xml_buckets(&xml, S3_ACCOUNT, req->reply);
+    s3_xml_buckets(&xml, S3_ACCOUNT, &req->list, req->reply);
     s3_answer_xml(req, &xml);
 }
 
 const struct s3_steps s3_list_buckets_steps = {
-    .begin = s3_begin_rows,
+    .begin = buckets_begin,
     .ask = buckets_ask,
     .found = s3_found_answerable,
     .answer = buckets_answer,
@@ -153,12 +170,6 @@ const struct s3_steps s3_object_default_steps = {
 };
 
 /* ---- listings ---- */
-
-static enum s3_event list_begin(struct s3_request *req, enum s3_list_kind kind)
-{
-    req->error = s3_list_parse(http_target_query(req->head->target), kind, &req->list, &req->err);
-    return req->error == S3_OK ? S3_NEEDS_ROWS : S3_FAILED;
-}
 
 static enum s3_event list_v1_begin(struct s3_request *req)
 {

@@ -21,7 +21,8 @@ static bool set_key(struct s3_deletion_key *row, struct bytes text)
 {
     free(row->key);
     row->key = must_calloc(1, text.len + 1);
-    memcpy(row->key, text.data, text.len);
+    if (text.len > 0)
+        memcpy(row->key, text.data, text.len);
     if (text.len > S3_KEY_BYTES_MAX)
         row->error = S3_KEY_TOO_LONG;
     return text.len > 0 && s3_text_is_utf8(text);

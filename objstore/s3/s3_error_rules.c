@@ -48,6 +48,8 @@ static const struct {
     [S3_INVALID_PART] = { "InvalidPart", 400,
         "One or more of the specified parts could not be found. The part may not have been "
         "uploaded, or the specified entity tag may not match the part's entity tag." },
+    [S3_INVALID_PART_NUMBER] = { "InvalidPartNumber", 416,
+        "The requested partnumber is not satisfiable" },
     [S3_INVALID_PART_ORDER] = { "InvalidPartOrder", 400,
         "The list of parts was not in ascending order. Parts must be ordered by part number." },
     [S3_INVALID_RANGE] = { "InvalidRange", 416, "The requested range is not satisfiable" },

@@ -55,6 +55,56 @@ void s3_get_take_object(struct s3_request *req)
     req->object = copy_object(req->reply->objects[0]);
 }
 
+/* Only a part of the object: `partNumber`, which counts as a range. */
+static enum s3_event apply_part(struct s3_request *req)
+{
+    if (req->object->upload[0] != '\0')
+        return S3_NEEDS_ROWS; /* of the parts, on HEAD too */
+    if (req->part_number != 1)
+        return s3_fail(req, S3_INVALID_PART_NUMBER, NULL);
+    if (req->object->bytes > 0)
+        req->http_status = 206;
+    return S3_NO_EVENT;
+}
+
+/* The rows of all parts came: where is the one that is wanted? */
+static enum s3_event find_part(struct s3_request *req)
+{
+    const Lapwing__ReadReply *reply = req->reply;
+    uint64_t at = 0;
+
+    req->part_count = reply->n_parts;
+    for (size_t i = 0; i < reply->n_parts; i++) {
+        if (reply->parts[i]->number == req->part_number) {
+            req->range = (struct blob_range){ at, reply->parts[i]->bytes };
+            req->http_status = reply->parts[i]->bytes > 0 ? 206 : 200;
+            return S3_NO_EVENT;
+        }
+        at += reply->parts[i]->bytes;
+    }
+    return s3_fail(req, S3_INVALID_PART_NUMBER, NULL);
+}
+
+static enum s3_event begin(struct s3_request *req)
+{
+    struct bytes query = http_target_query(req->head->target);
+    struct s3_part_query part;
+    struct bytes unused;
+
+    if (!s3_query_has(query, "partNumber"))
+        return S3_NEEDS_ROWS;
+    req->error = s3_part_query_parse(query, &part, &req->err);
+    if (req->error == S3_OK)
+        req->error = s3_part_number_check(&part, &req->err);
+    if (req->error != S3_OK)
+        return S3_FAILED;
+    req->part_number = part.number;
+    if (http_head_find(req->head, "range", &unused))
+        return s3_fail(req, S3_INVALID_REQUEST,
+                       "Cannot specify both Range header and partNumber query parameter");
+    return S3_NEEDS_ROWS;
+}
+
 /* The object's row came: what of it is wanted? */
 static enum s3_event row_found(struct s3_request *req)
 {
@@ -70,7 +120,7 @@ static enum s3_event row_found(struct s3_request *req)
         return s3_fail(req, S3_PRECONDITION_FAILED, NULL);
     if (req->http_status == 304)
         return S3_ANSWERABLE;
-    event = apply_range(req);
+    event = req->part_number > 0 ? apply_part(req) : apply_range(req);
     if (event != S3_NO_EVENT)
         return event;
     if (req->route.operation == S3_HEAD_OBJECT)
@@ -78,6 +128,19 @@ static enum s3_event row_found(struct s3_request *req)
     if (req->object->upload[0] != '\0')
         return S3_NEEDS_ROWS; /* of the parts */
     return s3_extents_of_blob(req) ? S3_NEEDS_BLOB : s3_fail(req, S3_INTERNAL_ERROR, NULL);
+}
+
+static enum s3_event parts_found(struct s3_request *req)
+{
+    enum s3_event event = req->part_number > 0 ? find_part(req) : S3_NO_EVENT;
+
+    if (event != S3_NO_EVENT)
+        return event;
+    if (req->route.operation == S3_HEAD_OBJECT)
+        return S3_ANSWERABLE;
+    if (!s3_extents_of_parts(req))
+        return s3_fail(req, S3_INTERNAL_ERROR, NULL);
+    return req->extent_count > 0 ? S3_NEEDS_BLOB : S3_ANSWERABLE;
 }
 
 static enum s3_event found(struct s3_request *req)
@@ -91,9 +154,7 @@ static enum s3_event found(struct s3_request *req)
             req->object = NULL;
             return s3_ask_again(req);
         }
-        if (!s3_extents_of_parts(req))
-            return s3_fail(req, S3_INTERNAL_ERROR, NULL);
-        return req->extent_count > 0 ? S3_NEEDS_BLOB : S3_ANSWERABLE;
+        return parts_found(req);
     }
     return is_there ? row_found(req) : s3_fail(req, S3_NO_SUCH_KEY, NULL);
 }
@@ -127,6 +188,7 @@ struct get_fields {
     char etag[80];
     char modified[S3_TIME_BYTES];
     char range[80];
+    char part_count[24];
     struct buf overrides[OVERRIDES];
 };
 
@@ -201,6 +263,10 @@ static void fields_of(const struct s3_request *req, struct get_fields *out)
                        req->range.offset, req->range.offset + req->range.bytes - 1, object->bytes);
         s3_field(&out->fields, "Content-Range", out->range);
     }
+    if (req->part_count > 0) {
+        (void)snprintf(out->part_count, sizeof out->part_count, "%zu", req->part_count);
+        s3_field(&out->fields, "x-amz-mp-parts-count", out->part_count);
+    }
     read_overrides(req, out);
     if (!is_overridden(out, "Content-Type"))
         s3_field(&out->fields, "Content-Type", object->content_type);
@@ -249,14 +315,14 @@ enum s3_event s3_get_send(struct s3_request *req)
 }
 
 const struct s3_steps s3_get_object_steps = {
-    .begin = s3_begin_rows,
+    .begin = begin,
     .ask = ask,
     .found = found,
     .answer = answer,
 };
 
 const struct s3_steps s3_head_object_steps = {
-    .begin = s3_begin_rows,
+    .begin = begin,
     .ask = ask,
     .found = found,
     .answer = answer,

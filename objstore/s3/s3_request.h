@@ -131,6 +131,8 @@ struct s3_request {
     Lapwing__Object
         *object; /* GetObject, HeadObject, the source of a copy, what was completed: owned */
     unsigned http_status;      /* 200, 206, 304 */
+    uint32_t part_number;      /* GetObject, HeadObject: only this part; 0: not asked for */
+    size_t part_count;         /* of the object, when a part was asked for */
     struct blob_range range;   /* of the object */
     struct s3_extent *extents; /* where these bytes are; owned */
     size_t extent_count;

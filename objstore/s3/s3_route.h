@@ -58,6 +58,8 @@ struct s3_route {
  * name. */
 enum s3_error s3_route(const struct http_head *head, const char *domain, struct s3_route *out);
 
+/* Is there such a parameter? */
+bool s3_query_has(struct bytes query, const char *name);
 /* AWS's rules of new buckets: 3 to 63 of a-z 0-9 . -, no outer . or -, no "..", no IP address, none
  * of the reserved prefixes and suffixes. */
 bool s3_bucket_name_is_valid(struct bytes name);

@@ -33,7 +33,7 @@ static const struct {
     { "versionId", "GET", OBJECT, "GetObject with versionId", S3_UNSUPPORTED },
     { "versionId", "HEAD", OBJECT, "HeadObject with versionId", S3_UNSUPPORTED },
     { "versionId", "DELETE", OBJECT, "DeleteObject with versionId", S3_UNSUPPORTED },
-    { "partNumber", "", OBJECT, "an object's partNumber", S3_UNSUPPORTED },
+    { "partNumber", "PUT", OBJECT, "PutObject with partNumber", S3_UNSUPPORTED },
     { "acl", "GET", BUCKET, "GetBucketAcl", S3_GET_BUCKET_DEFAULT },
     { "acl", "PUT", BUCKET, "PutBucketAcl", S3_UNSUPPORTED },
     { "acl", "GET", OBJECT, "GetObjectAcl", S3_GET_OBJECT_DEFAULT },
@@ -206,7 +206,7 @@ bool s3_text_is_utf8(struct bytes text)
 
 /* ---- target ---- */
 
-static bool has_parameter(struct bytes query, const char *name)
+bool s3_query_has(struct bytes query, const char *name)
 {
     struct http_query walk = { .rest = query };
 
@@ -302,7 +302,7 @@ static bool find_subresource(const struct http_head *head, enum level level, str
             continue;
         if (method[0] != '\0' && !bytes_equal(head->method, bytes_of_text(method)))
             continue;
-        if (!has_parameter(query, subresources[i].parameter))
+        if (!s3_query_has(query, subresources[i].parameter))
             continue;
         /* "null" is the version that every object of a bucket without versioning has. */
         if (parameter_is(query, "versionId", "null"))

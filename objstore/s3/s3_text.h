@@ -55,13 +55,12 @@ struct s3_error_text {
     const char *request_id;
 };
 void s3_xml_error(struct buf *out, const struct s3_error_text *text);
-void s3_xml_buckets(struct buf *out, const char *account, const Lapwing__ReadReply *reply);
 void s3_xml_location(struct buf *out, const char *region);
 /* The region that a CreateBucket's body asks for, "us-east-1" when it names none.  False: not such
  * a body, or not a region's name. */
 bool s3_location_parse(struct bytes xml, char *out_region, size_t out_bytes);
 
-enum s3_list_kind { S3_LIST_V1, S3_LIST_V2, S3_LIST_VERSIONS };
+enum s3_list_kind { S3_LIST_V1, S3_LIST_V2, S3_LIST_VERSIONS, S3_LIST_OF_BUCKETS };
 /* What a listing asked for. */
 struct s3_list {
     enum s3_list_kind kind;
@@ -80,6 +79,11 @@ enum s3_error s3_list_parse(struct bytes query,
                             struct s3_list *out,
                             struct err *err);
 void s3_list_done(struct s3_list *list);
+/* The buckets of the reply that the list wants; all of them unless it says how many. */
+void s3_xml_buckets(struct buf *out,
+                    const char *account,
+                    const struct s3_list *list,
+                    const Lapwing__ReadReply *reply);
 void s3_xml_objects(struct buf *out,
                     const char *bucket,
                     const struct s3_list *list,

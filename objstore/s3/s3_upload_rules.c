@@ -153,7 +153,8 @@ static bool read_field(struct bytes name, struct bytes text, struct s3_claim *ou
     out->sum_kind = s3_checksum_of_name(bytes_of(name.data + 8, name.len - 8));
     if (text.len >= sizeof out->sum)
         return false;
-    memcpy(out->sum, text.data, text.len);
+    if (text.len > 0)
+        memcpy(out->sum, text.data, text.len);
     out->sum[text.len] = '\0';
     return true;
 }

@@ -86,22 +86,6 @@ void s3_xml_name(struct buf *out, bool encode_url, const char *name, const char 
     buf_done(&encoded);
 }
 
-void s3_xml_buckets(struct buf *out, const char *account, const Lapwing__ReadReply *reply)
-{
-    buf_append_text(out, S3_XML_HEAD "<ListAllMyBucketsResult" S3_XML_NS ">");
-    s3_xml_person(out, "Owner", account);
-    buf_append_text(out, "<Buckets>");
-    for (size_t i = 0; i < reply->n_buckets; i++) {
-        if (s3_bucket_is_internal(reply->buckets[i]->name))
-            continue; /* the cluster's own, of no use to anybody else */
-        buf_append_text(out, "<Bucket>");
-        s3_xml_element(out, "Name", reply->buckets[i]->name);
-        s3_xml_time(out, "CreationDate", reply->buckets[i]->created_ms);
-        buf_append_text(out, "</Bucket>");
-    }
-    buf_append_text(out, "</Buckets></ListAllMyBucketsResult>");
-}
-
 void s3_xml_location(struct buf *out, const char *region)
 {
     buf_append_text(out, S3_XML_HEAD "<LocationConstraint" S3_XML_NS ">");
@@ -234,7 +218,7 @@ enum s3_error s3_list_parse(struct bytes query,
                             struct s3_list *out,
                             struct err *err)
 {
-    static const char *const markers[] = { "marker", "start-after", "key-marker" };
+    static const char *const markers[] = { "marker", "start-after", "key-marker", "" };
     enum s3_error error;
     char *owner_text;
 
@@ -246,7 +230,7 @@ enum s3_error s3_list_parse(struct bytes query,
     owner_text = s3_query_text(query, "fetch-owner");
     out->fetch_owner = kind != S3_LIST_V2 || strcasecmp(owner_text, "true") == 0;
     free(owner_text);
-    if (kind == S3_LIST_V2)
+    if (kind == S3_LIST_V2 || kind == S3_LIST_OF_BUCKETS)
         out->token = parameter(query, "continuation-token");
     out->after = out->token != NULL && out->token[0] != '\0' ? token_decode(out->token)
                                                              : must_strdup(out->start_after);
@@ -254,7 +238,8 @@ enum s3_error s3_list_parse(struct bytes query,
         (void)err_set(err, ST_BAD_INPUT, "The continuation token provided is incorrect");
         error = S3_INVALID_ARGUMENT;
     } else {
-        error = s3_list_max_parse(query, "max-keys", &out->max_keys, err);
+        error = s3_list_max_parse(query, kind == S3_LIST_OF_BUCKETS ? "max-buckets" : "max-keys",
+                                  &out->max_keys, err);
         if (error == S3_OK)
             error = s3_list_encoding_parse(query, &out->encode_url, err);
     }
@@ -361,4 +346,50 @@ void s3_xml_objects(struct buf *out,
         object(out, list, reply->objects[i]);
     s3_xml_prefixes(out, list->encode_url, reply);
     buf_printf(out, "</%s>", name);
+}
+
+/* Does the list want it?  The cluster's own buckets are of no use to anybody else. */
+static bool is_listed(const struct s3_list *list, const char *name)
+{
+    return !s3_bucket_is_internal(name) && strcmp(name, list->after) > 0 &&
+           strncmp(name, list->prefix, strlen(list->prefix)) == 0;
+}
+
+void s3_xml_buckets(struct buf *out,
+                    const char *account,
+                    const struct s3_list *list,
+                    const Lapwing__ReadReply *reply)
+{
+    const char *last = NULL;
+    size_t count = 0;
+    size_t i;
+
+    buf_append_text(out, S3_XML_HEAD "<ListAllMyBucketsResult" S3_XML_NS ">");
+    s3_xml_person(out, "Owner", account);
+    buf_append_text(out, "<Buckets>");
+    for (i = 0; i < reply->n_buckets; i++) {
+        const Lapwing__Bucket *bucket = reply->buckets[i];
+
+        if (!is_listed(list, bucket->name))
+            continue;
+        if (count == list->max_keys)
+            break;
+        count++;
+        last = bucket->name;
+        buf_append_text(out, "<Bucket>");
+        s3_xml_element(out, "Name", last);
+        s3_xml_time(out, "CreationDate", bucket->created_ms);
+        buf_append_text(out, "</Bucket>");
+    }
+    buf_append_text(out, "</Buckets>");
+    if (i < reply->n_buckets && last != NULL) {
+        struct buf token = { 0 };
+
+        token_encode(last, &token);
+        s3_xml_element(out, "ContinuationToken", buf_text(&token));
+        buf_done(&token);
+    }
+    if (list->prefix[0] != '\0')
+        s3_xml_element(out, "Prefix", list->prefix);
+    buf_append_text(out, "</ListAllMyBucketsResult>");
 }

@@ -1,6 +1,6 @@
 """boto3 and the aws command against the object store: every operation that it has, and the errors.
 
-Output is TAP.  Started by objstore.sh with the S3 ports of three zones as arguments.
+Output is TAP.  Started by objstore.sh with the S3 ports and the folders of three zones as arguments.
 """
 
 import hashlib

@@ -15,9 +15,9 @@ stop() {
     rm -rf "$tmp"
 }
 trap stop EXIT
-read -r ports <"$tmp/out"
+read -r words <"$tmp/out"
 status=0
-# shellcheck disable=SC2086 # three words, three arguments
-/usr/bin/python3 "$here/$2" $ports || status=$?
+# shellcheck disable=SC2086 # six words, six arguments
+/usr/bin/python3 "$here/$2" $words || status=$?
 [ "$status" = 0 ] || sed 's/^/# /' "$tmp/log" | tail -40
 exit "$status"

@@ -7,6 +7,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 PORTS = sys.argv[1:4]
+FOLDERS = sys.argv[4:7]
 count = 0
 failed = 0
 

@@ -1,6 +1,6 @@
 """Copies, deletes of many, and what clients read before they do anything, with boto3 and curl.
 
-Output is TAP.  Started by objstore.sh with the S3 ports of three zones as arguments.
+Output is TAP.  Started by objstore.sh with the S3 ports and the folders of three zones as arguments.
 """
 
 import http.client

@@ -1,6 +1,6 @@
 """Multipart uploads with boto3 and the aws command.
 
-Output is TAP.  Started by objstore.sh with the S3 ports of three zones as arguments.
+Output is TAP.  Started by objstore.sh with the S3 ports and the folders of three zones as arguments.
 """
 
 import base64
@@ -10,7 +10,7 @@ import os
 import subprocess
 import tempfile
 
-from objstore_case import PORTS, case, client, code_of, finish, same
+from objstore_case import FOLDERS, PORTS, case, client, code_of, finish, same
 
 MIB = 1 << 20
 PART = 5 * MIB
@@ -81,6 +81,55 @@ def an_object_is_put_together_from_its_parts():
     same(got, whole[-9:])
     listed = s3.list_objects_v2(Bucket="parts", Prefix="three")["Contents"][0]
     same((listed["Size"], listed["ETag"]), (len(whole), etag_of(*bodies)))
+
+
+@case
+def a_part_is_read_by_its_number():
+    bodies = [os.urandom(PART), os.urandom(PART + 5), b"the end"]
+    upload = begin("numbered")
+    rows = [put("numbered", upload, number, body) for number, body in zip([3, 4, 9], bodies)]
+    etag = complete("numbered", upload, rows)["ETag"]
+    at = 0
+    for number, body in zip([3, 4, 9], bodies):
+        for call in [s3.get_object, s3.head_object]:
+            got = call(Bucket="parts", Key="numbered", PartNumber=number)
+            same((got["ContentLength"], got["PartsCount"], got["ETag"]), (len(body), 3, etag))
+            same(got["ResponseMetadata"]["HTTPHeaders"]["content-range"],
+                 f"bytes {at}-{at + len(body) - 1}/{2 * PART + 12}")
+        assert s3.get_object(Bucket="parts", Key="numbered", PartNumber=number)["Body"].read() == body
+        at += len(body)
+    same(code_of(s3.get_object, Bucket="parts", Key="numbered", PartNumber=1), ("InvalidPartNumber", 416))
+    same(code_of(s3.get_object, Bucket="parts", Key="numbered", PartNumber=10001), ("InvalidArgument", 400))
+    same(code_of(s3.get_object, Bucket="parts", Key="numbered", PartNumber=3, Range="bytes=0-1"),
+         ("InvalidRequest", 400))
+    s3.put_object(Bucket="parts", Key="one", Body=b"whole")
+    same(s3.get_object(Bucket="parts", Key="one", PartNumber=1)["Body"].read(), b"whole")
+    same(code_of(s3.head_object, Bucket="parts", Key="one", PartNumber=2), ("416", 416))
+
+
+def blob_file(body):
+    name = hashlib.sha256(body).hexdigest()
+    return f"{FOLDERS[0]}/blobs/{name[:2]}/{name[2:4]}/{name}"
+
+
+@case
+def parts_that_are_lost_or_rotten_here_come_from_another_zone():
+    bodies = [os.urandom(PART + 1), os.urandom(PART + 2), os.urandom(PART + 3), b"a small one"]
+    upload = begin("rotten")
+    rows = [put("rotten", upload, number, body) for number, body in enumerate(bodies, 1)]
+    complete("rotten", upload, rows)
+    for broken in [(0,), (1, 3), (2,)]:
+        for index in broken:
+            assert os.path.getsize(blob_file(bodies[index])) == len(bodies[index])
+        os.unlink(blob_file(bodies[broken[0]]))
+        for index in broken[1:]:
+            with open(blob_file(bodies[index]), "r+b") as file:
+                file.write(b"?")
+        got = s3.get_object(Bucket="parts", Key="rotten")["Body"].read()
+        assert got == b"".join(bodies), broken
+        for index in broken:
+            with open(blob_file(bodies[index]), "rb") as file:
+                assert file.read() == bodies[index], index
 
 
 @case

@@ -1,5 +1,6 @@
 /* Three object stores over a fake control plane, for tests with outside clients: prints
- * "PORT PORT PORT" of the S3 ports, then serves until its standard input ends. */
+ * "PORT PORT PORT DIR DIR DIR" of the S3 ports and the stores' folders, then serves until its
+ * standard input ends. */
 #include <stdio.h>
 #include <unistd.h>
 
@@ -11,7 +12,9 @@ int main(void)
     char byte;
 
     for (unsigned i = 0; i < CLUSTER_ZONES_MAX; i++)
-        (void)printf("%u%s", cluster_port(cluster, i), i + 1 < CLUSTER_ZONES_MAX ? " " : "\n");
+        (void)printf("%u ", cluster_port(cluster, i));
+    for (unsigned i = 0; i < CLUSTER_ZONES_MAX; i++)
+        (void)printf("%s%s", cluster_dir(cluster, i), i + 1 < CLUSTER_ZONES_MAX ? " " : "\n");
     (void)fflush(stdout);
     while (read(STDIN_FILENO, &byte, 1) == 1)
         continue;

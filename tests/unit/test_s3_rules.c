@@ -246,6 +246,56 @@ TEST(a_listing_query_is_read_whole_or_refused)
     }
 }
 
+TEST(buckets_are_listed_whole_or_in_pages)
+{
+    static const struct {
+        const char *query;
+        uint32_t max;
+        const char *first, *token; /* the names in <Name>s, one letter each */
+    } rows[] = {
+        { "", UINT32_MAX, "abc", NULL },       { "max-buckets=2", 2, "ab", "162" },
+        { "max-buckets=3", 3, "abc", NULL },   { "continuation-token=161", 1, "b", "162" },
+        { "prefix=b", UINT32_MAX, "b", NULL }, { "prefix=d", UINT32_MAX, "", NULL },
+    };
+    Lapwing__Bucket buckets[4];
+    Lapwing__Bucket *list[4];
+    char *names[] = { (char *)"a", (char *)"b", (char *)"c", (char *)"lapwing-internal-packages" };
+    Lapwing__ReadReply reply = LAPWING__READ_REPLY__INIT;
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        lapwing__bucket__init(&buckets[i]);
+        buckets[i].name = names[i];
+        list[i] = &buckets[i];
+    }
+    reply.buckets = list;
+    reply.n_buckets = ARRAY_LEN(names);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf xml = { 0 };
+        struct buf got = { 0 };
+        struct err err = { 0 };
+        struct s3_list wanted;
+        char token[64] = "<ContinuationToken>";
+        const char *at;
+
+        test_case = rows[i].query;
+        EXPECT_EQ(s3_list_parse(bytes_of_text(rows[i].query), S3_LIST_OF_BUCKETS, &wanted, &err),
+                  S3_OK);
+        wanted.max_keys = rows[i].max;
+        s3_xml_buckets(&xml, "000000000000", &wanted, &reply);
+        for (at = buf_text(&xml); (at = strstr(at, "<Name>")) != NULL; at++)
+            buf_append(&got, at + strlen("<Name>"), 1);
+        EXPECT_TEXT(buf_text(&got), rows[i].first);
+        at = strstr(buf_text(&xml), token);
+        EXPECT_EQ(at != NULL, rows[i].token != NULL);
+        if (at != NULL && rows[i].token != NULL)
+            EXPECT_EQ(strncmp(at + strlen(token), rows[i].token, strlen(rows[i].token)), 0);
+        s3_list_done(&wanted);
+        buf_done(&xml);
+        buf_done(&got);
+    }
+    test_case = NULL;
+}
+
 TEST(a_location_is_found_in_the_xml_of_create_bucket)
 {
     static const struct {

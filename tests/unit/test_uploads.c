@@ -318,6 +318,38 @@ TEST(parts_go_with_the_last_object_that_has_them)
     fixture_done(&fixture);
 }
 
+TEST(all_the_parts_that_there_can_be_become_an_object)
+{
+    struct fixture fixture = { 0 };
+    Lapwing__CompleteUpload cmd = LAPWING__COMPLETE_UPLOAD__INIT;
+    static uint32_t numbers[UPLOAD_PARTS_MAX];
+    Lapwing__ReadReply reply;
+
+    open_with_bucket(&fixture);
+    EXPECT_EQ(create(&fixture, "key", 1), ST_OK);
+    for (uint32_t i = 0; i < UPLOAD_PARTS_MAX; i++) {
+        numbers[i] = i + 1;
+        EXPECT_EQ(put_part(&fixture, "key", 1, numbers[i], UPLOAD_PART_BYTES_MIN), ST_OK);
+    }
+    get_upload(&fixture, "key", 1, UPLOAD_PARTS_MAX, &reply);
+    EXPECT_EQ(reply.n_parts, UPLOAD_PARTS_MAX);
+    EXPECT(!reply.truncated);
+    EXPECT(lapwing__read_reply__get_packed_size(&reply) < FRAME_BYTES_MAX / 2);
+    cmd.revision = reply.uploads[0]->revision;
+    state_read_reply_done(&reply);
+    cmd.parts = numbers;
+    cmd.n_parts = UPLOAD_PARTS_MAX;
+    EXPECT_EQ(
+        complete(&fixture, "key", &cmd, 1, UPLOAD_PARTS_MAX * (uint64_t)UPLOAD_PART_BYTES_MIN),
+        ST_OK);
+    object_parts(&fixture, "key", 1, (UPLOAD_PARTS_MAX - 1) * (uint64_t)UPLOAD_PART_BYTES_MIN,
+                 &reply);
+    EXPECT_EQ(reply.n_parts, 1);
+    EXPECT_EQ(reply.parts[0]->number, UPLOAD_PARTS_MAX);
+    state_read_reply_done(&reply);
+    fixture_done(&fixture);
+}
+
 TEST(an_aborted_upload_is_gone_with_its_parts)
 {
     struct fixture fixture = { 0 };
