@@ -10,6 +10,8 @@ PACKAGES_BUILD='gcc libc6-dev meson ninja-build pkg-config libuv1-dev libnng-dev
 PACKAGES_RUN='nftables iproute2'
 PACKAGES_LINT='clang-format shellcheck'
 PACKAGES_TEST='clang awscli python3-boto3 curl'
+# Root images and machines, only for `./dev lab`.
+PACKAGES_LAB='qemu-system-x86 mmdebstrap e2fsprogs binutils debian-archive-keyring'
 # What building the libraft packages takes, only where Debian has none that is new enough.
 PACKAGES_BACKPORT='dpkg-dev debhelper make libuv1-dev liblz4-dev'
 
