@@ -9,8 +9,10 @@ export BUILD=$TREE/build SAMPLES=$TREE/samples
 # shellcheck source=tests/cluster/lib.sh
 . "$lab/../cluster/lib.sh"
 
-ZONES=$(sed -n 's/.*\blab\.zones=\([135]\).*/\1/p' /proc/cmdline)
-ZONES=${ZONES:-3}
+# told VARIABLE: what vm.sh says on the kernel's command line.
+told() { sed -n "s/.*\\blab\\.$1=\\([a-z0-9,]*\\).*/\\1/p" /proc/cmdline; }
+ZONES=$(told zones)
+PARTS=$(told parts)
 OUTSIDE=198.51.100.2         # a server in the wide world; these addresses are for documentation
 HOST_OUTSIDE=198.51.100.1    # this machine's own address there
 METADATA=169.254.169.254     # a cloud's metadata service: there, and must not be reached
@@ -22,13 +24,14 @@ seconds() { cut -d ' ' -f 1 /proc/uptime; }
 since() { awk -v now="$(seconds)" -v begin="$1" 'BEGIN { printf "%.1f", now - begin }'; }
 time_is() { echo "# time: $*"; }
 
-# timed_check WHAT COMMAND...: check, and how long it took.
-timed_check() {
-    local begin
+# walk SAMPLE: its walkthrough with real clients, each line as it comes, since all of it takes minutes.
+walk() {
+    local what="aws walks $1" begin rc
     begin=$(seconds)
-    echo "# begin: $1"
-    check "$@"
-    time_is "$1: $(since "$begin") s"
+    "$SAMPLES/$1/walkthrough.sh" 2>&1 | while IFS= read -r line; do echo "#   $(since "$begin") $line"; done
+    rc=${PIPESTATUS[0]}
+    if [ "$rc" = 0 ]; then ok "$what"; else not_ok "$what"; fi
+    time_is "$what: $(since "$begin") s"
 }
 
 # tap WHAT COMMAND...: a program that prints TAP itself; its points count, and so does its end.
@@ -136,15 +139,19 @@ walkthrough() {
         [ "$(cat "$TEST_DIR"/data/zone-?/spawner*.log | grep -c 'limits=v2')" = "$ZONES" ]
     check "every spawner lets functions out" \
         [ "$(cat "$TEST_DIR"/data/zone-?/spawner*.log | grep -c 'outbound=yes')" = "$ZONES" ]
-    timed_check "aws walks hello-c" "$SAMPLES/hello-c/walkthrough.sh"
-    timed_check "aws walks hello-python" "$SAMPLES/hello-python/walkthrough.sh"
     echo "# begin: limits"
-    limits limits "$OUTSIDE" "$METADATA" "$HOST_OUTSIDE" 8080
+    if limits limits "$OUTSIDE" "$METADATA" "$HOST_OUTSIDE" 8080; then
+        ok "every limit was tried"
+    else
+        not_ok "every limit was tried and held"
+    fi
     check "idle environments are frozen" wait_for environments_frozen
     check "a frozen environment answers again" limits again
     check "systemd takes stock of its units" reload_systemd
     check "limits hold after that" limits memory
     times_of_calls
+    walk hello-c
+    walk hello-python
     stop_cluster >/dev/null
     check "nothing is left after the stop" wait_for nothing_is_left
     leftovers | sed 's/^/#   /'
@@ -163,9 +170,14 @@ echo "# $(uname -sr), systemd $(systemctl --version | sed -n 's/^systemd \([^ ]*
 check "the kernel has cgroup v2 alone" pure_v2
 make_outside
 check "the servers outside and on the host serve this machine" wait_for all_serve
-test_programs
-walkthrough
-killed_supervisor
+for part in ${PARTS//,/ }; do
+    case $part in
+    programs) test_programs ;;
+    walkthrough) walkthrough ;;
+    killed) killed_supervisor ;;
+    *) not_ok "there is no part called $part" ;;
+    esac
+done
 check "no program complains in its log" logs_are_clean
 if [ "$failures" != 0 ]; then
     tail -n 15 "$TEST_DIR"/data/zone-*/*.log | sed 's/^/#   /'

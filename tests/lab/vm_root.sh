@@ -27,6 +27,13 @@ vm_source() {
     echo "deb [signed-by=$keyrings] $uri $1 main"
 }
 
+# Where libraft is Debian's own, programs are linked with it.
+vm_packages() {
+    # shellcheck disable=SC2086
+    echo $VM_PACKAGES
+    [ "$1" != "$LIBRAFT_SUITE" ] || echo libraft0
+}
+
 # vm_debootstrap SUITE TARGET PACKAGES [FLAG...]: its mounts are its own also when it is killed.
 vm_debootstrap() {
     local suite=$1 target=$2 packages=$3
@@ -74,7 +81,7 @@ vm_image() {
     local suite=$1 home=$2 root size
 
     root=$home/root
-    vm_debootstrap "$suite" "$root" "$VM_PACKAGES"
+    vm_debootstrap "$suite" "$root" "$(vm_packages "$suite")"
     vm_configure "$root"
     cp -L "$root"/boot/vmlinuz-* "$home/vmlinuz"
     cp -L "$root"/boot/initrd.img-* "$home/initrd"
@@ -85,9 +92,9 @@ vm_image() {
     rm -rf --one-file-system "$root"
 }
 
-# What the image is made of.
+# What the image of release $1 is made of.
 vm_key() {
-    { echo "$VM_PACKAGES $VM_ROOT_SLACK_MB" && declare -f vm_configure vm_image; } | sha256sum
+    { vm_packages "$1" && echo "$VM_ROOT_SLACK_MB" && declare -f vm_configure vm_image; } | sha256sum
 }
 
 # need_root_image SUITE: leave root.img, vmlinuz and initrd in $STATE/vm/SUITE.
@@ -95,12 +102,12 @@ need_root_image() {
     local home=$STATE/vm/$1
 
     mkdir -p "$home"
-    if [ -s "$home/root.img" ] && [ "$(cat "$home/root.key" 2>/dev/null)" = "$(vm_key)" ]; then
+    if [ -s "$home/root.img" ] && [ "$(cat "$home/root.key" 2>/dev/null)" = "$(vm_key "$1")" ]; then
         return
     fi
     rm -f "$home/root.key"
     step "making a root image of Debian $1" vm_image "$1" "$home"
-    vm_key >"$home/root.key"
+    vm_key "$1" >"$home/root.key"
 }
 
 # In a mount namespace of its own, which takes all of its mounts with it.
