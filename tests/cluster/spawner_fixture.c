@@ -21,6 +21,14 @@
 
 enum { WAIT_MS = 60000, TEST_UID_BASE = 1900000000 };
 
+/* A control group that a service manager handed to us, or none: then we work at the top. */
+static const char *cgroup_parent(void)
+{
+    const char *given = getenv("LAPWING_CGROUP_PARENT");
+
+    return given == NULL ? "" : given;
+}
+
 const char *fixture_missing(void)
 {
     static struct err err;
@@ -31,7 +39,7 @@ const char *fixture_missing(void)
     if (geteuid() != 0)
         return "needs root";
     (void)snprintf(instance, sizeof instance, "trial-%d", (int)getpid());
-    st = cgroups_open(&groups, instance, "", &err);
+    st = cgroups_open(&groups, instance, cgroup_parent(), &err);
     if (st == ST_OK)
         st = cgroups_remove(&groups, &err);
     cgroups_close(&groups);
@@ -74,6 +82,7 @@ static void fill_config(struct fixture *fixture, bool outbound)
                                        .outbound = outbound,
                                        .subnet = { 0x0afef000, 20 } };
     (void)snprintf(config->instance, sizeof config->instance, "test-%d", (int)getpid());
+    (void)snprintf(config->cgroup_parent, PATH_MAX, "%s", cgroup_parent());
     (void)snprintf(config->packages_dir, PATH_MAX, "%s/packages", fixture->folder);
     (void)snprintf(config->init_path, PATH_MAX, "%s", getenv("LAPWING_INIT"));
     (void)snprintf(config->convert_path, PATH_MAX, "%s", getenv("LAPWING_CONVERT"));
@@ -155,7 +164,7 @@ void fixture_kill(struct fixture *fixture)
 int fixture_clean(const struct fixture *fixture)
 {
     struct err err = { 0 };
-    enum status st = spawner_clean(fixture->config.instance, "", &err);
+    enum status st = spawner_clean(fixture->config.instance, cgroup_parent(), &err);
 
     if (st != ST_OK)
         (void)fprintf(stderr, "# clean: %s\n", err.text);
@@ -314,14 +323,20 @@ bool run_says(const struct run *run, const char *line)
 
 unsigned leftover_groups(const char *instance)
 {
-    char pattern[128];
-    glob_t found = { 0 };
+    /* v2 alone is mounted at the top, v1 and what is beside it one level below. */
+    static const char *const tops[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/*" };
     unsigned count = 0;
 
-    (void)snprintf(pattern, sizeof pattern, "/sys/fs/cgroup/*/lapwing-%s", instance);
-    if (glob(pattern, 0, NULL, &found) == 0)
-        count = (unsigned)found.gl_pathc;
-    globfree(&found);
+    for (size_t i = 0; i < ARRAY_LEN(tops); i++) {
+        char pattern[PATH_MAX];
+        glob_t found = { 0 };
+
+        (void)snprintf(pattern, sizeof pattern, "%s/%s/lapwing-%s", tops[i], cgroup_parent(),
+                       instance);
+        if (glob(pattern, 0, NULL, &found) == 0)
+            count += (unsigned)found.gl_pathc;
+        globfree(&found);
+    }
     return count;
 }
 

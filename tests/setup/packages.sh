@@ -12,6 +12,8 @@ PACKAGES_LINT='clang-format shellcheck'
 # Node's tests skip without it; whoever runs a cluster need not have Node, which brings 100 MB: `lapwing
 # runtimes` shows what is there.
 PACKAGES_TEST='clang awscli python3-boto3 curl nodejs'
+# Root images and machines, only for `./dev lab`.
+PACKAGES_LAB='qemu-system-x86 mmdebstrap e2fsprogs binutils debian-archive-keyring'
 # What building the libraft packages takes, only where Debian has none that is new enough.
 PACKAGES_BACKPORT='dpkg-dev debhelper make libuv1-dev liblz4-dev'
 
