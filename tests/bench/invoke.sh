@@ -41,6 +41,7 @@ measure() { # measure SAMPLE RUNTIME HANDLER
 }
 
 bench_begin invoke
+measure_load "wake-up: TCP round trip, 2 processes" 3 "" "$BUILD/tests/bench/bench_wake"
 start_cluster --zones 3
 memory_of_zones cluster "$(cluster_pids | paste -sd' ')"
 gcc -O2 -static -o "$TEST_DIR/bootstrap" "$SAMPLES/hello-c/hello.c"

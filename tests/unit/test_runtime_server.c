@@ -170,6 +170,68 @@ TEST(an_event_goes_out_and_its_answer_comes_back_on_one_connection)
     stop();
 }
 
+/* All that a client has been sent until now. */
+static const char *heard(int client)
+{
+    static char text[65536];
+    size_t len = 0;
+    ssize_t got;
+
+    for (int i = 0; i < 100; i++) /* what is written is there at once on loopback */
+        turn();
+    while ((got = recv(t.clients[client], text + len, sizeof text - 1 - len, MSG_DONTWAIT)) > 0)
+        len += (size_t)got;
+    text[len] = '\0';
+    return text;
+}
+
+static unsigned count_of(const char *text, const char *what)
+{
+    unsigned count = 0;
+
+    for (; (text = strstr(text, what)) != NULL; text++)
+        count++;
+    return count;
+}
+
+TEST(an_answer_that_brings_the_next_request_is_acknowledged_with_the_next_event)
+{
+    const char *text;
+
+    start();
+    say(0, GET_NEXT);
+    wait_for_next(1);
+    hand_out("id-1");
+    EXPECT_EQ(hear(0), 200);
+    say(0, POST("invocation/id-1/response", "4", "done") GET_NEXT);
+    wait_for_next(2);
+    EXPECT_EQ(t.answers, 1);
+    EXPECT_TEXT(heard(0), "");
+    hand_out("id-2");
+    text = heard(0);
+    EXPECT(strncmp(text, "HTTP/1.1 202 ", 13) == 0);
+    EXPECT(strstr(text, "{\"status\":\"OK\"}\nHTTP/1.1 200 ") != NULL);
+    EXPECT(strstr(text, "id-2") != NULL);
+    stop();
+}
+
+TEST(what_waits_for_a_next_response_is_bounded)
+{
+    enum { PINGS = 100 };
+    struct buf pings = { 0 };
+
+    start();
+    for (unsigned i = 0; i < PINGS; i++)
+        buf_append_text(&pings, "GET /ping HTTP/1.1\r\nHost: a\r\n\r\n");
+    buf_append_text(&pings, "GET /ping HTTP/1.1\r\nHo"); /* never whole, so nothing makes them go */
+    say(0, buf_text(&pings));
+    EXPECT(count_of(heard(0), "pong") > PINGS / 2);
+    say(0, "st: a\r\n\r\n");
+    EXPECT(count_of(heard(0), "pong") > 0);
+    buf_done(&pings);
+    stop();
+}
+
 static const struct {
     const char *name, *request;
     int want;

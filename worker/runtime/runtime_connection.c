@@ -8,7 +8,11 @@
 #include "base/check.h"
 #include "base/limits.h"
 
-enum { READ_BYTES = 65536, BODY_KEPT_BYTES_MAX = 65536 };
+enum {
+    READ_BYTES = 65536,
+    BODY_KEPT_BYTES_MAX = 65536,
+    HELD_BYTES_MAX = 4096, /* of small responses; more go out at once */
+};
 
 /* The parser uses up what is read before the next read starts, so that one buffer does for all. */
 static char read_buffer[READ_BYTES];
@@ -26,6 +30,7 @@ static void close_cb(uv_handle_t *handle)
 
     http_parser_done(&connection->parser);
     buf_done(&connection->body);
+    buf_done(&connection->held);
     free(connection);
 }
 
@@ -106,12 +111,13 @@ void runtime_connection_respond(struct runtime_connection *connection,
                                 struct bytes body)
 {
     static char nothing[1];
-    struct buf head = { 0 };
+    struct buf head = connection->held;
     uv_buf_t bufs[2];
     int rv;
 
     if (uv_is_closing((uv_handle_t *)&connection->tcp))
         return;
+    connection->held = (struct buf){ 0 };
     buf_printf(&head, "HTTP/1.1 %u %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n",
                status, http_reason(status), body.len);
     if (connection->broken)
@@ -121,6 +127,10 @@ void runtime_connection_respond(struct runtime_connection *connection,
     if (body.len <= BODY_KEPT_BYTES_MAX) {
         buf_append(&head, body.data, body.len);
         body = bytes_of(NULL, 0);
+    }
+    if (connection->more && !connection->broken && body.len == 0 && head.len <= HELD_BYTES_MAX) {
+        connection->held = head;
+        return;
     }
     bufs[0] = uv_buf_init((char *)head.data, (unsigned)head.len);
     bufs[1] =
@@ -221,8 +231,11 @@ static void consume(struct runtime_connection *connection, struct bytes in)
             on_head(connection);
         if (event == HTTP_EVENT_BODY)
             on_body(connection, connection->parser.chunk);
-        if (event == HTTP_EVENT_END)
+        if (event == HTTP_EVENT_END) {
+            connection->more = in.len > 0;
             on_end(connection);
+            connection->more = false;
+        }
     }
 }
 

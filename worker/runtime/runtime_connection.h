@@ -18,6 +18,8 @@ struct runtime_connection {
     bool broken; /* close after what is written */
     char error_type[RUNTIME_ERROR_TYPE_BYTES];
     struct buf body;
+    bool more;       /* the peer has sent more behind the request that is being answered */
+    struct buf held; /* responses that go out with the next one */
     unsigned writes; /* uv writes in flight; reading stops meanwhile */
 };
 
@@ -37,7 +39,11 @@ struct runtime_server {
 void runtime_connection_accept(struct runtime_server *server);
 /* Stop it; it is taken off its server and freed by the loop. */
 void runtime_connection_close(struct runtime_connection *connection);
-/* Write one response with a body of two parts (either may be empty). */
+/* Write one response with a body of two parts (either may be empty).
+ *
+ * A peer that has sent its next request already is not woken for this response alone: it goes out
+ * with the next one.  So a runtime that posts its answer and asks for the next event in one piece
+ * sleeps once an invocation. */
 void runtime_connection_respond(struct runtime_connection *connection,
                                 unsigned status,
                                 struct bytes extra_fields,

@@ -81,7 +81,8 @@ function errorLine(error) {
 
 let crashed = false; // the end is being reported: nothing else is said any more
 
-// One keep-alive connection with one request at a time.  It does not keep the process alive while a
+// One keep-alive connection.  An answer and the request for the next event leave in one piece, which
+// saves a wake-up on either side of each invocation; else one request at a time.  It does not keep the process alive while a
 // handler runs: an empty event loop is what callback-style handlers wait for.
 class RuntimeApi {
   constructor(address) {
@@ -92,7 +93,7 @@ class RuntimeApi {
     this.hostLine = 'Host: ' + address + '\r\n';
     this.nextHead = 'GET ' + API_PATH + 'invocation/next HTTP/1.1\r\n' + this.hostLine + '\r\n';
     this.socket = null;
-    this.answered = null; // what waits for the answer
+    this.answered = [];   // what waits for answers, in their order
     this.head = null;     // of the answer that is being received
     this.parts = [];      // what came of its head, then of its body
     this.bytes = 0;
@@ -110,10 +111,10 @@ class RuntimeApi {
     this.socket.on('close', () => process.exit(0));
   }
 
-  exchange(text, answered) {
+  exchange(text, ...answered) {
     if (crashed) return;
     if (this.socket === null) this.connect();
-    this.answered = answered;
+    this.answered.push(...answered);
     this.socket.ref();
     this.socket.write(text);
   }
@@ -122,10 +123,14 @@ class RuntimeApi {
     this.exchange(this.nextHead, answered);
   }
 
-  post(where, body, extra, answered) {
-    this.exchange('POST ' + API_PATH + where + ' HTTP/1.1\r\n' + this.hostLine +
-      'Content-Type: application/json\r\n' + extra + 'Content-Length: ' + Buffer.byteLength(body) + HEAD_END + body,
-    answered);
+  posted(where, body, extra) {
+    return 'POST ' + API_PATH + where + ' HTTP/1.1\r\n' + this.hostLine +
+      'Content-Type: application/json\r\n' + extra + 'Content-Length: ' + Buffer.byteLength(body) + HEAD_END + body;
+  }
+
+  // Post, and ask for the next event in the same piece.
+  answer(where, body, event) {
+    this.exchange(this.posted(where, body, '') + this.nextHead, () => {}, event);
   }
 
   postError(where, error, answered) {
@@ -133,15 +138,14 @@ class RuntimeApi {
     // A header may hold no line end, whatever a function calls its errors.
     const kind = String(payload.errorType).replace(/[^\x20-\x7e]/g, '?');
 
-    this.post(where, JSON.stringify(payload), 'Lambda-Runtime-Function-Error-Type: ' + kind + '\r\n', answered);
+    this.exchange(this.posted(where, JSON.stringify(payload), 'Lambda-Runtime-Function-Error-Type: ' + kind + '\r\n'),
+      answered);
   }
 
   receive(chunk) {
     this.parts.push(Buffer.from(chunk)); // the buffer is used again
     this.bytes += chunk.length;
-    if (this.head === null && !this.receiveHead()) return true;
-    if (this.bytes < this.head.length) return true;
-    this.finish();
+    while (this.bytes > 0 && (this.head !== null || this.receiveHead()) && this.bytes >= this.head.length) this.finish();
     return true;
   }
 
@@ -163,15 +167,15 @@ class RuntimeApi {
   }
 
   finish() {
-    const body = this.parts.length === 1 ? this.parts[0] : Buffer.concat(this.parts);
-    const { head, answered } = this;
+    const data = this.parts.length === 1 ? this.parts[0] : Buffer.concat(this.parts);
+    const { head } = this;
+    const answered = this.answered.shift();
 
     this.head = null;
-    this.parts = [];
-    this.bytes = 0;
-    this.answered = null;
-    this.socket.unref();
-    answered(head, body);
+    this.parts = [data.subarray(head.length)]; // of the next answer, if it came with this one
+    this.bytes = this.parts[0].length;
+    if (this.answered.length === 0) this.socket.unref();
+    answered(head, data.subarray(0, head.length));
   }
 }
 
@@ -300,7 +304,8 @@ class Invocation {
       this.fail(new Error('Unable to stringify response body'));
       return;
     }
-    this.api.post(this.path + '/response', text === undefined ? 'null' : text, '', () => iterate(this.api, this.handler));
+    onIdle = null;
+    this.api.answer(this.path + '/response', text === undefined ? 'null' : text, onEvent(this.api, this.handler));
   }
 
   // context.done() and what an async handler ends with: at once.
@@ -371,19 +376,23 @@ function invoke(api, handler, headers, body) {
   }
 }
 
-function iterate(api, handler) {
-  onIdle = null;
-  api.next((head, body) => {
+function onEvent(api, handler) {
+  return (head, body) => {
     if (head.status !== 200) {
       throw new Error('Runtime API: GET next answered ' + head.status);
     }
     invoke(api, handler, head.headers, body);
-  });
+  };
+}
+
+function iterate(api, handler) {
+  onIdle = null;
+  api.next(onEvent(api, handler));
 }
 
 // Report what nobody caught and end; with a request on its way, over a connection of its own.
 function crash(api, error, code) {
-  const free = api.answered === null ? api : new RuntimeApi(process.env.AWS_LAMBDA_RUNTIME_API);
+  const free = api.answered.length === 0 ? api : new RuntimeApi(process.env.AWS_LAMBDA_RUNTIME_API);
 
   free.postError(errorPath, error, () => process.exit(code));
   crashed = true;
