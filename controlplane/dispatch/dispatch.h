@@ -77,6 +77,7 @@ struct dispatch_invocation {
  * ST_UNKNOWN      it was started; whether it ended is not known
  * ST_LIMIT        not started: every worker that could is full
  * ST_UNSUPPORTED  not started: no worker has the runtime
+ * ST_BAD_INPUT    not started: it is larger than every worker that has the runtime
  * ST_UNAVAILABLE  not started: no worker can be reached, or none could make it ready
  * ST_TIMEOUT      not started: no worker was ready in time */
 struct dispatch_outcome {
@@ -88,7 +89,7 @@ struct dispatch_outcome {
 typedef void (*dispatch_done_fn)(const struct dispatch_outcome *outcome, void *context);
 
 /* Run one invocation.  ST_OK: `done` is called exactly once, later.  ST_LIMIT, ST_UNAVAILABLE,
- * ST_UNSUPPORTED: as above, at once, with `err` filled. */
+ * ST_UNSUPPORTED, ST_BAD_INPUT: as above, at once, with `err` filled. */
 enum status dispatch_invoke(struct dispatch *dispatch,
                             const struct dispatch_invocation *what,
                             dispatch_done_fn done,

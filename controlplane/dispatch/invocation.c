@@ -181,6 +181,23 @@ static struct worker *choose(struct invocation *inv, enum status *out_status)
     return dispatch_choose(inv->dispatch, &inv->need, &inv->asked, out_status);
 }
 
+/* Why nobody was even asked. */
+static void note_nobody(struct invocation *inv, enum status st)
+{
+    const Lapwing__Function *function = inv->what.function;
+
+    inv->outcome = st;
+    if (st == ST_UNSUPPORTED)
+        (void)err_set(&inv->err, st, "no worker has the runtime %s", function->runtime);
+    else if (st == ST_BAD_INPUT)
+        (void)err_set(&inv->err, st,
+                      "it needs %u MB, more than any worker with its runtime has for functions "
+                      "([worker] memory_mb)",
+                      function->memory_mb);
+    else
+        (void)err_set(&inv->err, st, "no worker is there to run %s", function->name);
+}
+
 static enum invocation_event do_offer(struct invocation *inv)
 {
     enum status st;
@@ -191,14 +208,8 @@ static enum invocation_event do_offer(struct invocation *inv)
     worker = choose(inv, &st);
     if (worker == NULL) {
         /* With everybody asked, what the last one said is the better reason. */
-        if (inv->worker == NULL) {
-            inv->outcome = st;
-            (void)err_set(&inv->err, st,
-                          st == ST_UNSUPPORTED ? "no worker has the runtime %s"
-                                               : "no worker is there to run %s",
-                          st == ST_UNSUPPORTED ? inv->what.function->runtime
-                                               : inv->what.function->name);
-        }
+        if (inv->worker == NULL)
+            note_nobody(inv, st);
         return INVOCATION_NOBODY;
     }
     inv->need.excluded |= inv->asked;

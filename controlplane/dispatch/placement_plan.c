@@ -52,24 +52,38 @@ static bool rank_better(const struct rank *a, const struct rank *b)
     return a->load_permille < b->load_permille;
 }
 
+/* Could the worker ever run it? */
+static enum status fitness_of(const struct worker_view *worker, const Lapwing__Function *function)
+{
+    if (function == NULL)
+        return ST_OK;
+    if (!worker_view_has_runtime(worker, function->runtime))
+        return ST_UNSUPPORTED;
+    return function->memory_mb > worker->memory_mb ? ST_BAD_INPUT : ST_OK;
+}
+
 enum status placement_choose(const struct worker_view *const *workers,
                              size_t count,
                              const struct placement_need *need,
                              size_t *out_index)
 {
     struct rank best = { 0 };
-    bool usable = false;
+    enum status missing = ST_UNAVAILABLE;
     bool found = false;
 
     CHECK(count <= WORKERS_MAX);
     for (size_t i = 0; i < count; i++) {
         struct rank rank;
+        enum status st;
 
         if (!workers[i]->usable || (need->excluded >> i & 1) != 0)
             continue;
-        usable = true;
-        if (need->function != NULL && !worker_view_has_runtime(workers[i], need->function->runtime))
+        st = fitness_of(workers[i], need->function);
+        if (st != ST_OK) {
+            /* The smaller lack is the better reason. */
+            missing = missing == ST_BAD_INPUT ? missing : st;
             continue;
+        }
         rank = rank_of(workers[i], need);
         if (found && !rank_better(&rank, &best))
             continue;
@@ -77,9 +91,7 @@ enum status placement_choose(const struct worker_view *const *workers,
         best = rank;
         *out_index = i;
     }
-    if (found)
-        return ST_OK;
-    return usable ? ST_UNSUPPORTED : ST_UNAVAILABLE;
+    return found ? ST_OK : missing;
 }
 
 bool placement_insist(struct placement_need *need)

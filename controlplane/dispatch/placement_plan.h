@@ -30,8 +30,9 @@ struct placement_need {
  * out_index   written only on ST_OK
  *
  * ST_UNAVAILABLE: no worker is usable that was not asked.  ST_UNSUPPORTED: some are, none has the
- * runtime.  A worker that seems full is still asked, last: it may drop an idle environment of
- * another function.  O(workers x what they report). */
+ * runtime.  ST_BAD_INPUT: some have it, and the function is larger than each of them.  A worker
+ * that seems full is still asked, last: it may drop an idle environment of another function.
+ * O(workers x what they report). */
 enum status placement_choose(const struct worker_view *const *workers,
                              size_t count,
                              const struct placement_need *need,

@@ -175,6 +175,8 @@ static const struct {
     { ST_LIMIT, 429, "TooManyRequestsException", "Rate Exceeded.",
       "ConcurrentInvocationLimitExceeded" },
     { ST_UNSUPPORTED, 502, "InvalidRuntimeException", "Function f was not started: why.", NULL },
+    { ST_BAD_INPUT, 400, "InvalidParameterValueException", "Function f was not started: why.",
+      NULL },
     { ST_UNKNOWN, 500, "ServiceException",
       "Function f was started and its outcome is unknown: why.", NULL },
     { ST_UNAVAILABLE, 503, "ServiceUnavailableException", "Function f was not started: why.",

@@ -8,7 +8,7 @@ static uint8_t sha[32] = { 7 };
 static uint8_t packages[1][32] = { { 7 } };
 #define UID "0123456789abcdef0123456789abcdef"
 
-enum { WARM = 1, CACHED = 2, FULL = 4, UNUSABLE = 8, NO_RUNTIME = 16, SOON = 32 };
+enum { WARM = 1, CACHED = 2, FULL = 4, UNUSABLE = 8, NO_RUNTIME = 16, SOON = 32, SMALL = 64 };
 
 struct given {
     const char *zone;
@@ -61,6 +61,12 @@ static const struct {
       0,
       ST_UNSUPPORTED,
       0 },
+    { "one that is too small is not asked",
+      { { "a", 127, SMALL }, { "b", 0, FULL } },
+      0,
+      ST_OK,
+      1 },
+    { "all are too small", { { "a", 127, SMALL }, { "b", 900, NO_RUNTIME } }, 0, ST_BAD_INPUT, 0 },
     { "nobody at all", { { NULL, 0, 0 } }, 0, ST_UNAVAILABLE, 0 },
 };
 
@@ -88,7 +94,7 @@ TEST(the_best_worker_is_asked_first)
             struct worker_view *view = &views[count];
 
             (void)snprintf(view->zone, sizeof view->zone, "%s", given->zone);
-            view->memory_mb = 1000;
+            view->memory_mb = (given->flags & SMALL) != 0 ? 127 : 1000;
             view->memory_free_mb = given->free_mb;
             view->environments_max = (given->flags & FULL) != 0 ? 0 : 10;
             view->usable = (given->flags & UNUSABLE) == 0;

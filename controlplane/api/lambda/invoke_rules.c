@@ -120,6 +120,10 @@ void invoke_failure(enum status st, const char *name, const char *text, struct a
         (void)api_error_set(error, st, API_INVALID_RUNTIME, "Function %s was not started: %s.",
                             name, text);
         return;
+    case ST_BAD_INPUT:
+        (void)api_error_set(error, st, API_INVALID_PARAMETER, "Function %s was not started: %s.",
+                            name, text);
+        return;
     case ST_UNKNOWN:
         (void)api_error_set(error, st, API_SERVICE,
                             "Function %s was started and its outcome is unknown: %s.", name, text);
