@@ -442,7 +442,9 @@ static void answer_with(struct http_request *req,
         if (MHD_add_response_header(response, field->name, value) == MHD_NO)
             log_event(LOG_WARN, "http_field_dropped", LS("name", field->name));
     }
-    if (answer->close)
+    /* Who asks before sending nothing gets no 100 from newer releases of libmicrohttpd.  botocore
+     * then takes the next answer on that connection for a part of this one, and waits for ever. */
+    if (answer->close || (req->expects_continue && !has_body(req)))
         (void)MHD_add_response_header(response, "Connection", "close");
     req->response = response;
     req->status = answer->status;

@@ -66,6 +66,7 @@ static void server_run(struct http_server *server)
     do {
         server->dirty = false;
         (void)MHD_run(server->daemon);
+        server->adopted = 0; /* it has told of all that it kept */
         if (daemon_is_pending(server))
             server->dirty = true;
     } while (server->dirty && --left > 0);
@@ -151,6 +152,8 @@ static void connection_cb(void *cls,
             MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
 
         CHECK(info != NULL);
+        if (server->adopted > 0)
+            server->adopted--;
         connection = must_calloc(1, sizeof *connection);
         connection->server = server;
         connection->mhd = mhd;
@@ -296,7 +299,8 @@ static void make_room(struct http_server *server)
          connection = connection->next) {
         if (connection->req != NULL || connection->timed_out)
             continue;
-        if (oldest == NULL || connection->since_ms < oldest->since_ms)
+        /* Of the same millisecond it is the one further down: the list begins with the newest. */
+        if (oldest == NULL || connection->since_ms <= oldest->since_ms)
             oldest = connection;
     }
     if (http_server_may_log(server, &server->full, "http_connections_full"))
@@ -318,8 +322,11 @@ static enum status adopt(struct http_server *server,
 
     /* Fails on a socket that is not TCP, which has nothing to delay. */
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (MHD_add_connection(server->daemon, fd, peer, peer_bytes) == MHD_NO)
+    server->adopted++;
+    if (MHD_add_connection(server->daemon, fd, peer, peer_bytes) == MHD_NO) {
+        server->adopted--;
         return err_set_errno(err, ST_LIMIT, errno, "add a connection");
+    }
     http_server_touch(server);
     return ST_OK;
 }
@@ -336,7 +343,7 @@ static void accept_cb(uv_poll_t *handle, int status, int events)
         int fd;
 
         /* Only the first round knows that somebody waits; if more do, we are called again. */
-        if (server->connection_count >= server->options.connections_max) {
+        if (server->connection_count + server->adopted >= server->options.connections_max) {
             if (i == 0)
                 make_room(server);
             return;
@@ -418,11 +425,12 @@ static struct MHD_Daemon *daemon_start(struct http_server *server)
         server, MHD_OPTION_NOTIFY_COMPLETED, http_request_completed, server,
         MHD_OPTION_NOTIFY_CONNECTION, connection_cb, server, MHD_OPTION_URI_LOG_CALLBACK,
         http_request_start, server, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
-        MHD_OPTION_CONNECTION_LIMIT, options->connections_max, MHD_OPTION_CONNECTION_TIMEOUT,
-        (options->idle_ms + 999) / 1000 + 1, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)CONNECTION_BYTES, MHD_OPTION_CONNECTION_MEMORY_INCREMENT,
-        (size_t)CONNECTION_INCREMENT_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, (int)1,
-        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, (int)1, MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_LIMIT, options->connections_max + ACCEPTS_PER_TURN,
+        MHD_OPTION_CONNECTION_TIMEOUT, (options->idle_ms + 999) / 1000 + 1,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
+        MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)CONNECTION_INCREMENT_BYTES,
+        MHD_OPTION_STRICT_FOR_CLIENT, (int)1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, (int)1,
+        MHD_OPTION_END);
 }
 
 static unsigned or_default(unsigned value, unsigned fallback)

@@ -41,6 +41,7 @@ struct http_server {
     struct http_listener *listeners;
     struct http_connection *connections;
     unsigned connection_count;
+    unsigned adopted;  /* handed to the daemon, which may tell of them only when it runs */
     unsigned requests; /* announced, not done */
     int gone_fd;       /* an epoll set that reports only peers that closed */
 

@@ -19,7 +19,7 @@ def client(port, **config):
         aws_access_key_id="test",
         aws_secret_access_key="test",
         region_name="eu-central-1",
-        config=Config(retries={"max_attempts": 2}, **config),
+        config=Config(retries={"max_attempts": 0}, **config),
     )
 
 

@@ -123,6 +123,18 @@ TEST(who_asks_before_sending_is_told_to_go_on_only_when_the_body_is_wanted)
     stop(&f);
 }
 
+TEST(who_asks_before_sending_nothing_gets_a_connection_of_its_own)
+{
+    struct fixture f;
+
+    start(&f, ANSWER_AT_ONCE, NULL);
+    say(&f, "PUT / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n");
+    EXPECT(sees(&f, "hello"));
+    EXPECT(strstr(buf_text(&f.in), "Connection: close") != NULL);
+    EXPECT(sees_close(&f));
+    stop(&f);
+}
+
 TEST(an_answer_before_the_body_reaches_a_client_that_is_still_sending)
 {
     struct fixture f;
@@ -496,7 +508,10 @@ TEST(a_full_table_of_idle_connections_keeps_no_new_client_waiting)
         f.closed_by_server = false;
         f.in.len = 0;
         say(&f, http_get_request);
-        EXPECT(sees(&f, "hello"));
+        if (!sees(&f, "hello")) {
+            EXPECT_EQ(i, CLIENTS); /* the first that waits in vain tells enough */
+            break;
+        }
         idle[i % TABLE] = (close(idle[i % TABLE]), client_connect(f.port));
     }
     for (int i = 0; i < TABLE; i++)
