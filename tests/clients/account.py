@@ -3,16 +3,13 @@
 Reads AWS_ENDPOINT_URL and the keys from the environment.  Prints TAP."""
 import base64
 import hashlib
-import io
 import json
 import os
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-import zipfile
 from xml.etree import ElementTree
 
 import boto3
@@ -21,6 +18,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
+
+from cluster_case import check, finish, package, runtime
 
 ENDPOINT = os.environ["AWS_ENDPOINT_URL"]
 CONFIG = Config(retries={"max_attempts": 1})
@@ -39,31 +38,6 @@ def handler(event, context):
             "trace": os.environ.get("_X_AMZN_TRACE_ID")}
 """
 TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
-
-count = 0
-bad = 0
-
-
-def check(name, condition, detail=""):
-    global count, bad
-    count += 1
-    bad += not condition
-    print(f"{'' if condition else 'not '}ok {count} - {name}", flush=True)
-    if not condition:
-        print("#  ", str(detail)[:900])
-
-
-def package(source):
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as z:
-        z.writestr("main.py", source)
-    return out.getvalue()
-
-
-def runtime():
-    listed = subprocess.run(["lapwing", "runtimes"], check=True, capture_output=True, text=True)
-    return [r for r in listed.stdout.split() if r.startswith("python")][-1]
-
 
 ZIP = package(SOURCE)
 RUNTIME = runtime()
@@ -333,5 +307,4 @@ def main():
 
 
 main()
-print(f"1..{count}")
-sys.exit(1 if bad else 0)
+finish()

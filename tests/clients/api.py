@@ -5,16 +5,14 @@ Reads AWS_ENDPOINT_URL and the keys from the environment.  Prints TAP."""
 import base64
 import concurrent.futures
 import hashlib
-import io
 import json
 import os
-import subprocess
-import sys
-import zipfile
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
+
+from cluster_case import check, finish, package, runtime
 
 ENDPOINT = os.environ["AWS_ENDPOINT_URL"]
 # What is refused here is refused by the cluster, not by the client's own checks.
@@ -46,37 +44,13 @@ def handler(event, context):
 
 MODELLED = {shape.name for shape in lam.meta.service_model.error_shapes}
 
-count = 0
-bad = 0
-
-
-def check(name, condition, detail=""):
-    global count, bad
-    count += 1
-    bad += not condition
-    print(f"{'' if condition else 'not '}ok {count} - {name}", flush=True)
-    if not condition:
-        print("#  ", str(detail)[:900])
-
-
-def package(text):
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as z:
-        z.writestr(zipfile.ZipInfo("main.py"), SOURCE % text)
-    return out.getvalue()
-
 
 def sha256(data):
     return base64.b64encode(hashlib.sha256(data).digest()).decode()
 
 
-def runtimes():
-    listed = subprocess.run(["lapwing", "runtimes"], check=True, capture_output=True, text=True)
-    return [r for r in listed.stdout.split() if r.startswith("python")]
-
-
-RUNTIME = runtimes()[-1]
-ONE, TWO, THREE = package("one"), package("two"), package("three")
+RUNTIME = runtime()
+ONE, TWO, THREE = package(SOURCE % "one"), package(SOURCE % "two"), package(SOURCE % "three")
 
 
 def create(name, **more):
@@ -402,5 +376,4 @@ def at_once():
 for part in (shape_of_create, configuration, versions, published_from_the_first, buckets, names, lists, at_once):
     part()
 lam.delete_function(FunctionName=NAME)
-print(f"1..{count}")
-sys.exit(1 if bad else 0)
+finish()

@@ -4,16 +4,15 @@
     walk.py after    they are still there and work; remove them
 
 Reads AWS_ENDPOINT_URL and the keys from the environment.  Prints TAP."""
-import io
 import json
 import os
-import subprocess
 import sys
-import zipfile
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
+
+from cluster_case import check, finish, package, runtime
 
 ENDPOINT = os.environ["AWS_ENDPOINT_URL"]
 CONFIG = Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"})
@@ -36,31 +35,6 @@ FAILING = """
 def handler(event, context):
     raise ValueError("no " + event["what"])
 """
-
-count = 0
-bad = 0
-
-
-def check(name, condition, detail=""):
-    global count, bad
-    count += 1
-    bad += not condition
-    print(f"{'' if condition else 'not '}ok {count} - {name}", flush=True)
-    if not condition:
-        print("#  ", str(detail)[:600])
-
-
-def package(source):
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as z:
-        z.writestr("main.py", source)
-    return out.getvalue()
-
-
-def runtime():
-    listed = subprocess.run(["lapwing", "runtimes"], check=True, capture_output=True, text=True)
-    return [r for r in listed.stdout.split() if r.startswith("python")][-1]
-
 
 def create(name, source):
     lam.create_function(FunctionName=name, Runtime=runtime(), Role=ROLE, Handler="main.handler",
@@ -139,5 +113,4 @@ def after():
 
 
 {"before": before, "after": after}[sys.argv[1]]()
-print(f"1..{count}")
-sys.exit(1 if bad else 0)
+finish()
