@@ -34,3 +34,17 @@ char *must_strdup(const char *text)
     CHECK(copy != NULL);
     return copy;
 }
+
+#ifdef __SANITIZE_THREAD__
+/* Asked by the thread sanitizer at the start, also of programs that a supervisor starts with a
+ * clean environment.  libuv closes sockets by the raw system call, which the sanitizer does not
+ * see: when another thread is given the same number and closes it, that looks like a race over the
+ * descriptor. Releases differ in what they call their own close(). */
+__attribute__((visibility("default"))) const char *__tsan_default_suppressions(void);
+
+const char *__tsan_default_suppressions(void)
+{
+    return "race:^close$\nrace:^__interceptor_close$\n"
+           "race:^closedir$\nrace:^__interceptor_closedir$\n";
+}
+#endif
