@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "controlplane/api/lambda/barrier.h"
 #include "controlplane/api/lambda/function_json.h"
 #include "controlplane/api/lambda/lambda.h"
 #include "controlplane/replica/replica.h"
@@ -31,18 +32,6 @@ static void read_free(void *data)
     free(read);
 }
 
-static void read_barrier_cb(enum status st, void *context)
-{
-    struct read *read = context;
-    struct api_call *call = read->call;
-
-    if (st == ST_OK)
-        read->answer(read);
-    else
-        api_fail_status(call, st, "read the functions");
-    api_call_drop(call);
-}
-
 static struct read *read_new(struct api_call *call, void (*answer)(struct read *read))
 {
     struct read *read = must_calloc(1, sizeof *read);
@@ -54,16 +43,16 @@ static struct read *read_new(struct api_call *call, void (*answer)(struct read *
     return read;
 }
 
+static void read_answer(struct api_call *call)
+{
+    struct read *read = call->data;
+
+    read->answer(read);
+}
+
 static void read_start(struct read *read)
 {
-    struct api_call *call = read->call;
-    enum status st =
-        replica_barrier(call->api->options.control_client, API_READ_MS, read_barrier_cb, read);
-
-    if (st == ST_OK)
-        api_call_hold(call);
-    else
-        api_fail_status(call, st, "read the functions");
+    lambda_after_barrier(read->call, read_answer, "read the functions");
 }
 
 /* Rows of their own, the same for $LATEST and every version; read a moment after the function's, so
