@@ -5,6 +5,7 @@ import base64
 import hashlib
 import json
 import os
+import socket
 import subprocess
 import time
 import urllib.error
@@ -288,6 +289,38 @@ def hints():
           status == 400 and headers["x-amzn-ErrorType"] == "SerializationException", status)
 
 
+def start_upload():
+    """A deployment that asks before it sends its body, and never sends it: the connection, and 100 or the refusal."""
+    day = time.strftime("%Y%m%d", time.gmtime())
+    head = ("POST /2015-03-31/functions HTTP/1.1", "Host: localhost", "Content-Length: 100", "Expect: 100-continue",
+            "X-Amz-Date: " + time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()),
+            f"Authorization: AWS4-HMAC-SHA256 Credential=test/{day}/{REGION}/lambda/aws4_request, "
+            "SignedHeaders=host;x-amz-date, Signature=" + 64 * "0")
+    url = urllib.parse.urlparse(ENDPOINT)
+    connection = socket.create_connection((url.hostname, url.port), 20)
+    connection.sendall(("\r\n".join(head) + "\r\n\r\n").encode())
+    return connection, int(connection.recv(4096).split()[1])
+
+
+def deployments():
+    """API_DEPLOYS_MAX of controlplane/api: eight at a time are held in memory by one front door."""
+    opened = [start_upload() for _ in range(8)]
+    check("eight deployments at once are taken", [status for _, status in opened] == [100] * 8, opened)
+    ninth, status = start_upload()
+    check("the ninth is told to come again", status == 429, status)
+    for connection in (ninth, opened[0][0]):
+        connection.close()
+    # The front door hears of the end a moment later; until then each new one is refused.
+    for _ in range(1000):
+        opened[0] = start_upload()
+        if opened[0][1] == 100:
+            break
+        opened[0][0].close()
+    check("and is taken when one has ended", opened[0][1] == 100, opened[0][1])
+    for connection, _ in opened:
+        connection.close()
+
+
 def main():
     arn = create("account", Tags={"team": "birds", "empty": ""})
     tags(arn)
@@ -300,6 +333,7 @@ def main():
     trace()
     dry_run()
     hints()
+    deployments()
     lam.delete_function(FunctionName="account")
     create("account")
     check("tags went with their function", lam.list_tags(Resource=arn)["Tags"] == {})
