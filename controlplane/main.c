@@ -24,6 +24,7 @@
 
 enum {
     READY_CHECK_MS = 50,
+    HANDOVER_MS = 1000, /* so long may a planned stop wait for another node to lead */
     /* More than the payload of an invocation, less than a package worth minding.  Allocations from
      * here on go back to the kernel when they are freed.  Left alone, the C library raises this
      * mark to the largest one it saw and keeps up to twice as much: 100 MB after one upload of 50
@@ -47,8 +48,10 @@ struct node {
     struct readiness_plan plan;
     uv_signal_t terminate;
     uv_signal_t interrupt;
-    bool handles; /* the timer and the signals are open */
-    bool failed;  /* could not listen: the exit code says so */
+    bool stopping;
+    unsigned handovers; /* of leadership, on their way */
+    bool handles;       /* the timer and the signals are open */
+    bool failed;        /* could not listen: the exit code says so */
 };
 
 static enum status start_group(struct node *node,
@@ -234,11 +237,41 @@ static void readiness_cb(uv_timer_t *timer)
               LS("worker", readiness == READINESS_COMPLETE ? "connected" : "none"));
 }
 
+static void handed_over_cb(enum status st, void *context)
+{
+    struct node *node = context;
+
+    if (st != ST_OK)
+        log_event(LOG_WARN, "leadership_not_handed_over", LS("status", status_name(st)),
+                  LS("then", "stopping, the others elect by time-out"));
+    if (--node->handovers == 0 && node->handles)
+        stop_doors(node);
+}
+
+/* A leader that just goes costs every write an election time-out. */
+static void hand_over(struct node *node, struct replica *replica, struct replica_client *client)
+{
+    struct replica_status status;
+
+    replica_status(replica, &status);
+    if (status.role == REPLICA_LEADER && status.member_count > 1 &&
+        replica_transfer(client, 0, HANDOVER_MS, handed_over_cb, node) == ST_OK)
+        node->handovers++;
+}
+
+/* A second signal does not wait. */
 static void signal_cb(uv_signal_t *handle, int number)
 {
     struct node *node = handle->data;
 
     log_event(LOG_INFO, "stopping", LI("signal", number));
+    if (!node->stopping) {
+        node->stopping = true;
+        hand_over(node, node->control, node->control_client);
+        hand_over(node, node->storage, node->storage_client);
+        if (node->handovers > 0)
+            return;
+    }
     stop_doors(node);
 }
 

@@ -192,6 +192,12 @@ static void io_barrier_done(void *context, void *token, enum status st)
     replica_client_barrier_done(token, st);
 }
 
+static void io_transferred(void *context, void *token, enum status st)
+{
+    (void)context;
+    replica_client_transferred(token, st);
+}
+
 static const struct core_io core_io = {
     .set_vote = io_set_vote,
     .disk = io_disk,
@@ -204,6 +210,7 @@ static const struct core_io core_io = {
     .part_hash = io_part_hash,
     .proposed = io_proposed,
     .barrier_done = io_barrier_done,
+    .transferred = io_transferred,
 };
 
 /* ---- status ---- */

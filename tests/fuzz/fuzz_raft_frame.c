@@ -84,12 +84,27 @@ static void barrier_done(void *context, void *token, enum status st)
     CHECK(!"no barrier was asked for here");
 }
 
+static void transferred(void *context, void *token, enum status st)
+{
+    CHECK(!"no transfer was asked for here");
+}
+
 static struct core *core_of(struct world *world, struct state *state)
 {
     const uint64_t ids[] = { SELF, PEER, 3 };
-    const struct core_io io = { set_vote,       disk,          send_frame,   stamp_ms,
-                                snapshot_write, snapshot_read, part_reset,   part_append,
-                                part_hash,      proposed,      barrier_done, world };
+    const struct core_io io = { .set_vote = set_vote,
+                                .disk = disk,
+                                .send = send_frame,
+                                .stamp_ms = stamp_ms,
+                                .snapshot_write = snapshot_write,
+                                .snapshot_read = snapshot_read,
+                                .part_reset = part_reset,
+                                .part_append = part_append,
+                                .part_hash = part_hash,
+                                .proposed = proposed,
+                                .barrier_done = barrier_done,
+                                .transferred = transferred,
+                                .context = world };
     struct log_entry entry = { 1, LOG_CHANGE, rules_bootstrap(ids, ARRAY_LEN(ids)) };
     struct snapshot_meta none = { 0 };
     struct core_config config = {

@@ -133,14 +133,15 @@ static void report(const struct options *options, const struct sim_counts *c)
 {
     printf("%llu seeds from %llu: committed %llu, acknowledged %llu, repeated %llu, reads %llu, "
            "power cuts %llu, kills %llu, links broken %llu, leaders %llu, snapshots %llu, installs "
-           "%llu, truncations %llu, events %llu\n",
+           "%llu, truncations %llu, transfers %llu, events %llu\n",
            (unsigned long long)options->count, (unsigned long long)options->first,
            (unsigned long long)c->committed, (unsigned long long)c->acks,
            (unsigned long long)c->retries, (unsigned long long)c->reads,
            (unsigned long long)c->crashes, (unsigned long long)c->kills,
            (unsigned long long)c->link_breaks, (unsigned long long)c->leaders,
            (unsigned long long)c->takes, (unsigned long long)c->installs,
-           (unsigned long long)c->truncations, (unsigned long long)c->events);
+           (unsigned long long)c->truncations, (unsigned long long)c->transfers,
+           (unsigned long long)c->events);
 }
 
 int main(int argc, char **argv)

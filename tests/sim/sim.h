@@ -144,7 +144,7 @@ struct sim_row {
 
 struct sim_counts {
     uint64_t events, crashes, kills, installs, takes, link_breaks, leaders, acks, retries, unknown,
-        reads, truncations, committed;
+        reads, truncations, committed, transfers;
 };
 
 struct sim {
