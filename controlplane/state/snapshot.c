@@ -122,6 +122,7 @@ static enum status install(struct state *state, struct connection *from, struct 
     st = connection_status(to, err);
     if (st != ST_OK)
         return st;
+    state->memos = (struct client_memos){ 0 };
     meta_read(to, &state->now);
     st = connection_status(to, err);
     if (st != ST_OK)
