@@ -15,6 +15,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "controlplane/replica/mapped_wal.h"
 #include "controlplane/replica/raft_rules.h"
 #include "controlplane/replica/replica_internal.h"
 
@@ -630,6 +631,7 @@ enum status replica_start(const struct replica_config *config,
         st = make_dir(config->dir, err);
     if (st != ST_OK)
         return st;
+    mapped_wal_register();
     replica = replica_new(config);
     st = recover(replica, config, err);
     if (st == ST_OK)
