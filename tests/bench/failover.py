@@ -8,29 +8,17 @@ Writes are tried one after the other, each on a connection of its own and given 
 one wait for 5 s that was on its way), from the kill until one is answered with success.  One line of JSON: the milliseconds of each round.
 """
 import glob
-import http.client
 import json
 import os
 import signal
 import sys
 import time
-import urllib.parse
+
+import lapwing_client
 
 PAUSE_S = 0.005
 TRY_S = 0.3
 GIVE_UP_S = 30
-
-
-def request(port, method, path, body, headers, timeout=TRY_S):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
-    try:
-        connection.request(method, path, body, headers)
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-    except (OSError, http.client.HTTPException) as error:
-        return 0, str(error).encode()
-    finally:
-        connection.close()
 
 
 def wait_for(what, check):
@@ -50,34 +38,17 @@ def first_accepted(write):
     return (time.monotonic() - start) * 1000
 
 
-class Lapwing:
+class Leader:
+    """The leader of group control, whose data is below `data`."""
+
     def __init__(self, data):
-        import botocore.auth
-        import botocore.awsrequest
-        import botocore.session
-
         self.data = data
-        self.port = urllib.parse.urlparse(os.environ["AWS_ENDPOINT_URL"]).port
-        self.auth = botocore.auth
-        self.awsrequest = botocore.awsrequest
-        self.credentials = botocore.session.get_session().get_credentials()
-        self.number = 0
-
-    def signed(self, service, method, path, body=b""):
-        url = f"http://127.0.0.1:{self.port}{path}"
-        ask = self.awsrequest.AWSRequest(method=method, url=url, data=body)
-        self.auth.SigV4Auth(self.credentials, service, "us-east-1").add_auth(ask)
-        return request(self.port, method, path, body, dict(ask.headers))
-
-    def write(self):
-        self.number += 1
-        path = "/2017-03-31/tags/arn%3Aaws%3Alambda%3Aus-east-1%3A000000000000%3Afunction%3Afailover"
-        body = json.dumps({"Tags": {"n": str(self.number)}}).encode()
-        return self.signed("lambda", "POST", path, body)[0] == 204
+        self.cluster = lapwing_client.Lapwing(TRY_S)
+        self.write = self.cluster.write
 
     def settled(self):
         """The name of the leader once every node is there."""
-        status, text = self.signed("lapwing", "GET", "/_lapwing/v1/status")
+        status, text = self.cluster.signed("lapwing", "GET", "/_lapwing/v1/status")
         if status != 200:
             return None
         group = json.loads(text)["groups"][0]
@@ -102,7 +73,7 @@ class Etcd:
         self.asked = 0
 
     def post(self, port, path, body):
-        status, text = request(port, "POST", path, json.dumps(body).encode(), {})
+        status, text = lapwing_client.request(port, "POST", path, json.dumps(body).encode(), {}, TRY_S)
         return json.loads(text) if status == 200 else None
 
     def leader(self):
@@ -124,7 +95,7 @@ class Etcd:
 
 
 def main(kind, rounds, *rest):
-    peer = Lapwing(rest[0]) if kind == "lapwing" else Etcd(int(rest[0]), [int(pid) for pid in rest[1:]])
+    peer = Leader(rest[0]) if kind == "lapwing" else Etcd(int(rest[0]), [int(pid) for pid in rest[1:]])
     times = []
     for _ in range(int(rounds)):
         peer.kill()

@@ -22,7 +22,7 @@ bench_begin failover
 start_cluster --zones 3
 gcc -O2 -static -o "$TEST_DIR/bootstrap" "$here/../../samples/hello-c/hello.c"
 (cd "$TEST_DIR" && python3 -m zipfile -c code.zip bootstrap)
-(cd "$TEST_DIR" && /usr/bin/python3 "$here/deploy.py" code.zip provided.al2023 bootstrap failover)
+(cd "$TEST_DIR" && /usr/bin/python3 "$here/deploy.py" code.zip provided.al2023 bootstrap written)
 rounds lapwing "$ROUNDS" "$TEST_DIR/data"
 stop_cluster >/dev/null
 debian_peer etcd etcd-server || exit 0
