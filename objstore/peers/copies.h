@@ -67,4 +67,12 @@ void copies_choose(const struct copy_peer *peers,
                    uint64_t now_ms,
                    bool *out_use);
 
+/* Whom to read from next: one that is not in `tried` (bit i: peer i), those last that are skipped
+ * or suspected, for they make a reader wait.  False: all were tried. */
+bool copies_next_source(const struct copy_peer *peers,
+                        size_t count,
+                        unsigned tried,
+                        uint64_t now_ms,
+                        size_t *out_index);
+
 #endif

@@ -87,3 +87,21 @@ void copies_choose(const struct copy_peer *peers,
     for (size_t i = 0; i < count; i++)
         out_use[i] = peers[i].connected;
 }
+
+bool copies_next_source(
+    const struct copy_peer *peers, size_t count, unsigned tried, uint64_t now_ms, size_t *out_index)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < count; i++) {
+        bool last = peers[i].suspected || copies_is_skipped(&peers[i], now_ms);
+
+        if ((tried & 1u << i) != 0 || (found && last))
+            continue;
+        *out_index = i;
+        found = true;
+        if (!last)
+            return true;
+    }
+    return found;
+}
