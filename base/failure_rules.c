@@ -24,19 +24,22 @@ void failure_watch_start(struct failure_watch *watch,
 {
     CHECK(failure_limits_check(limits, NULL) == ST_OK);
     CHECK(limits->tick_ms > 0);
-    *watch = (struct failure_watch){ .limits = *limits, .now_ms = now_ms, .grace_ms = now_ms };
+    *watch = (struct failure_watch){ .limits = *limits, .ran_ms = now_ms };
 }
 
 uint64_t failure_watch_run(struct failure_watch *watch, uint64_t now_ms)
 {
-    uint64_t pause_ms = now_ms - watch->now_ms;
+    /* Timers are late by a little all the time: up to a tick is not worth an excuse. */
+    uint64_t listened_ms = (uint64_t)watch->limits.tick_ms * 2;
+    uint64_t passed_ms = now_ms - watch->ran_ms;
 
-    CHECK(now_ms >= watch->now_ms);
-    watch->now_ms = now_ms;
-    if (pause_ms <= (uint64_t)watch->limits.tick_ms + watch->limits.suspect_ms)
+    CHECK(now_ms >= watch->ran_ms);
+    watch->ran_ms = now_ms;
+    watch->now_ms += passed_ms < listened_ms ? passed_ms : listened_ms;
+    if (passed_ms <= (uint64_t)watch->limits.tick_ms + watch->limits.suspect_ms)
         return 0;
-    watch->grace_ms = now_ms;
-    return pause_ms;
+    watch->grace_ms = watch->now_ms;
+    return passed_ms;
 }
 
 void failure_peer_start(const struct failure_watch *watch, struct failure_peer *peer)
@@ -67,8 +70,6 @@ static void note_heard(const struct failure_watch *watch, struct failure_peer *p
 {
     if (!peer->steady || failure_silence_ms(watch, peer) >= watch->limits.suspect_ms)
         peer->steady_ms = watch->now_ms;
-    else if (watch->grace_ms > peer->heard_ms)
-        peer->steady_ms += watch->grace_ms - peer->heard_ms; /* nobody listened to it then */
     peer->steady = true;
     peer->heard_ms = watch->now_ms;
     CHECK(peer->steady_ms <= watch->now_ms);

@@ -18,9 +18,10 @@
  *   longer starts from the beginning.  So within any FAILURE_QUIET_MS a peer is out at most
  *   2 + log2(FAILURE_HOLD_MS_MAX / suspect_ms) + FAILURE_QUIET_MS / FAILURE_HOLD_MS_MAX times, and
  *   one that is steady again is back FAILURE_HOLD_MS_MAX later at the latest.
- * - A watch that was kept from running itself heard nobody, and that is its own fault: when it
- *   comes more than suspect_ms after it was due, every peer gets a fresh period of grace, and what
- *   was not listened to counts neither for nor against anybody.  Death notices count as ever. */
+ * - A watch that was kept from running itself heard nobody, and that is its own fault: time passes
+ *   only as far as it listens, two ticks at most each time that it runs.  When it comes more than
+ *   suspect_ms after it was due, every peer gets a fresh period of grace as well, for what they
+ * sent meanwhile is yet to be read.  Death notices count as ever. */
 #ifndef BASE_FAILURE_RULES_H
 #define BASE_FAILURE_RULES_H
 
@@ -48,9 +49,10 @@ struct failure_limits {
  * wrong and what is allowed. */
 enum status failure_limits_check(const struct failure_limits *limits, struct err *err);
 
-/* Who listens.  All times are of one clock that does not go back. */
+/* Who listens.  All times are of the time for which it has listened, but for ran_ms. */
 struct failure_watch {
     struct failure_limits limits;
+    uint64_t ran_ms; /* for the last time, by the clock that it is given */
     uint64_t now_ms;
     uint64_t grace_ms; /* silence is counted from here on at the earliest */
 };
@@ -73,14 +75,15 @@ enum failure_change {
 
 struct failure_peer {
     enum failure_state state;
-    bool steady;        /* heard, and in time ever since steady_ms */
-    uint64_t heard_ms;  /* for the last time */
-    uint64_t steady_ms; /* moves on by what the watch itself slept through */
-    uint64_t back_ms;   /* since when it has not been out */
-    uint64_t hold_ms;   /* for this time out, or the last one; 0: never was out */
+    bool steady;       /* heard, and in time ever since steady_ms */
+    uint64_t heard_ms; /* for the last time */
+    uint64_t steady_ms;
+    uint64_t back_ms; /* since when it has not been out */
+    uint64_t hold_ms; /* for this time out, or the last one; 0: never was out */
 };
 
-/* limits    passed failure_limits_check() */
+/* limits    passed failure_limits_check()
+ * now_ms    of a clock that does not go back */
 void failure_watch_start(struct failure_watch *watch,
                          const struct failure_limits *limits,
                          uint64_t now_ms);
