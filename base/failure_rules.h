@@ -20,8 +20,8 @@
  *   one that is steady again is back FAILURE_HOLD_MS_MAX later at the latest.
  * - A watch that was kept from running itself heard nobody, and that is its own fault: time passes
  *   only as far as it listens, two ticks at most each time that it runs.  When it comes more than
- *   suspect_ms after it was due, every peer gets a fresh period of grace as well, for what they
- * sent meanwhile is yet to be read.  Death notices count as ever. */
+ *   suspect_ms after it was due, every peer gets a fresh period of grace: what they sent meanwhile
+ *   is yet to be read.  Death notices count as ever. */
 #ifndef BASE_FAILURE_RULES_H
 #define BASE_FAILURE_RULES_H
 

@@ -55,6 +55,7 @@ static void send_all(struct heartbeats *heartbeats)
     for (size_t i = 0; i < heartbeats->peer_count; i++)
         send_to(&heartbeats->peers[i], buf_view(&message));
     buf_done(&message);
+    (void)uv_timer_again(&heartbeats->timer); /* the next steady one is due a beat from here */
 }
 
 static void open_cb(struct stream *stream, const struct stream_hello *hello, void *context)

@@ -1,9 +1,9 @@
 /* Heartbeats: how this worker stands, to every control-plane address, over framed streams.
  *
- * One every HEARTBEAT_MS and, HEARTBEAT_CHANGE_MS behind a change, one more.  They are what failure
- * detection there listens to (base/failure_rules.h), so they go on whether they are answered or
- * not, up to HEARTBEATS_UNANSWERED_MAX: a front door that was paused finds a few old ones, not a
- * thousand.  Everything belongs to the loop's thread. */
+ * One when HEARTBEAT_MS have passed since the last or HEARTBEAT_CHANGE_MS since something changed:
+ * 10 to 20 a second.  They are what failure detection there listens to (base/failure_rules.h), so
+ * they go on whether they are answered or not, up to HEARTBEATS_UNANSWERED_MAX: a front door that
+ * was paused finds a few old ones, not a thousand.  Everything belongs to the loop's thread. */
 #ifndef WORKER_AGENT_HEARTBEAT_H
 #define WORKER_AGENT_HEARTBEAT_H
 
