@@ -23,9 +23,10 @@ enum { CLUSTER_NAME_BYTES_MAX = 31, CLUSTER_KEY_BYTES = 32, STREAM_QUEUE_BYTES_M
 enum stream_service {
     STREAM_RAFT_CONTROL = 1,
     STREAM_RAFT_STORAGE = 2,
-    STREAM_STATE = 3,  /* propose and read, proto/state_service.proto */
-    STREAM_BLOB = 4,   /* object store to object store, proto/blob.proto */
-    STREAM_INVOKE = 5, /* front door to worker, proto/invoke.proto */
+    STREAM_STATE = 3,    /* propose and read, proto/state_service.proto */
+    STREAM_BLOB = 4,     /* object store to object store, proto/blob.proto */
+    STREAM_INVOKE = 5,   /* front door to worker, proto/invoke.proto */
+    STREAM_REGISTER = 6, /* worker to control plane, proto/worker.proto */
 };
 
 struct stream_hello {

@@ -36,11 +36,11 @@ static void print_worker(const json_t *worker)
     json_t *runtime;
     size_t i;
 
-    (void)printf("  %-12s zone %-4s %-22s %-5s %lld of %lld MB free, %lld of %lld environments,",
+    (void)printf("  %-12s zone %-4s %-22s %-9s %lld of %lld MB free, %lld of %lld environments,",
                  text_of(worker, "worker"), text_of(worker, "zone"), text_of(worker, "address"),
-                 json_is_true(json_object_get(worker, "live")) ? "live" : "LOST",
-                 number_of(worker, "memory_free_mb"), number_of(worker, "memory_mb"),
-                 number_of(worker, "environments"), number_of(worker, "environments_max"));
+                 text_of(worker, "state"), number_of(worker, "memory_free_mb"),
+                 number_of(worker, "memory_mb"), number_of(worker, "environments"),
+                 number_of(worker, "environments_max"));
     json_array_foreach(runtimes, i, runtime)(void) printf(" %s", json_string_value(runtime));
     (void)puts("");
 }

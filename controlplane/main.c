@@ -140,6 +140,18 @@ static void heartbeat_cb(const Lapwing__Heartbeat *beat,
     dispatch_heartbeat(node->dispatch, beat, reply);
 }
 
+static void worker_gone_cb(const struct stream_hello *worker, const char *why, void *context)
+{
+    struct node *node = context;
+
+    dispatch_worker_gone(node->dispatch, worker->node, worker->epoch, why);
+}
+
+static const struct registration_handler registration_handler = {
+    .on_beat = heartbeat_cb,
+    .on_gone = worker_gone_cb,
+};
+
 static enum status start_doors(struct node *node, struct err *err)
 {
     const struct state_service_config service = {
@@ -153,8 +165,8 @@ static enum status start_doors(struct node *node, struct err *err)
     const struct registration_config registration = {
         .loop = &node->loop,
         .address = config_text(node->config, "listen", "registration"),
-        .key = node->settings.identity.key,
-        .on_beat = heartbeat_cb,
+        .identity = &node->settings.identity,
+        .handler = &registration_handler,
         .context = node,
     };
     enum status st;
@@ -162,9 +174,9 @@ static enum status start_doors(struct node *node, struct err *err)
     node->dispatch = dispatch_new(&(struct dispatch_options){
         .loop = &node->loop,
         .identity = &node->settings.identity,
-        .node = node->settings.identity.self.node,
         .zone = node->settings.identity.self.zone,
         .control = node->control_client,
+        .detection = node->settings.detection,
     });
     st = state_service_start(&service, &node->service, err);
     if (st == ST_OK)
@@ -188,7 +200,7 @@ static bool has_worker(const struct node *node)
     const struct worker_view *const *workers = dispatch_workers(node->dispatch, &count);
 
     for (size_t i = 0; i < count; i++)
-        if (workers[i]->usable)
+        if (worker_view_is_usable(workers[i]))
             return true;
     return false;
 }

@@ -5,7 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/failure_settings.h"
 #include "base/identity.h"
+
+/* A worker that fell silent is out by so much later than out_ms says: together still under a
+ * second. */
+enum { DETECTION_TICK_MS = 50 };
 
 // clang-format off
 const struct config_option node_options[] = {
@@ -18,6 +23,7 @@ const struct config_option node_options[] = {
     { "members", "ID", NULL, "NODE,ZONE,RAFT_CONTROL_ADDRESS,RAFT_STORAGE_ADDRESS; ids from 1, never reused", CONFIG_ENTRIES, false, 0, 0 },
     { "objstore", "addresses", NULL, "S3 addresses of the object stores, comma separated, the own zone's first", CONFIG_TEXT, false, 1, 1024 },
     { "data", "dir", NULL, "folder of the replicated state", CONFIG_TEXT, false, 1, PATH_MAX - 64 },
+    FAILURE_OPTIONS,
     { "replica", "snapshot_log_bytes", "16777216", "a group takes a snapshot after so much log, which is held in memory until then", CONFIG_UNSIGNED, false, 65536, 1 << 30 },
     { "account", "id", "000000000000", "account that all keys belong to", CONFIG_TEXT, false, ACCOUNT_DIGITS, ACCOUNT_DIGITS },
     { "keys", "ACCESS_KEY_ID", NULL, "its secret", CONFIG_ENTRIES, true, 0, 0 },
@@ -98,5 +104,7 @@ enum status node_settings_read(const struct config *config,
 {
     enum status st = identity_read(config, "controlplane", &out->identity, err);
 
-    return st == ST_OK ? read_members(config, out, err) : st;
+    if (st == ST_OK)
+        st = read_members(config, out, err);
+    return st == ST_OK ? failure_limits_read(config, DETECTION_TICK_MS, &out->detection, err) : st;
 }

@@ -3,6 +3,7 @@
 #define CONTROLPLANE_NODE_H
 
 #include "base/config.h"
+#include "base/failure_rules.h"
 #include "base/limits.h"
 #include "base/status.h"
 #include "base/stream.h"
@@ -16,10 +17,12 @@ struct node_settings {
     unsigned member_count;
     struct replica_member control[NODES_MAX];
     struct replica_member storage[NODES_MAX];
+    struct failure_limits detection;
 };
 
-/* ST_BAD_INPUT: a member that is not "node,zone,control address,storage address", or this node is
- * not among them.  Others as cluster_key_read(). */
+/* ST_BAD_INPUT: a member that is not "node,zone,control address,storage address", this node is
+ * not among them, or the limits of [detection] contradict each other.  Others as
+ * cluster_key_read(). */
 enum status node_settings_read(const struct config *config,
                                struct node_settings *out,
                                struct err *err);

@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/descriptors.h"
+#include "base/failure_settings.h"
 #include "base/identity.h"
 #include "base/log.h"
 #include "base/stream.h"
@@ -39,6 +40,7 @@ static const struct config_option options[] = {
       CONFIG_ENTRIES, true, 0, 0 },
     { "state", "addresses", NULL, "state services of the control plane, own zone first, by comma",
       CONFIG_TEXT, false, 1, 1024 },
+    FAILURE_OPTIONS,
     { "store", "dir", NULL, "folder for blobs", CONFIG_TEXT, false, 1, 4096 },
     { "keys", "ACCESS_KEY", NULL, "access keys: ACCESS_KEY = SECRET", CONFIG_ENTRIES, true, 0, 0 },
     { 0 },
@@ -114,12 +116,14 @@ static enum status open_peers(struct objstore_process *process, struct err *err)
         .count = config_entry_count(process->config, "peers"),
     };
     const char *name;
+    enum status st;
 
     if (peers.count > PEERS_MAX)
         return err_set(err, ST_BAD_INPUT, "%zu peers, want at most %d", peers.count, PEERS_MAX);
     for (size_t i = 0; i < peers.count; i++)
         config_entry_at(process->config, "peers", i, &name, &addresses[i]);
-    return peers_open(&peers, &process->peers, err);
+    st = failure_limits_read(process->config, PEERS_TICK_MS, &peers.detection, err);
+    return st == ST_OK ? peers_open(&peers, &process->peers, err) : st;
 }
 
 static enum status open_s3(struct objstore_process *process, struct err *err)

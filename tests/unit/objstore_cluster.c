@@ -175,7 +175,9 @@ static void zone_start(struct cluster *cluster, unsigned at)
     struct zone *zone = &cluster->zone[at];
     const char *others[CLUSTER_ZONES_MAX];
     const char *state_addresses[] = { cluster->state_address };
-    struct peers_options peers = { .loop = &cluster->loop, .addresses = others };
+    struct peers_options peers = { .loop = &cluster->loop,
+                                   .addresses = others,
+                                   .detection = { 300, 900, PEERS_TICK_MS } };
     struct s3_options s3 = { .loop = &cluster->loop,
                              .listen = "127.0.0.1:0",
                              .clock = &clock_system };

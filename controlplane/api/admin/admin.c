@@ -74,8 +74,9 @@ static json_t *worker_json(const struct worker_view *worker)
 
     for (size_t i = 0; i < worker->runtime_count; i++)
         json_array_append_new(runtimes, json_string(worker->runtimes[i]));
-    return json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:o}", "worker", worker->name,
-                     "zone", worker->zone, "address", worker->address, "live", (int)worker->usable,
+    return json_pack("{s:s, s:s, s:s, s:b, s:s, s:I, s:I, s:I, s:I, s:o}", "worker", worker->name,
+                     "zone", worker->zone, "address", worker->address, "live",
+                     (int)worker_view_is_usable(worker), "state", worker_state_name(worker->state),
                      "memory_mb", (json_int_t)worker->memory_mb, "memory_free_mb",
                      (json_int_t)worker->memory_free_mb, "environments",
                      (json_int_t)worker->environments, "environments_max",
