@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -196,6 +197,17 @@ void https_certificate_free(struct https_certificate *certificate)
 struct ssl_ctx_st *https_certificate_context(const struct https_certificate *certificate)
 {
     return certificate->context;
+}
+
+int64_t https_certificate_expires_s(const struct https_certificate *certificate)
+{
+    const X509 *own = SSL_CTX_get0_certificate(certificate->context);
+    struct tm when;
+    int ok;
+
+    CHECK(own != NULL);
+    ok = ASN1_TIME_to_tm(X509_get0_notAfter(own), &when);
+    return ok == 1 ? (int64_t)timegm(&when) : 0; /* a date that nobody can read is none */
 }
 
 enum status https_client_new(const char *ca_file, struct ssl_ctx_st **out, struct err *err)

@@ -6,6 +6,7 @@
 #define BASE_HTTPS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/status.h"
 
@@ -38,6 +39,9 @@ enum status https_certificate_refresh(struct https_certificate *certificate,
 
 /* What new sessions are made with; borrowed until the next refresh. */
 struct ssl_ctx_st *https_certificate_context(const struct https_certificate *certificate);
+
+/* Until when clients believe it: seconds since the epoch. */
+int64_t https_certificate_expires_s(const struct https_certificate *certificate);
 
 /* For a client that believes who the certificates in `ca_file` vouch for.  Free with
  * https_client_free(). */

@@ -5,14 +5,16 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/log.h"
 
-enum { LOOK_MS = 60000 };
+enum { LOOK_MS = 60000, DAY_S = 86400, WARN_DAYS = 30 };
 
 struct https_files {
     struct https_certificate *certificate;
     uv_timer_t timer;
     uv_signal_t hangup;
+    int64_t warned_s; /* when its end was last warned of */
 };
 
 /* Which files: the only place that knows. */
@@ -34,6 +36,19 @@ static enum status choose(const struct config *config,
     return ST_OK;
 }
 
+/* Once a day, from a month before its end on: nobody renews what nobody speaks of. */
+static void warn_of_end(struct https_files *files)
+{
+    int64_t now_s = (int64_t)(clock_stamp_ms(&clock_system) / 1000);
+    int64_t left_s = https_certificate_expires_s(files->certificate) - now_s;
+
+    if (left_s >= (int64_t)WARN_DAYS * DAY_S || now_s - files->warned_s < DAY_S)
+        return;
+    files->warned_s = now_s;
+    log_event(left_s > 0 ? LOG_WARN : LOG_ERROR, "https_certificate_ends",
+              LI("days_left", left_s / DAY_S));
+}
+
 static void refresh(struct https_files *files)
 {
     struct err err = { 0 };
@@ -44,6 +59,9 @@ static void refresh(struct https_files *files)
                   LS("then", "the old one stays in use"));
     else if (changed)
         log_event(LOG_INFO, "https_certificate_changed");
+    if (changed)
+        files->warned_s = 0;
+    warn_of_end(files);
 }
 
 static void timer_cb(uv_timer_t *timer)
@@ -81,6 +99,7 @@ enum status https_files_open(uv_loop_t *loop,
     rv |= uv_timer_start(&files->timer, timer_cb, LOOK_MS, LOOK_MS);
     rv |= uv_signal_start(&files->hangup, hangup_cb, SIGHUP);
     CHECK(rv == 0);
+    warn_of_end(files);
     *out = files;
     return ST_OK;
 }

@@ -1,5 +1,6 @@
 /* The certificate of a program's HTTPS ports, from its configuration: read at start, at SIGHUP, and
- * when its files have changed, which is looked at once a minute. */
+ * when its files have changed, which is looked at once a minute.  In the last month before its end
+ * the log says so once a day. */
 #ifndef BASE_HTTPS_FILES_H
 #define BASE_HTTPS_FILES_H
 

@@ -154,7 +154,7 @@ def overwrite(name, text):
 def new_pair():
     """Another certificate, which vouches for itself."""
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                    "-days", "30", "-subj", "/CN=renewed", "-addext", "subjectAltName=IP:127.0.0.1",
+                    "-days", "29", "-subj", "/CN=renewed", "-addext", "subjectAltName=IP:127.0.0.1",
                     "-keyout", f"{DATA}/new-key.pem", "-out", f"{DATA}/new-cert.pem"], check=True, capture_output=True)
     with open(f"{DATA}/new-cert.pem", "rb") as cert, open(f"{DATA}/new-key.pem", "rb") as key:
         return cert.read(), key.read()
@@ -231,6 +231,7 @@ def test_renew():
     overwrite("https-cert.pem", cert)
     hang_up()
     check("the new one is taken", until(lambda: log_lines("https_certificate_changed") == 3))
+    check("that it ends within a month is told", until(lambda: log_lines("https_certificate_ends") == 3))
     asked = load.asked
     check("new connections see it", until(lambda: load.asked > asked + 100) and "renewed" in load.names, load.names)
     with connect(load.context) as s:

@@ -2,6 +2,7 @@
 #include "base/https.h"
 
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <openssl/pem.h>
@@ -31,11 +32,14 @@ TEST(a_certificate_and_its_key_are_read)
     struct https_folder files;
     struct https_certificate *certificate = NULL;
     struct err err = { 0 };
+    int64_t left_s;
 
     https_folder_make(&files);
     EXPECT_EQ(https_certificate_open(files.certificate, files.key, &certificate, &err), ST_OK);
     EXPECT_TEXT(err.text, "");
     EXPECT(certificate != NULL && https_certificate_context(certificate) != NULL);
+    left_s = https_certificate_expires_s(certificate) - (int64_t)time(NULL);
+    EXPECT(left_s > (SELF_SIGNED_DAYS - 1) * 86400L && left_s <= SELF_SIGNED_DAYS * 86400L);
     https_certificate_free(certificate);
     https_folder_remove(&files);
 }
