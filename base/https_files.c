@@ -17,7 +17,15 @@ struct https_files {
     int64_t warned_s; /* when its end was last warned of */
 };
 
-/* Which files: the only place that knows. */
+/* An option that not every program has. */
+static const char *text_if_declared(const struct config *config,
+                                    const char *section,
+                                    const char *key)
+{
+    return config_declares(config, section, key) ? config_text(config, section, key) : NULL;
+}
+
+/* Which files: those of [https], or without them the program's own certificate in the cluster. */
 static enum status choose(const struct config *config,
                           const char **out_cert,
                           const char **out_key,
@@ -26,6 +34,10 @@ static enum status choose(const struct config *config,
     const char *cert = config_text(config, "https", "cert_file");
     const char *key = config_text(config, "https", "key_file");
 
+    if (cert == NULL && key == NULL) {
+        cert = text_if_declared(config, "tls", "cert_file");
+        key = text_if_declared(config, "tls", "key_file");
+    }
     if (cert == NULL || key == NULL)
         return err_set(err, ST_BAD_INPUT,
                        "an https:// address needs https.cert_file and https.key_file, and %s is "

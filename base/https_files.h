@@ -1,4 +1,5 @@
-/* The certificate of a program's HTTPS ports, from its configuration: read at start, at SIGHUP, and
+/* The certificate of a program's HTTPS ports, from its configuration ([https], or without it the
+ * files of [tls], where the program has those): read at start, at SIGHUP, and
  * when its files have changed, which is looked at once a minute.  In the last month before its end
  * the log says so once a day. */
 #ifndef BASE_HTTPS_FILES_H

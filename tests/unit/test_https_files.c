@@ -8,38 +8,69 @@
 #include "tests/unit/check.h"
 #include "tests/unit/https_fixture.h"
 
-static const struct config_option options[] = { HTTPS_OPTIONS, { 0 } };
+static const struct config_option alone[] = { HTTPS_OPTIONS, { 0 } };
+static const struct config_option with_cluster[] = {
+    HTTPS_OPTIONS,
+    { "tls", "cert_file", NULL, "certificate in the cluster", CONFIG_TEXT, true, 1, 200 },
+    { "tls", "key_file", NULL, "its key", CONFIG_TEXT, true, 1, 200 },
+    { 0 },
+};
 
-static struct config *configure(const char *certificate, const char *key)
+/* Which files a program is told of. */
+enum told { NO, GOOD, WRONG };
+
+struct settings {
+    enum told certificate, key, cluster; /* of [https], and both of [tls] */
+};
+
+static void put_flag(char *argv[], int *argc, const char *name, enum told told, const char *good)
 {
-    char flags[2][160];
-    char *argv[3] = { (char *)"program" };
+    static char texts[4][200];
+
+    if (told == NO)
+        return;
+    (void)snprintf(texts[*argc - 1], sizeof texts[0], "--%s=%s", name,
+                   told == GOOD ? good : "/nowhere.pem");
+    argv[*argc] = texts[*argc - 1];
+    ++*argc;
+}
+
+static struct config *configure(const struct config_option *options,
+                                const struct settings *settings,
+                                const struct https_folder *folder)
+{
+    char *argv[5] = { (char *)"program" };
     struct config *config = NULL;
     struct err err = { 0 };
     int argc = 1;
 
-    (void)snprintf(flags[0], sizeof flags[0], "--https.cert_file=%s", certificate);
-    (void)snprintf(flags[1], sizeof flags[1], "--https.key_file=%s", key);
-    if (certificate[0] != '\0')
-        argv[argc++] = flags[0];
-    if (key[0] != '\0')
-        argv[argc++] = flags[1];
+    put_flag(argv, &argc, "https.cert_file", settings->certificate, folder->certificate);
+    put_flag(argv, &argc, "https.key_file", settings->key, folder->key);
+    put_flag(argv, &argc, "tls.cert_file", settings->cluster, folder->certificate);
+    put_flag(argv, &argc, "tls.key_file", settings->cluster, folder->key);
     EXPECT_EQ(config_load(options, argc, argv, &config, &err), ST_OK);
+    EXPECT_TEXT(err.text, "");
     return config;
 }
 
 static const struct {
     const char *name;
-    bool certificate, key; /* are they set? */
-    const char *why;       /* NULL: it opens */
+    const struct config_option *options;
+    struct settings settings;
+    const char *why; /* NULL: it opens */
 } rows[] = {
-    { "both", true, true, NULL },
-    { "no key", true, false, "https.key_file is not set" },
-    { "no certificate", false, true, "https.cert_file is not set" },
-    { "neither", false, false, "https.cert_file is not set" },
+    { "both", alone, { GOOD, GOOD, NO }, NULL },
+    { "no key", alone, { GOOD, NO, NO }, "https.key_file is not set" },
+    { "no certificate", alone, { NO, GOOD, NO }, "https.cert_file is not set" },
+    { "neither", alone, { NO, NO, NO }, "https.cert_file is not set" },
+    { "both, beside the cluster's", with_cluster, { GOOD, GOOD, WRONG }, NULL },
+    { "wrong ones, beside the cluster's", with_cluster, { WRONG, WRONG, GOOD }, "/nowhere.pem" },
+    { "the cluster's", with_cluster, { NO, NO, GOOD }, NULL },
+    { "one, beside the cluster's", with_cluster, { GOOD, NO, GOOD }, "https.key_file is not set" },
+    { "none at all", with_cluster, { NO, NO, NO }, "https.cert_file is not set" },
 };
 
-TEST(an_https_address_needs_both_files)
+TEST(an_https_address_needs_both_files_or_those_of_the_cluster)
 {
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct https_folder folder;
@@ -51,8 +82,7 @@ TEST(an_https_address_needs_both_files)
         test_case = rows[i].name;
         https_folder_make(&folder);
         CHECK(uv_loop_init(&loop) == 0);
-        config =
-            configure(rows[i].certificate ? folder.certificate : "", rows[i].key ? folder.key : "");
+        config = configure(rows[i].options, &rows[i].settings, &folder);
         EXPECT_EQ(https_files_open(&loop, config, &files, &err),
                   rows[i].why == NULL ? ST_OK : ST_BAD_INPUT);
         EXPECT_EQ(files != NULL, rows[i].why == NULL);
@@ -88,7 +118,7 @@ TEST(at_sighup_a_new_certificate_is_taken_and_a_broken_one_is_not)
     https_folder_make(&folder);
     self_signed_make(&ca, &certificate, &key);
     CHECK(uv_loop_init(&loop) == 0);
-    config = configure(folder.certificate, folder.key);
+    config = configure(alone, &(struct settings){ GOOD, GOOD, NO }, &folder);
     EXPECT_EQ(https_files_open(&loop, config, &files, &err), ST_OK);
     old = https_certificate_context(https_files_certificate(files));
     hang_up(&loop);

@@ -59,13 +59,16 @@ struct worker {
     int exit_code;
 };
 
-/* Whom to believe when a front door is reached over TLS: the only place that knows the file. */
+/* Whom to believe when a front door is reached over TLS: [api]'s CA, or without it the cluster's.
+ */
 static enum status read_trust(const struct config *config,
                               struct relay_targets *out,
                               struct err *err)
 {
     const char *ca_file = config_text(config, "api", "ca_file");
 
+    if (ca_file == NULL && config_declares(config, "tls", "ca_file"))
+        ca_file = config_text(config, "tls", "ca_file");
     if (ca_file == NULL)
         return err_set(err, ST_BAD_INPUT,
                        "api.addresses has https:// addresses: api.ca_file is needed");
