@@ -132,8 +132,9 @@ static void put_trust(const struct dev_options *options, struct buf *out)
 {
     buf_printf(out,
                "export AWS_CA_BUNDLE='%s/https-ca.pem' NODE_EXTRA_CA_CERTS='%s/https-ca.pem'\n"
-               "export CURL_CA_BUNDLE='%s/https-bundle.pem' SSL_CERT_FILE='%s/https-bundle.pem'\n",
-               options->data, options->data, options->data, options->data);
+               "export CURL_CA_BUNDLE='%s/https-bundle.pem'\n"
+               "export SSL_CERT_FILE=\"$CURL_CA_BUNDLE\" REQUESTS_CA_BUNDLE=\"$CURL_CA_BUNDLE\"\n",
+               options->data, options->data, options->data);
 }
 
 static enum status write_environment(const struct dev_options *options,

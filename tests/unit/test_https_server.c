@@ -304,7 +304,7 @@ static const struct {
 
 TEST(a_handshake_that_is_not_completed_is_cut_in_time_and_costs_nothing_until_then)
 {
-    static const struct http_server_options short_head = { .head_ms = 200 };
+    static const struct http_server_options short_head = { .head_ms = 500 };
 
     for (size_t i = 0; i < ARRAY_LEN(unfinished_rows); i++) {
         struct fixture f;
@@ -324,7 +324,7 @@ TEST(a_handshake_that_is_not_completed_is_cut_in_time_and_costs_nothing_until_th
 
 TEST(a_client_that_greets_and_then_says_nothing_is_cut_in_time)
 {
-    static const struct http_server_options short_head = { .head_ms = 200 };
+    static const struct http_server_options short_head = { .head_ms = 500 };
     struct fixture f;
 
     start_https(&f, ANSWER_AT_ONCE, &short_head);
