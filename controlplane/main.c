@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "base/config.h"
 #include "base/descriptors.h"
+#include "base/https_files.h"
 #include "base/log.h"
 #include "controlplane/api/api.h"
 #include "controlplane/dispatch/dispatch.h"
@@ -36,6 +37,7 @@ struct node {
     uv_loop_t loop;
     struct config *config;
     struct node_settings settings;
+    struct https_files *https; /* NULL if no port speaks it */
     struct replica *control;
     struct replica *storage;
     struct replica_client *control_client;
@@ -121,13 +123,17 @@ static enum status start_api(struct node *node, struct err *err)
 
 static enum status listen_api(struct node *node, struct err *err)
 {
-    const char *list = config_text(node->config, "listen", "api");
+    const struct https_certificate *certificate =
+        node->https == NULL ? NULL : https_files_certificate(node->https);
     bool share = config_boolean(node->config, "listen", "share_port");
-    char address[ADDRESS_BYTES_MAX + 1];
     enum status st = ST_OK;
 
-    while (st == ST_OK && node_list_next(&list, address, sizeof address))
-        st = api_listen(node->api, address, share, err);
+    for (size_t i = 0; st == ST_OK && i < node->settings.api_count; i++) {
+        const struct endpoint *endpoint = &node->settings.api[i];
+
+        st = api_listen(node->api, endpoint->address, endpoint->https ? certificate : NULL, share,
+                        err);
+    }
     return st;
 }
 
@@ -209,6 +215,7 @@ static void stop_doors(struct node *node)
 {
     registration_stop(node->registration);
     node->registration = NULL;
+    https_files_close(node->https);
     api_close(node->api);
     dispatch_close(node->dispatch);
     if (node->service != NULL)
@@ -313,7 +320,10 @@ static enum status node_start(struct node *node, struct err *err)
                node->settings.identity.self.zone);
     log_identity(buf_text(&identity));
     buf_done(&identity);
-    st = start_groups(node, err);
+    if (node->settings.https)
+        st = https_files_open(&node->loop, node->config, &node->https, err);
+    if (st == ST_OK)
+        st = start_groups(node, err);
     if (st == ST_OK)
         st = start_doors(node, err);
     if (st == ST_OK)
@@ -332,6 +342,7 @@ int main(int argc, char **argv)
     (void)mallopt(M_MMAP_THRESHOLD, KEPT_ALLOCATION_BYTES);
     (void)mallopt(M_TRIM_THRESHOLD, KEPT_ALLOCATION_BYTES);
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGHUP, SIG_IGN); /* "read your files again": there may be none to read */
     /* Uploads and large bodies block a thread each; the default of four would let four slow ones
      * stop all others. */
     (void)setenv("UV_THREADPOOL_SIZE", "16", 0);
@@ -347,6 +358,7 @@ int main(int argc, char **argv)
     (void)uv_run(&node->loop, UV_RUN_DEFAULT);
     CHECK(uv_loop_close(&node->loop) == 0);
     api_free(node->api);
+    https_files_free(node->https);
     dispatch_free(node->dispatch);
     replica_stop(node->control);
     replica_stop(node->storage);

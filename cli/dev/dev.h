@@ -28,6 +28,7 @@ struct dev_options {
     bool stop;
     bool remove_data; /* with stop: delete the data folder's cluster afterwards */
     bool help;
+    bool https;       /* the front doors speak HTTPS, and nothing else */
     bool any_runtime; /* take every runtime name of a family that is here */
     unsigned runtime_count;
     const char *runtimes[DEV_RUNTIMES_MAX]; /* "NAME=FOLDER", of argv */
@@ -58,6 +59,11 @@ enum status dev_preflight(const struct dev_options *options, bool *out_ipv6, str
 enum status dev_files_prepare(const struct dev_options *options,
                               const struct dev_user *user,
                               const char *program_dir,
+                              struct err *err);
+/* CA, certificate and key of HTTPS, made if there are none yet or theirs run out within a month:
+ * DATA/https-{ca,bundle,cert,key}.pem, where the bundle is the machine's own CAs and ours. */
+enum status dev_https_prepare(const struct dev_options *options,
+                              const struct dev_user *user,
                               struct err *err);
 /* Delete what a cluster has in its data folder; other files there stay. */
 void dev_files_remove(const struct dev_options *options);

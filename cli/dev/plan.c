@@ -40,6 +40,11 @@ const char *plan_kind_name(enum plan_kind kind)
     return names[kind];
 }
 
+const char *plan_scheme(const struct dev_options *options)
+{
+    return options->https ? "https" : "http";
+}
+
 void plan_instance(const struct dev_options *options, unsigned zone, char *out, size_t size)
 {
     (void)snprintf(out, size, "lapwing-dev-%u-%s", options->port, plan_zone_name(zone));
@@ -168,13 +173,17 @@ static void controlplane_config(const struct plan *plan, unsigned zone, struct b
     unsigned port = plan->options->port;
 
     put_node(plan, "", zone, out);
-    buf_printf(out, "[listen]\napi = 127.0.0.1:%u%s", port, plan->ipv6 ? "," : "\n");
+    buf_printf(out, "[listen]\napi = %s://127.0.0.1:%u%s", plan_scheme(plan->options), port,
+               plan->ipv6 ? "," : "\n");
     if (plan->ipv6)
-        buf_printf(out, "[::1]:%u\n", port);
+        buf_printf(out, "%s://[::1]:%u\n", plan_scheme(plan->options), port);
     buf_append_text(out, "share_port = yes\n");
     put_setting(plan, "state", zone, PORT_STATE, out);
     put_setting(plan, "registration", zone, PORT_REGISTRATION, out);
     put_members(plan, out);
+    if (plan->options->https)
+        buf_printf(out, "[https]\ncert_file = %s/https-cert.pem\nkey_file = %s/https-key.pem\n",
+                   plan->options->data, plan->options->data);
     buf_append_text(out, "[objstore]\n");
     put_list(plan, "addresses", zone, PORT_OBJSTORE_HTTP, out);
     buf_append_text(out, "[data]\n");
@@ -201,7 +210,10 @@ static void worker_config(const struct plan *plan, unsigned zone, struct buf *ou
     put_list(plan, "addresses", zone, PORT_OBJSTORE_HTTP, out);
     buf_append_text(out, "[controlplane]\n");
     put_list(plan, "registration", zone, PORT_REGISTRATION, out);
-    buf_printf(out, "[api]\naddresses = 127.0.0.1:%u\n", plan->options->port);
+    buf_printf(out, "[api]\naddresses = %s://127.0.0.1:%u\n", plan_scheme(plan->options),
+               plan->options->port);
+    if (plan->options->https)
+        buf_printf(out, "ca_file = %s/https-ca.pem\n", plan->options->data);
 }
 
 void plan_config(const struct plan *plan, enum plan_kind kind, unsigned zone, struct buf *out)

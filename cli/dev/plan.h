@@ -18,6 +18,8 @@ struct plan {
 const char *plan_zone_name(unsigned zone);
 /* "objstore", "controlplane", "spawner", "worker". */
 const char *plan_kind_name(enum plan_kind kind);
+/* "http" or "https": what the front doors speak. */
+const char *plan_scheme(const struct dev_options *options);
 /* The name of a zone's spawner on this host, after the port: two clusters on one machine must not
  * clean up each other's things. */
 void plan_instance(const struct dev_options *options, unsigned zone, char *out, size_t size);
