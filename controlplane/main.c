@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "base/config.h"
 #include "base/descriptors.h"
+#include "base/identity.h"
 #include "base/log.h"
 #include "controlplane/api/api.h"
 #include "controlplane/dispatch/dispatch.h"
@@ -43,6 +44,7 @@ struct node {
     struct api *api;
     struct state_service *service;
     struct registration *registration;
+    struct identity_watch *watch;
     uv_timer_t readiness;
     struct readiness_plan plan;
     uv_signal_t terminate;
@@ -201,6 +203,8 @@ static void stop_doors(struct node *node)
     node->service = NULL;
     replica_client_close(node->control_client);
     replica_client_close(node->storage_client);
+    identity_watch_stop(node->watch);
+    node->watch = NULL;
     if (!node->handles)
         return;
     uv_close((uv_handle_t *)&node->readiness, NULL);
@@ -254,6 +258,7 @@ static void watch(struct node *node)
     rv |= uv_signal_start(&node->terminate, signal_cb, SIGTERM);
     rv |= uv_signal_start(&node->interrupt, signal_cb, SIGINT);
     CHECK(rv == 0);
+    node->watch = identity_watch_start(&node->loop, node->config, &node->settings.identity);
     node->handles = true;
 }
 
@@ -305,6 +310,7 @@ int main(int argc, char **argv)
     dispatch_free(node->dispatch);
     replica_stop(node->control);
     replica_stop(node->storage);
+    identity_done(&node->settings.identity);
     config_free(node->config);
     log_event(LOG_INFO, "stopped", LS("why", node->failed ? "cannot listen" : "signal"));
     code = node->failed ? 1 : 0;

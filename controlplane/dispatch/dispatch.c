@@ -158,7 +158,7 @@ static void worker_restart(struct worker *worker, const Lapwing__Heartbeat *beat
     worker_link_close(&worker->link);
     worker_view_update(&worker->view, beat);
     worker_refresh(worker);
-    if (worker_link_dial(&worker->link, beat->address, &err) != ST_OK)
+    if (worker_link_dial(&worker->link, worker->view.name, beat->address, &err) != ST_OK)
         log_event(LOG_ERROR, "worker_dial_failed", LS("worker", beat->worker), LS("why", err.text));
 }
 

@@ -1,0 +1,51 @@
+/* What a certificate says, and reading PEM texts.  No file, no clock.  Any thread. */
+#ifndef BASE_CERTIFICATE_H
+#define BASE_CERTIFICATE_H
+
+#include <stdint.h>
+
+#include <openssl/x509v3.h>
+
+#include "base/bytes.h"
+#include "base/node_identity_rules.h"
+#include "base/status.h"
+
+struct certificate_facts {
+    struct node_identity identity;
+    int64_t not_before_s; /* seconds since the epoch */
+    int64_t not_after_s;
+};
+
+/* Read identity and validity of a certificate.  ST_BAD_INPUT: it has none or several identities, or
+ * a date that cannot be read. */
+enum status certificate_facts_read(X509 *certificate,
+                                   struct certificate_facts *out,
+                                   struct err *err);
+
+/* The identity among alternative names (NULL: none).  ST_BAD_INPUT: there is none, or several. */
+enum status certificate_identity_of_names(const GENERAL_NAMES *names,
+                                          struct node_identity *out,
+                                          struct err *err);
+
+/* Only the validity, of any certificate. */
+enum status certificate_dates_read(X509 *certificate,
+                                   int64_t *out_not_before_s,
+                                   int64_t *out_not_after_s,
+                                   struct err *err);
+
+/* Read up to `max` certificates from a PEM text into a new list, which the caller frees with
+ * certificates_free().  `what` names the text in errors.  ST_BAD_INPUT: none, too many, or one
+ * that cannot be read. */
+enum status certificates_parse(
+    struct bytes pem, const char *what, int max, STACK_OF(X509) * *out, struct err *err);
+void certificates_free(STACK_OF(X509) * list);
+
+/* Read a private key without a password.  ST_BAD_INPUT: it is something else. */
+enum status private_key_parse(struct bytes pem, const char *what, EVP_PKEY **out, struct err *err);
+
+/* What an own certificate with so much time left calls for. */
+enum certificate_urgency { CERTIFICATE_FINE, CERTIFICATE_WARN, CERTIFICATE_ALARM };
+enum { CERTIFICATE_WARN_DAYS = 30, CERTIFICATE_ALARM_DAYS = 7, CERTIFICATE_DAY_S = 86400 };
+enum certificate_urgency certificate_urgency(int64_t not_after_s, int64_t now_s);
+
+#endif
