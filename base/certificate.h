@@ -1,4 +1,4 @@
-/* What a certificate says, and reading PEM texts.  No file, no clock.  Any thread. */
+/* Reading certificates and PEM texts.  No file, no clock.  Any thread. */
 #ifndef BASE_CERTIFICATE_H
 #define BASE_CERTIFICATE_H
 
@@ -7,14 +7,9 @@
 #include <openssl/x509v3.h>
 
 #include "base/bytes.h"
+#include "base/certificate_facts.h"
 #include "base/node_identity_rules.h"
 #include "base/status.h"
-
-struct certificate_facts {
-    struct node_identity identity;
-    int64_t not_before_s; /* seconds since the epoch */
-    int64_t not_after_s;
-};
 
 /* Read identity and validity of a certificate.  ST_BAD_INPUT: it has none or several identities, or
  * a date that cannot be read. */
@@ -42,10 +37,5 @@ void certificates_free(STACK_OF(X509) * list);
 
 /* Read a private key without a password.  ST_BAD_INPUT: it is something else. */
 enum status private_key_parse(struct bytes pem, const char *what, EVP_PKEY **out, struct err *err);
-
-/* What an own certificate with so much time left calls for. */
-enum certificate_urgency { CERTIFICATE_FINE, CERTIFICATE_WARN, CERTIFICATE_ALARM };
-enum { CERTIFICATE_WARN_DAYS = 30, CERTIFICATE_ALARM_DAYS = 7, CERTIFICATE_DAY_S = 86400 };
-enum certificate_urgency certificate_urgency(int64_t not_after_s, int64_t now_s);
 
 #endif

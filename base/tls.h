@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
-#include "base/certificate.h"
+#include "base/certificate_facts.h"
 #include "base/node_identity_rules.h"
 #include "base/status.h"
 

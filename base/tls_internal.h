@@ -6,6 +6,7 @@
 
 #include <openssl/ssl.h>
 
+#include "base/certificate.h"
 #include "base/tls.h"
 
 struct tls_context {

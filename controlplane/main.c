@@ -113,6 +113,7 @@ static enum status start_api(struct node *node, struct err *err)
         .storage = node->storage,
         .control_client = node->control_client,
         .dispatch = node->dispatch,
+        .tls = node->settings.identity.tls,
     };
 
     return api_new(&options, &node->api, err);
