@@ -71,6 +71,18 @@ static bool is_alert(unsigned long error)
     return ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) > SSL_AD_REASON_OFFSET;
 }
 
+/* Its name, "alert bad certificate", without the version before it, which means nothing here. */
+static enum status refused_by_peer(unsigned long error, struct err *err)
+{
+    const char *reason = ERR_reason_error_string(error); /* NULL for a number that nobody gave */
+    const char *alert = reason == NULL ? NULL : strstr(reason, "alert ");
+
+    if (alert != NULL)
+        return err_set(err, ST_DENIED, "the peer refuses us (%s), its log says why", alert);
+    return err_set(err, ST_DENIED, "the peer refuses us (alert %d), its log says why",
+                   ERR_GET_REASON(error) - SSL_AD_REASON_OFFSET);
+}
+
 enum status tls_error(const struct tls_session *session, struct err *err)
 {
     unsigned long error = ERR_peek_last_error();
@@ -80,12 +92,8 @@ enum status tls_error(const struct tls_session *session, struct err *err)
         *err = session->refusal;
         return ST_DENIED;
     }
-    if (is_alert(error)) {
-        const char *alert = strstr(reason, "alert "); /* behind a version that means nothing here */
-
-        return err_set(err, ST_DENIED, "the peer refuses us (%s), its log says why",
-                       alert == NULL ? reason : alert);
-    }
+    if (is_alert(error))
+        return refused_by_peer(error, err);
     if (ERR_GET_REASON(error) == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE)
         return err_set(err, ST_DENIED, "the peer shows no certificate");
     return err_set(err, ST_BAD_INPUT, "TLS: %s", reason == NULL ? "cut short" : reason);

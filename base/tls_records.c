@@ -45,7 +45,7 @@ enum status tls_records_put(struct tls_session *session,
         int n = SSL_write(session->ssl, plain.data, (int)piece);
 
         if (n <= 0)
-            return err_set(err, ST_IO, "TLS: %s", ERR_reason_error_string(ERR_peek_last_error()));
+            return tls_error(session, err);
         plain = bytes_of(plain.data + n, plain.len - (size_t)n);
         tls_output_take(session, out_wire);
     }

@@ -14,11 +14,12 @@ TEST(a_collector_reads_one_line_a_certificate)
     metrics_certificates(list, ARRAY_LEN(list), &text);
     EXPECT(strncmp(buf_text(&text), "# HELP lapwing_certificate_expires_seconds ", 43) == 0);
     rest = strstr(buf_text(&text), "# TYPE");
-    EXPECT_TEXT(rest == NULL ? "" : rest,
-                "# TYPE lapwing_certificate_expires_seconds gauge\n"
-                "lapwing_certificate_expires_seconds{node=\"a\",role=\"controlplane\",zone=\"z1\"} "
-                "1800000000\n"
-                "lapwing_certificate_expires_seconds{node=\"worker-b\",role=\"worker\",zone=\"z2\"} "
-                "99\n");
+    EXPECT_TEXT(
+        rest == NULL ? "" : rest,
+        "# TYPE lapwing_certificate_expires_seconds gauge\n"
+        "lapwing_certificate_expires_seconds{node=\"a\",role=\"controlplane\",zone=\"z1\"} "
+        "1800000000\n"
+        "lapwing_certificate_expires_seconds{node=\"worker-b\",role=\"worker\",zone=\"z2\"} "
+        "99\n");
     buf_done(&text);
 }

@@ -563,6 +563,40 @@ TEST(bytes_that_are_no_tls_are_bad_input)
 }
 
 static const struct {
+    uint8_t number;
+    const char *want;
+} alerts[] = {
+    { 40, "the peer refuses us (alert handshake failure), its log says why" },
+    { 42, "the peer refuses us (alert bad certificate), its log says why" },
+    { 99, "the peer refuses us (alert 99), its log says why" }, /* no such one exists */
+};
+
+TEST(an_alert_in_place_of_an_answer_is_told_by_name_or_number)
+{
+    const struct tls_expected anybody = { false, ~0u, NULL };
+    struct stream_identity self;
+
+    test_identity("c/objstore/z/n", &self);
+    for (size_t i = 0; i < ARRAY_LEN(alerts); i++) {
+        uint8_t record[] = { 21, 3, 3, 0, 2, 2, alerts[i].number };
+        struct tls_session *session = tls_session_new(self.tls, &anybody);
+        struct buf plain = { 0 };
+        struct buf wire = { 0 };
+        struct err err = { 0 };
+
+        test_case = alerts[i].want;
+        EXPECT_EQ(tls_receive(session, bytes_of(NULL, 0), &plain, &wire, &err), ST_OK);
+        EXPECT_EQ(tls_receive(session, bytes_of(record, sizeof record), &plain, &wire, &err),
+                  ST_DENIED);
+        EXPECT_TEXT(err.text, alerts[i].want);
+        tls_session_free(session);
+        buf_done(&plain);
+        buf_done(&wire);
+    }
+    identity_done(&self);
+}
+
+static const struct {
     const char *name;
     int64_t left_s;
     enum certificate_urgency want;

@@ -7,7 +7,8 @@ void metrics_certificates(const struct tls_expiry *list, size_t count, struct bu
                          "certificate of this node, or of one it has a stream with, runs out.\n"
                          "# TYPE lapwing_certificate_expires_seconds gauge\n");
     for (size_t i = 0; i < count; i++) /* names need no escape: node_identity_rules.h */
-        buf_printf(out, "lapwing_certificate_expires_seconds{node=\"%s\",role=\"%s\",zone=\"%s\"} %lld\n",
-                   list[i].identity.node, list[i].identity.role, list[i].identity.zone,
-                   (long long)list[i].not_after_s);
+        buf_printf(
+            out, "lapwing_certificate_expires_seconds{node=\"%s\",role=\"%s\",zone=\"%s\"} %lld\n",
+            list[i].identity.node, list[i].identity.role, list[i].identity.zone,
+            (long long)list[i].not_after_s);
 }
