@@ -270,15 +270,26 @@ static enum status make_host(struct parts *parts,
                              struct buf *out,
                              struct err *err)
 {
+    struct certificate_span limited = *span;
     char cluster[CLUSTER_NAME_BYTES_MAX + 1];
+    int64_t from_s;
+    int64_t until_s;
     enum status st = cluster_of(parts->ca, cluster, err);
 
-    if (st == ST_OK && strcmp(cluster, identity->cluster) != 0)
-        st = err_set(err, ST_BAD_INPUT, "the CA is of cluster %s, the certificate would be of %s",
-                     cluster, identity->cluster);
+    if (st == ST_OK)
+        st = certificate_dates_read(parts->ca, &from_s, &until_s, err);
+    if (st != ST_OK)
+        return st;
+    if (until_s <= span->not_before_s)
+        return err_set(err, ST_BAD_INPUT, "the CA has run out: make a new one");
+    if (limited.not_after_s > until_s)
+        limited.not_after_s = until_s; /* a later date would say what is not so */
+    if (strcmp(cluster, identity->cluster) != 0)
+        return err_set(err, ST_BAD_INPUT, "the CA is of cluster %s, the certificate would be of %s",
+                       cluster, identity->cluster);
     parts->organisation = identity->cluster;
     parts->name = identity->node;
-    return st == ST_OK ? make(parts, span, out, err) : st;
+    return make(parts, &limited, out, err);
 }
 
 enum status certificate_issue(const struct certificate_authority *ca,
@@ -474,6 +485,21 @@ enum status certificate_facts_of(struct bytes certificate,
     if (st != ST_OK)
         return st;
     st = certificate_facts_read(one, out, err);
+    X509_free(one);
+    return st;
+}
+
+enum status certificate_dates_of(struct bytes certificate,
+                                 int64_t *out_not_before_s,
+                                 int64_t *out_not_after_s,
+                                 struct err *err)
+{
+    X509 *one;
+    enum status st = first_certificate(certificate, "certificate", &one, err);
+
+    if (st != ST_OK)
+        return st;
+    st = certificate_dates_read(one, out_not_before_s, out_not_after_s, err);
     X509_free(one);
     return st;
 }

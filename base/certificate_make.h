@@ -50,7 +50,9 @@ enum status certificate_ca_cluster(struct bytes certificate,
                                    char out[CLUSTER_NAME_BYTES_MAX + 1],
                                    struct err *err);
 
-/* Sign a certificate for a key that is here; appended.  ST_BAD_INPUT: identity, host, key or CA. */
+/* Sign a certificate for a key that is here; appended.  It lasts no longer than its CA.
+ * ST_BAD_INPUT: identity, host, key or CA, also one that has run out by the certificate's
+ * beginning. */
 enum status certificate_issue(const struct certificate_authority *ca,
                               const struct certificate_subject *subject,
                               struct bytes key,
@@ -97,6 +99,12 @@ bool certificate_is_due(int64_t not_before_s,
 /* Read who and how long from a PEM text.  ST_BAD_INPUT as certificate_facts_read(). */
 enum status certificate_facts_of(struct bytes certificate,
                                  struct certificate_facts *out,
+                                 struct err *err);
+
+/* Only the dates, of any certificate. */
+enum status certificate_dates_of(struct bytes certificate,
+                                 int64_t *out_not_before_s,
+                                 int64_t *out_not_after_s,
                                  struct err *err);
 
 /* Is this the private key of the certificate? */

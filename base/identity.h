@@ -41,8 +41,7 @@ struct identity_watch;
 struct identity_watch *identity_watch_start(uv_loop_t *loop,
                                             const struct config *config,
                                             const struct stream_identity *identity);
-/* Stops from the loop and frees itself; `config` and `identity` are needed until the loop has
- * ended. */
+/* Stops from the loop and frees itself; what `identity` holds is needed until then. */
 void identity_watch_stop(struct identity_watch *watch);
 
 #endif

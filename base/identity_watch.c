@@ -19,7 +19,8 @@ struct identity_watch {
     unsigned in_flight; /* handles, and the work */
     bool closing;
     bool working;
-    bool again; /* asked for while it was working */
+    bool again;     /* asked for while it was working */
+    char *paths[3]; /* owned, what `files` points at: a thread may outlive the configuration */
     struct tls_files files;
     struct tls_context *tls; /* borrowed */
     int64_t said_s;          /* when it was last said how long the certificate lasts */
@@ -36,8 +37,11 @@ struct identity_watch {
 
 static void release(struct identity_watch *watch)
 {
-    if (--watch->in_flight == 0)
-        free(watch);
+    if (--watch->in_flight > 0)
+        return;
+    for (size_t i = 0; i < ARRAY_LEN(watch->paths); i++)
+        free(watch->paths[i]);
+    free(watch);
 }
 
 static void closed_cb(uv_handle_t *handle)
@@ -150,9 +154,10 @@ struct identity_watch *identity_watch_start(uv_loop_t *loop,
     CHECK(rv == 0);
     watch->loop = loop;
     watch->tls = identity->tls;
-    watch->files.authorities = config_text(config, "tls", "ca_file");
-    watch->files.certificate = config_text(config, "tls", "cert_file");
-    watch->files.key = config_text(config, "tls", "key_file");
+    watch->paths[0] = must_strdup(config_text(config, "tls", "ca_file"));
+    watch->paths[1] = must_strdup(config_text(config, "tls", "cert_file"));
+    watch->paths[2] = must_strdup(config_text(config, "tls", "key_file"));
+    watch->files = (struct tls_files){ watch->paths[0], watch->paths[1], watch->paths[2] };
     watch->timer.data = watch;
     watch->hangup.data = watch;
     watch->in_flight = 2;

@@ -152,7 +152,19 @@ static enum status new_ca(struct dev_certs *certs, int folder, struct err *err)
     return st == ST_OK ? write_user_file(certs, "ca.crt", &certs->ca, 0644, err) : st;
 }
 
-/* A CA is of use when both its files are there and belong together. */
+/* Its files belong together, and it has time for what it will sign. */
+static bool ca_is_good(const struct dev_certs *certs)
+{
+    int64_t from_s;
+    int64_t until_s;
+
+    return certificate_has_key(buf_view(&certs->ca), buf_view(&certs->ca_key)) &&
+           certificate_dates_of(buf_view(&certs->ca), &from_s, &until_s, NULL) == ST_OK &&
+           !certificate_is_due(from_s, until_s, certs->now_s, HOST_DAYS);
+}
+
+/* A new one is made when there is none of use; then every program gets a new certificate, and as
+ * all of them start now, none meets one of the old. */
 static enum status open_ca(struct dev_certs *certs, int folder, struct err *err)
 {
     int fd = openat(folder, "ca.key", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
@@ -162,7 +174,7 @@ static enum status open_ca(struct dev_certs *certs, int folder, struct err *err)
         st = read_user_file(certs, "ca.crt", &certs->ca, err);
     if (st != ST_OK && st != ST_NOT_FOUND)
         return st;
-    if (st == ST_OK && certificate_has_key(buf_view(&certs->ca), buf_view(&certs->ca_key)))
+    if (st == ST_OK && ca_is_good(certs))
         return ST_OK;
     return new_ca(certs, folder, err);
 }

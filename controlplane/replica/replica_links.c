@@ -77,13 +77,9 @@ void replica_links_send(struct replica *replica, uint64_t peer_id, uint16_t type
 static void *accepted(struct stream *stream, const struct stream_hello *hello, void *context)
 {
     struct replica *replica = context;
-    struct replica_peer *peer = peer_of_node(replica, hello->node);
 
     (void)stream;
-    if (peer == NULL)
-        log_event(LOG_WARN, "replica_peer_unknown", LS("group", replica->group),
-                  LS("node", hello->node));
-    return peer;
+    return peer_of_node(replica, hello->node); /* NULL for a stranger: refused, and said */
 }
 
 static void in_frame(struct stream *stream, uint16_t type, struct bytes body, void *context)

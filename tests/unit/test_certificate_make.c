@@ -187,6 +187,27 @@ TEST(nothing_is_issued_when_something_is_wrong)
     }
 }
 
+TEST(no_certificate_outlives_its_ca)
+{
+    struct fixture fixture;
+    struct certificate_facts facts;
+    struct err err = { 0 };
+    int64_t from_s;
+    int64_t until_s;
+
+    open_fixture(&fixture);
+    EXPECT_EQ(certificate_dates_of(buf_view(&fixture.ca), &from_s, &until_s, &err), ST_OK);
+    EXPECT_EQ(until_s, fixture.span.not_after_s);
+    fixture.span = certificate_days(1000000000, 101);
+    EXPECT_EQ(issue(&fixture, &err), ST_OK);
+    EXPECT_EQ(certificate_facts_of(buf_view(&fixture.certificate), &facts, &err), ST_OK);
+    EXPECT_EQ(facts.not_after_s, until_s);
+    fixture.span.not_before_s = until_s;
+    EXPECT_EQ(issue(&fixture, &err), ST_BAD_INPUT);
+    EXPECT_TEXT(err.text, "the CA has run out: make a new one");
+    close_fixture(&fixture);
+}
+
 TEST(as_many_hosts_as_the_limit_are_issued)
 {
     const char *many[CERTIFICATE_HOSTS_MAX];
@@ -243,17 +264,17 @@ TEST(renewing_changes_dates_and_ca_but_neither_names_nor_key)
     open_fixture(&fixture);
     open_fixture(&other);
     EXPECT_EQ(issue(&fixture, &err), ST_OK);
-    other.span = certificate_days(1100000000, 10);
+    other.span = certificate_days(1004320000, 10);
     EXPECT_EQ(certificate_renew(&other.signer, buf_view(&fixture.certificate), &other.span,
                                 &renewed, &err),
               ST_OK);
     EXPECT_EQ(certificate_facts_of(buf_view(&renewed), &facts, &err), ST_OK);
     EXPECT(node_identity_equal(&facts.identity, &fixture.subject.identity));
-    EXPECT_EQ(facts.not_after_s, 1100000000 + 10 * CERTIFICATE_DAY_S);
+    EXPECT_EQ(facts.not_after_s, 1004320000 + 10 * CERTIFICATE_DAY_S);
     EXPECT(certificate_has_key(buf_view(&renewed), buf_view(&fixture.key)));
     EXPECT(certificate_is_of(buf_view(&other.ca), buf_view(&renewed)));
     EXPECT(!certificate_is_of(buf_view(&fixture.ca), buf_view(&renewed)));
-    EXPECT_EQ(certificate_describe(buf_view(&renewed), 1100000000, &shown, &err), ST_OK);
+    EXPECT_EQ(certificate_describe(buf_view(&renewed), 1004320000, &shown, &err), ST_OK);
     EXPECT(strstr(buf_text(&shown), "DNS:a.example IP:10.0.0.1 IP:fd00::1\n") != NULL);
     EXPECT_EQ(certificate_renew(&other.signer, buf_view(&fixture.ca), &other.span, &renewed, &err),
               ST_BAD_INPUT); /* a CA's own has no identity */
