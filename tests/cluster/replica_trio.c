@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/identity.h"
 #include "tests/unit/certificates.h"
 
 void replica_trio_init(struct replica_trio *trio, const char *dir, uint16_t port)
@@ -50,6 +51,12 @@ void replica_trio_stop(struct replica_trio *trio, unsigned at)
 {
     replica_stop(trio->replicas[at]);
     trio->replicas[at] = NULL;
+}
+
+void replica_trio_done(struct replica_trio *trio)
+{
+    for (unsigned i = 0; i < TRIO; i++)
+        identity_done(&trio->identity[i]);
 }
 
 void replica_trio_create_body(const char *name, uint64_t number, struct buf *out)
