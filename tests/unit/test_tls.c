@@ -1,5 +1,6 @@
 #include "base/tls.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -358,6 +359,69 @@ TEST(a_new_certificate_is_for_new_sessions_and_a_broken_one_for_none)
     tls_context_free(context);
     test_certificate_done(&first);
     test_certificate_done(&second);
+}
+
+/* ---- many threads ---- */
+
+enum { THREADS = 4, HANDSHAKES = 25 };
+
+struct visitor {
+    struct tls_context *context;
+    unsigned met;
+};
+
+static void *visit(void *argument)
+{
+    struct visitor *visitor = argument;
+
+    for (unsigned i = 0; i < HANDSHAKES; i++) {
+        struct tls_peer_entry entry = { 0 };
+        struct pair pair;
+        struct err err = { 0 };
+
+        pair_open(&pair, visitor->context, visitor->context);
+        if (pair_run(&pair, &err) == ST_OK && tls_ready(pair.server)) {
+            entry.facts = *tls_peer(pair.server);
+            tls_peers_add(visitor->context, &entry);
+            visitor->met++;
+            tls_peers_remove(visitor->context, &entry);
+        }
+        pair_close(&pair);
+    }
+    return NULL;
+}
+
+TEST(threads_make_handshakes_while_certificates_are_exchanged)
+{
+    struct node_identity names = test_names("c/objstore/z/n");
+    struct tls_expiry expiries[TLS_EXPIRIES_MAX];
+    struct visitor visitors[THREADS] = { 0 };
+    struct test_certificate certificates[2];
+    struct tls_context *context;
+    struct tls_material material;
+    pthread_t threads[THREADS];
+    struct err err = { 0 };
+
+    test_certificate_new(&names, NULL, &certificates[0]);
+    test_certificate_span(&names, &certificates[0], -10, 20 * TEST_DAY_S, &certificates[1]);
+    material = test_material(&certificates[0]);
+    EXPECT_EQ(tls_context_new(&names, &material, &context, &err), ST_OK);
+    for (unsigned i = 0; i < THREADS; i++) {
+        visitors[i].context = context;
+        EXPECT_EQ(pthread_create(&threads[i], NULL, visit, &visitors[i]), 0);
+    }
+    for (unsigned i = 0; i < HANDSHAKES; i++) {
+        material = test_material(&certificates[(i + 1) % 2]);
+        EXPECT_EQ(tls_context_replace(context, &material, &err), ST_OK);
+        EXPECT(tls_expiries(context, expiries) >= 1);
+    }
+    for (unsigned i = 0; i < THREADS; i++) {
+        EXPECT_EQ(pthread_join(threads[i], NULL), 0);
+        EXPECT_EQ(visitors[i].met, HANDSHAKES);
+    }
+    tls_context_free(context);
+    test_certificate_done(&certificates[0]);
+    test_certificate_done(&certificates[1]);
 }
 
 TEST(a_client_that_its_server_refuses_is_told_so)
