@@ -78,7 +78,8 @@ void stream_pause(struct stream *stream, bool paused);
  * by link_rules.c.  A node has one stream here: a newer one (same or higher epoch) closes the
  * older, one of a lower epoch is refused, so a second process of one name waits until the later
  * started has gone. Refusals are logged once a minute for each peer address and reason
- * ("stream_refused"), and the peer is told. */
+ * ("stream_refused"), and the peer is told.  Of more than STREAM_HANDSHAKES_MAX handshakes at once
+ * the oldest is closed. */
 struct stream_listener;
 typedef void *(*stream_accept_fn)(struct stream *stream,
                                   const struct stream_hello *peer,

@@ -104,6 +104,28 @@ static void note_address(struct stream *stream)
         (void)uv_ip_name((const struct sockaddr *)&peer, stream->address, sizeof stream->address);
 }
 
+/* Each costs 100 kB until it has shown its certificate or HANDSHAKE_MS are over.  The oldest goes:
+ * of those that never speak there are many, and who has a certificate needs milliseconds. */
+static void make_room(struct stream_listener *listener)
+{
+    struct stream *oldest = NULL; /* the newest is first in the list */
+    unsigned count = 0;
+    struct err err;
+
+    for (struct stream *stream = listener->streams; stream != NULL; stream = stream->next) {
+        if (stream->opened || stream->state == STREAM_CLOSING)
+            continue;
+        oldest = stream;
+        count++;
+    }
+    if (count < STREAM_HANDSHAKES_MAX)
+        return;
+    stream_fail(oldest,
+                err_set(&err, ST_LIMIT, "more than %d handshakes at once: this was the oldest",
+                        STREAM_HANDSHAKES_MAX),
+                &err);
+}
+
 static void connection_cb(uv_stream_t *server, int rv)
 {
     struct stream_listener *listener = server->data;
@@ -113,6 +135,7 @@ static void connection_cb(uv_stream_t *server, int rv)
         log_event(LOG_WARN, "accept_failed", LS("reason", uv_strerror(rv)));
         return;
     }
+    make_room(listener);
     stream = stream_new(server->loop, listener->identity, listener->service, false, NULL);
     stream->owner = &listener_owner;
     stream->owner_data = listener;

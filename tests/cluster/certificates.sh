@@ -177,4 +177,15 @@ before=$(serials)
 stop_cluster >/dev/null
 start_cluster --zones 3
 check "and keeps them at the next" [ "$(serials)" = "$before" ]
+stop_cluster >/dev/null
+echo junk >"$DATA/zone-b/worker.key"
+start_cluster --zones 3
+check "a key that is spoilt is made anew" wait_for all_connected
+stop_cluster >/dev/null
+chown "$owner" "$DATA/ca"
+refused_start() {
+    ! "$LAPWING" dev --detach --port "$TEST_PORT" --data "$DATA" >"$TEST_DIR/refused" 2>&1 &&
+        grep -qF "$DATA/ca is not root's alone" "$TEST_DIR/refused"
+}
+check "a folder of the CA that is not root's is refused" refused_start
 finish

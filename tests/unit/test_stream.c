@@ -1,5 +1,6 @@
 #include "base/stream.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -114,7 +115,7 @@ static uint16_t free_port(void)
     return ntohs(where.sin_port);
 }
 
-static void open_ends(struct ends *ends, const struct stream_handler *client)
+static void open_listener(struct ends *ends)
 {
     char address[32];
     struct err err;
@@ -134,6 +135,14 @@ static void open_ends(struct ends *ends, const struct stream_handler *client)
                             },
                             &ends->listener, &err),
               ST_OK);
+}
+
+static void open_dialer(struct ends *ends, const struct stream_handler *client)
+{
+    char address[32];
+    struct err err;
+
+    (void)snprintf(address, sizeof address, "127.0.0.1:%u", ends->port);
     EXPECT_EQ(stream_dial(&ends->loop,
                           &(struct stream_dial_options){
                               .address = address,
@@ -145,6 +154,12 @@ static void open_ends(struct ends *ends, const struct stream_handler *client)
                           },
                           &ends->dialer, &err),
               ST_OK);
+}
+
+static void open_ends(struct ends *ends, const struct stream_handler *client)
+{
+    open_listener(ends);
+    open_dialer(ends, client);
 }
 
 static void close_ends(struct ends *ends)
@@ -236,6 +251,73 @@ TEST(strangers_never_open_a_stream)
         close_ends(&ends);
     }
     EXPECT_EQ(gone, ARRAY_LEN(strangers));
+}
+
+/* ---- more handshakes than there may be at once ---- */
+
+static int connect_silently(uv_loop_t *loop, uint16_t port)
+{
+    struct sockaddr_in where = { .sin_family = AF_INET,
+                                 .sin_port = htons(port),
+                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    EXPECT(fd >= 0);
+    EXPECT_EQ(connect(fd, (struct sockaddr *)&where, sizeof where), 0);
+    (void)uv_run(loop, UV_RUN_NOWAIT); /* it is accepted */
+    (void)uv_run(loop, UV_RUN_NOWAIT); /* and whom it pushes out is closed */
+    return fd;
+}
+
+static bool is_open(int fd)
+{
+    uint8_t byte;
+
+    return recv(fd, &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+static void leave_cb(uv_timer_t *timer)
+{
+    struct ends *ends = timer->data;
+
+    if (ends->opened == 0 && ++gone < 1000)
+        return;
+    finish(ends);
+    uv_close((uv_handle_t *)timer, NULL);
+}
+
+static void guest_open(struct stream *stream, const struct stream_hello *peer, void *context)
+{
+    the_ends->opened++;
+}
+
+static const struct stream_handler guest_handler = { guest_open, client_frame, NULL, client_close };
+
+TEST(of_too_many_handshakes_the_oldest_goes_and_a_peer_with_a_certificate_gets_in)
+{
+    struct ends ends = { .service = STREAM_BLOB };
+    int fds[STREAM_HANDSHAKES_MAX + 1];
+    uv_timer_t timer;
+
+    gone = 0;
+    test_identity("one/objstore/a/server", &ends.server_id);
+    test_identity("one/objstore/b/client", &ends.client_id);
+    open_listener(&ends);
+    for (size_t i = 0; i < STREAM_HANDSHAKES_MAX; i++)
+        fds[i] = connect_silently(&ends.loop, ends.port);
+    EXPECT(is_open(fds[0]));
+    fds[STREAM_HANDSHAKES_MAX] = connect_silently(&ends.loop, ends.port);
+    EXPECT(!is_open(fds[0]));
+    EXPECT(is_open(fds[1]));
+    open_dialer(&ends, &guest_handler);
+    timer.data = &ends;
+    EXPECT_EQ(uv_timer_init(&ends.loop, &timer), 0);
+    EXPECT_EQ(uv_timer_start(&timer, leave_cb, 2, 2), 0);
+    (void)uv_run(&ends.loop, UV_RUN_DEFAULT);
+    EXPECT_EQ(ends.opened, 1);
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+        EXPECT_EQ(close(fds[i]), 0);
+    close_ends(&ends);
 }
 
 /* ---- two processes with one name ---- */
