@@ -61,14 +61,18 @@ static enum status read_file(const char *folder,
     return st;
 }
 
-static enum status new_file(
-    const char *folder, const char *name, const char *end, const struct buf *text, struct err *err)
+static enum status new_file(const char *folder,
+                            const char *name,
+                            const char *end,
+                            const struct buf *text,
+                            struct buf *said,
+                            struct err *err)
 {
     char *path = certs_path(folder, name, end);
     enum status st = certs_file_new(path, buf_view(text), err);
 
     if (st == ST_OK)
-        (void)printf("wrote %s\n", path);
+        buf_printf(said, "wrote %s\n", path);
     free(path);
     return st;
 }
@@ -136,7 +140,7 @@ static enum status subject_of(const struct certs_options *options,
     return st;
 }
 
-static enum status run_ca(const struct certs_options *options, struct err *err)
+static enum status run_ca(const struct certs_options *options, struct buf *said, struct err *err)
 {
     struct certificate_span span =
         certificate_days(now_s(), options->days == 0 ? CERTS_DAYS_CA : options->days);
@@ -149,9 +153,9 @@ static enum status run_ca(const struct certs_options *options, struct err *err)
     if (st == ST_OK)
         st = refuse_existing(options->folder, "ca", ".crt", err);
     if (st == ST_OK) /* the key first: a certificate without it would be of no use */
-        st = new_file(options->folder, "ca", ".key", &key, err);
+        st = new_file(options->folder, "ca", ".key", &key, said, err);
     if (st == ST_OK)
-        st = new_file(options->folder, "ca", ".crt", &certificate, err);
+        st = new_file(options->folder, "ca", ".crt", &certificate, said, err);
     forget(&key);
     buf_done(&certificate);
     return st;
@@ -162,7 +166,7 @@ static struct certificate_span host_span(const struct certs_options *options)
     return certificate_days(now_s(), options->days == 0 ? CERTS_DAYS_HOST : options->days);
 }
 
-static enum status run_issue(const struct certs_options *options, struct err *err)
+static enum status run_issue(const struct certs_options *options, struct buf *said, struct err *err)
 {
     struct certificate_span span = host_span(options);
     struct certificate_subject subject;
@@ -182,16 +186,18 @@ static enum status run_issue(const struct certs_options *options, struct err *er
         st = certificate_issue(&signer, &subject, buf_view(&key), &span, &certificate, err);
     }
     if (st == ST_OK)
-        st = new_file(options->folder, subject.identity.node, ".key", &key, err);
+        st = new_file(options->folder, subject.identity.node, ".key", &key, said, err);
     if (st == ST_OK)
-        st = new_file(options->folder, subject.identity.node, ".crt", &certificate, err);
+        st = new_file(options->folder, subject.identity.node, ".crt", &certificate, said, err);
     forget(&key);
     buf_done(&certificate);
     ca_done(&ca);
     return st;
 }
 
-static enum status run_request(const struct certs_options *options, struct err *err)
+static enum status run_request(const struct certs_options *options,
+                               struct buf *said,
+                               struct err *err)
 {
     struct certificate_subject subject;
     struct buf request = { 0 };
@@ -205,9 +211,9 @@ static enum status run_request(const struct certs_options *options, struct err *
     if (st == ST_OK)
         st = certs_folder_make(options->folder, err);
     if (st == ST_OK)
-        st = new_file(options->folder, subject.identity.node, ".key", &key, err);
+        st = new_file(options->folder, subject.identity.node, ".key", &key, said, err);
     if (st == ST_OK)
-        st = new_file(options->folder, subject.identity.node, ".csr", &request, err);
+        st = new_file(options->folder, subject.identity.node, ".csr", &request, said, err);
     forget(&key);
     buf_done(&request);
     return st;
@@ -231,7 +237,7 @@ static enum status check_request(struct bytes request,
                    wanted);
 }
 
-static enum status run_sign(const struct certs_options *options, struct err *err)
+static enum status run_sign(const struct certs_options *options, struct buf *said, struct err *err)
 {
     struct certificate_span span = host_span(options);
     struct certificate_subject subject;
@@ -254,7 +260,7 @@ static enum status run_sign(const struct certs_options *options, struct err *err
         st = certificate_sign(&signer, buf_view(&request), &span, &certificate, err);
     }
     if (st == ST_OK)
-        st = new_file(options->folder, subject.identity.node, ".crt", &certificate, err);
+        st = new_file(options->folder, subject.identity.node, ".crt", &certificate, said, err);
     buf_done(&certificate);
     buf_done(&request);
     ca_done(&ca);
@@ -264,6 +270,7 @@ static enum status run_sign(const struct certs_options *options, struct err *err
 struct renewal {
     const struct certs_options *options;
     struct ca ca;
+    struct buf *said;
     unsigned done;
     unsigned kept;
 };
@@ -281,7 +288,7 @@ static enum status renew_one(struct renewal *renewal,
     if (st == ST_OK)
         st = certs_file_replace(path, buf_view(&renewed), err);
     if (st == ST_OK)
-        (void)printf("renewed %s\n", path);
+        buf_printf(renewal->said, "renewed %s\n", path);
     renewal->done += st == ST_OK;
     buf_done(&renewed);
     return st;
@@ -315,31 +322,31 @@ static enum status renew_file(const char *path, void *context, struct err *err)
     return st;
 }
 
-static enum status run_renew(const struct certs_options *options, struct err *err)
+static enum status run_renew(const struct certs_options *options, struct buf *said, struct err *err)
 {
-    struct renewal renewal = { .options = options };
+    struct renewal renewal = { .options = options, .said = said };
     enum status st = open_ca(options->folder, &renewal.ca, err);
 
     if (st == ST_OK)
         st = certs_folder_each(options->folder, ".crt", renew_file, &renewal, err);
     if (st == ST_OK)
-        (void)printf("%u renewed, %u not due\n", renewal.done, renewal.kept);
+        buf_printf(said, "%u renewed, %u not due\n", renewal.done, renewal.kept);
     ca_done(&renewal.ca);
     return st;
 }
 
 static enum status show_file(const char *path, void *context, struct err *err)
 {
+    struct buf *said = context;
     struct buf text = { 0 };
     struct buf shown = { 0 };
     struct err why;
     enum status st = tls_file_read(path, false, &text, err);
 
-    (void)context;
     if (st == ST_OK) {
         st = certificate_describe(buf_view(&text), now_s(), &shown, &why);
         if (st == ST_OK)
-            (void)printf("%s\n%s", path, buf_text(&shown));
+            buf_printf(said, "%s\n%s", path, buf_text(&shown));
         else
             st = err_set(err, st, "%s: %s", path, why.text);
     }
@@ -348,20 +355,20 @@ static enum status show_file(const char *path, void *context, struct err *err)
     return st;
 }
 
-static enum status run_show(const struct certs_options *options, struct err *err)
+static enum status run_show(const struct certs_options *options, struct buf *said, struct err *err)
 {
     struct stat info;
 
     if (stat(options->folder, &info) == 0 && S_ISDIR(info.st_mode))
-        return certs_folder_each(options->folder, ".crt", show_file, NULL, err);
-    return show_file(options->folder, NULL, err);
+        return certs_folder_each(options->folder, ".crt", show_file, said, err);
+    return show_file(options->folder, said, err);
 }
 
-enum status certs_run(const struct certs_options *options, struct err *err)
+enum status certs_run(const struct certs_options *options, struct buf *said, struct err *err)
 {
     static const struct {
         const char *name;
-        enum status (*run)(const struct certs_options *options, struct err *err);
+        enum status (*run)(const struct certs_options *options, struct buf *said, struct err *err);
     } commands[] = {
         { "ca", run_ca },     { "issue", run_issue }, { "request", run_request },
         { "sign", run_sign }, { "renew", run_renew }, { "show", run_show },
@@ -369,7 +376,7 @@ enum status certs_run(const struct certs_options *options, struct err *err)
 
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         if (strcmp(commands[i].name, options->command) == 0)
-            return commands[i].run(options, err);
+            return commands[i].run(options, said, err);
     CHECK(!"certs: a command that was parsed is not there");
     return ST_BAD_INPUT;
 }
@@ -397,6 +404,7 @@ static void help(void)
 int certs_main(int argc, char **argv)
 {
     struct certs_options options;
+    struct buf said = { 0 };
     struct err err;
     enum status st;
 
@@ -406,10 +414,12 @@ int certs_main(int argc, char **argv)
     }
     st = certs_options_parse(argc, argv, &options, &err);
     if (st == ST_OK)
-        st = certs_run(&options, &err);
+        st = certs_run(&options, &said, &err);
+    (void)fputs(buf_text(&said), stdout); /* also what was done before a failure */
+    (void)fflush(stdout);
+    buf_done(&said);
     if (st == ST_OK)
         return 0;
-    (void)fflush(stdout);
     (void)fprintf(stderr, "lapwing certs: %s\n", err.text);
     return st == ST_BAD_INPUT ? 2 : 1;
 }

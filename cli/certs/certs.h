@@ -29,8 +29,9 @@ struct certs_options {
  * is allowed, or which is missing for the command. */
 enum status certs_options_parse(int argc, char **argv, struct certs_options *out, struct err *err);
 
-/* Run one command; prints what it did.  The error names the file. */
-enum status certs_run(const struct certs_options *options, struct err *err);
+/* Run one command.  Appends to `said` what it did, also before it failed; the error names the file.
+ */
+enum status certs_run(const struct certs_options *options, struct buf *said, struct err *err);
 
 /* The whole command; returns its exit code. */
 int certs_main(int argc, char **argv);

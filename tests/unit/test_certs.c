@@ -67,12 +67,20 @@ static struct certs_options asked(const char *command)
     return (struct certs_options){ .command = command, .folder = dir };
 }
 
+static struct buf said; /* by the last command */
+
+static enum status run(const struct certs_options *options, struct err *err)
+{
+    said.len = 0;
+    return certs_run(options, &said, err);
+}
+
 static enum status make_ca(struct err *err)
 {
     struct certs_options options = asked("ca");
 
     options.cluster = "c";
-    return certs_run(&options, err);
+    return run(&options, err);
 }
 
 static struct certs_options host(const char *command, const char *node, const char *role)
@@ -98,6 +106,7 @@ static void end(void)
 
     (void)snprintf(command, sizeof command, "rm -rf %s", folder);
     EXPECT_EQ(system(command), 0);
+    buf_done(&said);
 }
 
 static void read_text(const char *name, struct buf *out)
@@ -123,11 +132,11 @@ TEST(a_ca_and_a_certificate_are_made_once_and_never_overwritten)
 
     begin();
     EXPECT_EQ(make_ca(&err), ST_OK);
-    EXPECT_EQ(certs_run(&worker, &err), ST_OK);
+    EXPECT_EQ(run(&worker, &err), ST_OK);
     read_text("w.crt", &before);
     read_text("w.key", &key);
     EXPECT(certificate_has_key(buf_view(&before), buf_view(&key)));
-    EXPECT_EQ(certs_run(&worker, &err), ST_EXISTS);
+    EXPECT_EQ(run(&worker, &err), ST_EXISTS);
     EXPECT_EQ(make_ca(&err), ST_EXISTS);
     EXPECT(strstr(err.text, "ca.crt is there already") != NULL);
     read_text("w.crt", &after);
@@ -146,10 +155,10 @@ TEST(a_key_without_its_certificate_is_not_overwritten)
 
     begin();
     EXPECT_EQ(make_ca(&err), ST_OK);
-    EXPECT_EQ(certs_run(&worker, &err), ST_OK);
+    EXPECT_EQ(run(&worker, &err), ST_OK);
     path = certs_path(dir, "w", ".crt");
     EXPECT_EQ(unlink(path), 0);
-    EXPECT_EQ(certs_run(&worker, &err), ST_EXISTS);
+    EXPECT_EQ(run(&worker, &err), ST_EXISTS);
     EXPECT(strstr(err.text, "w.key is there already") != NULL);
     free(path);
     path = certs_path(dir, "ca", ".crt");
@@ -182,7 +191,7 @@ TEST(no_file_is_made_for_a_name_that_is_none)
         struct certs_options options = host("issue", bad_hosts[i].node, bad_hosts[i].role);
 
         test_case = bad_hosts[i].name;
-        EXPECT_EQ(certs_run(&options, &err), ST_BAD_INPUT);
+        EXPECT_EQ(run(&options, &err), ST_BAD_INPUT);
         EXPECT(strstr(err.text, bad_hosts[i].want) != NULL);
     }
     end();
@@ -200,15 +209,16 @@ TEST(renewal_keeps_keys_and_touches_only_what_is_due)
 
     begin();
     EXPECT_EQ(make_ca(&err), ST_OK);
-    EXPECT_EQ(certs_run(&worker, &err), ST_OK);
+    EXPECT_EQ(run(&worker, &err), ST_OK);
     read_text("w.crt", &before);
     read_text("w.key", &key);
     read_text("ca.crt", &ca);
-    EXPECT_EQ(certs_run(&renew, &err), ST_OK);
+    EXPECT_EQ(run(&renew, &err), ST_OK);
+    EXPECT_TEXT(buf_text(&said), "0 renewed, 1 not due\n");
     read_text("w.crt", &after);
     EXPECT(bytes_equal(buf_view(&before), buf_view(&after)));
     renew.within_days = CERTS_DAYS_HOST + 1;
-    EXPECT_EQ(certs_run(&renew, &err), ST_OK);
+    EXPECT_EQ(run(&renew, &err), ST_OK);
     read_text("w.crt", &after);
     EXPECT(!bytes_equal(buf_view(&before), buf_view(&after)));
     EXPECT(certificate_has_key(buf_view(&after), buf_view(&key)));
@@ -234,13 +244,13 @@ TEST(a_certificate_of_another_ca_is_renewed_by_the_folders_own)
 
     begin();
     EXPECT_EQ(make_ca(&err), ST_OK);
-    EXPECT_EQ(certs_run(&worker, &err), ST_OK);
+    EXPECT_EQ(run(&worker, &err), ST_OK);
     read_text("w.crt", &moved);
     (void)snprintf(dir, sizeof dir, "%s/new", folder);
     EXPECT_EQ(make_ca(&err), ST_OK);
     path = certs_path(dir, "w", ".crt");
     EXPECT_EQ(certs_file_new(path, buf_view(&moved), &err), ST_OK);
-    EXPECT_EQ(certs_run(&renew, &err), ST_OK);
+    EXPECT_EQ(run(&renew, &err), ST_OK);
     read_text("ca.crt", &ca);
     read_text("w.crt", &moved);
     EXPECT(certificate_is_of(buf_view(&ca), buf_view(&moved)));
@@ -264,14 +274,14 @@ TEST(a_request_is_signed_only_for_whom_the_signer_says)
     (void)snprintf(file, sizeof file, "%s/w.csr", home);
     request.folder = home;
     request.cluster = "c";
-    EXPECT_EQ(certs_run(&request, &err), ST_OK);
-    EXPECT_EQ(certs_run(&request, &err), ST_EXISTS);
+    EXPECT_EQ(run(&request, &err), ST_OK);
+    EXPECT_EQ(run(&request, &err), ST_EXISTS);
     sign.file = file;
-    EXPECT_EQ(certs_run(&sign, &err), ST_DENIED);
+    EXPECT_EQ(run(&sign, &err), ST_DENIED);
     EXPECT(strstr(err.text, "not signed") != NULL);
     sign.role = "worker";
-    EXPECT_EQ(certs_run(&sign, &err), ST_OK);
-    EXPECT_EQ(certs_run(&sign, &err), ST_EXISTS);
+    EXPECT_EQ(run(&sign, &err), ST_OK);
+    EXPECT_EQ(run(&sign, &err), ST_EXISTS);
     end();
 }
 
@@ -283,16 +293,17 @@ TEST(all_of_a_folder_or_one_file_is_shown)
 
     begin();
     EXPECT_EQ(make_ca(&err), ST_OK);
-    EXPECT_EQ(certs_run(&show, &err), ST_OK);
+    EXPECT_EQ(run(&show, &err), ST_OK);
+    EXPECT(strstr(buf_text(&said), "ca.crt\n  a CA\n") != NULL);
     path = certs_path(dir, "ca", ".crt");
     show.folder = path;
-    EXPECT_EQ(certs_run(&show, &err), ST_OK);
+    EXPECT_EQ(run(&show, &err), ST_OK);
     free(path);
     path = certs_path(dir, "ca", ".key");
     show.folder = path;
-    EXPECT_EQ(certs_run(&show, &err), ST_BAD_INPUT);
+    EXPECT_EQ(run(&show, &err), ST_BAD_INPUT);
     free(path);
     show.folder = "/nonexistent";
-    EXPECT_EQ(certs_run(&show, &err), ST_IO);
+    EXPECT_EQ(run(&show, &err), ST_IO);
     end();
 }
