@@ -146,6 +146,37 @@ enum status private_key_parse(struct bytes pem, const char *what, EVP_PKEY **out
     return ST_OK;
 }
 
+enum status certificate_first(struct bytes pem, const char *what, X509 **out, struct err *err)
+{
+    STACK_OF(X509) * list;
+    enum status st = certificates_parse(pem, what, CERTIFICATE_CHAIN_MAX, &list, err);
+
+    if (st != ST_OK)
+        return st;
+    *out = sk_X509_value(list, 0);
+    CHECK(X509_up_ref(*out) == 1);
+    certificates_free(list);
+    return ST_OK;
+}
+
+enum status certificate_cluster_read(X509 *ca,
+                                     char out[CLUSTER_NAME_BYTES_MAX + 1],
+                                     struct err *err)
+{
+    char text[CLUSTER_NAME_BYTES_MAX + 2]; /* one more: what is too long must not be cut to fit */
+    int len = X509_NAME_get_text_by_NID(X509_get_subject_name(ca), NID_organizationName, text,
+                                        sizeof text);
+
+    if (X509_check_ca(ca) == 0)
+        return err_set(err, ST_BAD_INPUT, "CA: the certificate is not of a CA");
+    if (len <= 0 || !node_name_ok(bytes_of(text, (size_t)len), CLUSTER_NAME_BYTES_MAX))
+        return err_set(
+            err, ST_BAD_INPUT,
+            "CA: its subject does not name a cluster (O): it is not of lapwing certs ca");
+    memcpy(out, text, (size_t)len + 1);
+    return ST_OK;
+}
+
 enum certificate_urgency certificate_urgency(int64_t not_after_s, int64_t now_s)
 {
     int64_t left_s = not_after_s - now_s;

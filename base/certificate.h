@@ -35,6 +35,15 @@ enum status certificates_parse(
     struct bytes pem, const char *what, int max, STACK_OF(X509) * *out, struct err *err);
 void certificates_free(STACK_OF(X509) * list);
 
+/* The first certificate of a PEM text, of at most CERTIFICATE_CHAIN_MAX; the caller frees it with
+ * X509_free(). */
+enum status certificate_first(struct bytes pem, const char *what, X509 **out, struct err *err);
+
+/* The cluster that a CA is of (O in its subject).  ST_BAD_INPUT: it is not one of ours. */
+enum status certificate_cluster_read(X509 *ca,
+                                     char out[CLUSTER_NAME_BYTES_MAX + 1],
+                                     struct err *err);
+
 /* Read a private key without a password.  ST_BAD_INPUT: it is something else. */
 enum status private_key_parse(struct bytes pem, const char *what, EVP_PKEY **out, struct err *err);
 

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
-#include "base/certificate.h"
+#include "base/certificate_text.h"
 #include "base/node_identity_rules.h"
 #include "base/status.h"
 
@@ -45,11 +45,6 @@ enum status certificate_ca_new(const char *cluster,
                                struct buf *out_key,
                                struct err *err);
 
-/* The cluster that a CA is of.  ST_BAD_INPUT: it is not one of ours. */
-enum status certificate_ca_cluster(struct bytes certificate,
-                                   char out[CLUSTER_NAME_BYTES_MAX + 1],
-                                   struct err *err);
-
 /* Sign a certificate for a key that is here; appended.  It lasts no longer than its CA.
  * ST_BAD_INPUT: identity, host, key or CA, also one that has run out by the certificate's
  * beginning. */
@@ -78,8 +73,8 @@ enum status certificate_sign(const struct certificate_authority *ca,
                              struct buf *out,
                              struct err *err);
 
-/* The same certificate again with other dates: names and key stay, so the key is not needed;
- * appended. */
+/* The same certificate again with other dates, by this CA: names and key stay, so the key is not
+ * needed; appended.  The caller knows who signed the old one: nothing here asks. */
 enum status certificate_renew(const struct certificate_authority *ca,
                               struct bytes certificate,
                               const struct certificate_span *span,
@@ -88,35 +83,5 @@ enum status certificate_renew(const struct certificate_authority *ca,
 
 /* From a little before now for so many days. */
 struct certificate_span certificate_days(int64_t now_s, unsigned days);
-
-/* Should this one be signed again: less than a third of its life, or less than `within_days`, is
- * left? 0 for within_days: only the third.  Pure. */
-bool certificate_is_due(int64_t not_before_s,
-                        int64_t not_after_s,
-                        int64_t now_s,
-                        unsigned within_days);
-
-/* Read who and how long from a PEM text.  ST_BAD_INPUT as certificate_facts_read(). */
-enum status certificate_facts_of(struct bytes certificate,
-                                 struct certificate_facts *out,
-                                 struct err *err);
-
-/* Only the dates, of any certificate. */
-enum status certificate_dates_of(struct bytes certificate,
-                                 int64_t *out_not_before_s,
-                                 int64_t *out_not_after_s,
-                                 struct err *err);
-
-/* Is this the private key of the certificate? */
-bool certificate_has_key(struct bytes certificate, struct bytes key);
-
-/* Has the CA signed this certificate, whatever its dates? */
-bool certificate_is_of(struct bytes ca_certificate, struct bytes certificate);
-
-/* What a certificate says, a line each, for a person; appended.  ST_BAD_INPUT: it is none. */
-enum status certificate_describe(struct bytes certificate,
-                                 int64_t now_s,
-                                 struct buf *out,
-                                 struct err *err);
 
 #endif

@@ -270,6 +270,7 @@ static enum status run_sign(const struct certs_options *options, struct buf *sai
 struct renewal {
     const struct certs_options *options;
     struct ca ca;
+    struct buf old_ca; /* empty: none */
     struct buf *said;
     unsigned done;
     unsigned kept;
@@ -294,30 +295,42 @@ static enum status renew_one(struct renewal *renewal,
     return st;
 }
 
+/* A file that came back from a host may say anything: only what one of our CAs has signed is signed
+ * again. */
+static enum status renew_if_due(struct renewal *renewal,
+                                const char *path,
+                                const struct buf *old,
+                                struct err *err)
+{
+    struct certificate_facts facts;
+    struct err why;
+    enum status st = certificate_facts_of(buf_view(old), &facts, &why);
+    bool ours = certificate_is_of(buf_view(&renewal->ca.certificate), buf_view(old));
+
+    if (st != ST_OK)
+        return err_set(err, st, "%s: %s", path, why.text);
+    if (!ours && !certificate_is_of(buf_view(&renewal->old_ca), buf_view(old)))
+        return err_set(err, ST_DENIED,
+                       "%s: another CA has signed it, not renewed (--old-ca FILE takes that CA's)",
+                       path);
+    if (!ours || certificate_is_due(facts.not_before_s, facts.not_after_s, now_s(),
+                                    renewal->options->within_days))
+        return renew_one(renewal, path, old, err);
+    renewal->kept++;
+    return ST_OK;
+}
+
 /* The CA's own stands among them, and is never touched: others trust it as it is. */
 static enum status renew_file(const char *path, void *context, struct err *err)
 {
-    struct renewal *renewal = context;
-    const char *name = strrchr(path, '/') + 1;
-    struct certificate_facts facts;
     struct buf old = { 0 };
-    struct err why;
     enum status st;
 
-    if (strcmp(name, "ca.crt") == 0)
+    if (strcmp(strrchr(path, '/') + 1, "ca.crt") == 0)
         return ST_OK;
     st = tls_file_read(path, false, &old, err);
-    if (st != ST_OK)
-        return st;
-    st = certificate_facts_of(buf_view(&old), &facts, &why);
-    if (st != ST_OK)
-        st = err_set(err, st, "%s: %s", path, why.text);
-    else if (!certificate_is_due(facts.not_before_s, facts.not_after_s, now_s(),
-                                 renewal->options->within_days) &&
-             certificate_is_of(buf_view(&renewal->ca.certificate), buf_view(&old)))
-        renewal->kept++;
-    else
-        st = renew_one(renewal, path, &old, err);
+    if (st == ST_OK)
+        st = renew_if_due(context, path, &old, err);
     buf_done(&old);
     return st;
 }
@@ -327,10 +340,13 @@ static enum status run_renew(const struct certs_options *options, struct buf *sa
     struct renewal renewal = { .options = options, .said = said };
     enum status st = open_ca(options->folder, &renewal.ca, err);
 
+    if (st == ST_OK && options->old_ca != NULL)
+        st = tls_file_read(options->old_ca, false, &renewal.old_ca, err);
     if (st == ST_OK)
         st = certs_folder_each(options->folder, ".crt", renew_file, &renewal, err);
     if (st == ST_OK)
         buf_printf(said, "%u renewed, %u not due\n", renewal.done, renewal.kept);
+    buf_done(&renewal.old_ca);
     ca_done(&renewal.ca);
     return st;
 }
@@ -393,10 +409,12 @@ static void help(void)
         "                                       on the host itself: DIR/N.key, N.csr\n"
         "  sign DIR FILE.csr --node N --role R --zone Z [--days D]\n"
         "                                       where the CA is: DIR/N.crt from such a request\n"
-        "  renew DIR [--within DAYS] [--days D] new dates for every certificate in DIR of which "
+        "  renew DIR [--within DAYS] [--days D] [--old-ca FILE]\n"
+        "                                       new dates for every certificate in DIR of which "
         "less\n"
-        "                                       than DAYS (or a third) is left, or that is of\n"
-        "                                       another CA; keys stay\n"
+        "                                       than DAYS (or a third) is left, and by DIR's CA "
+        "those\n"
+        "                                       that the CA of FILE has signed; keys stay\n"
         "  show FILE|DIR                        what certificates say\n\n"
         "Roles: controlplane, objstore, worker.  Nothing that exists is overwritten but by renew.");
 }

@@ -15,6 +15,7 @@ struct certs_options {
     const char *command;
     const char *folder;  /* or, of show, a file */
     const char *file;    /* of sign: the request */
+    const char *old_ca;  /* of renew: a CA's file whose certificates are taken, too; or NULL */
     const char *cluster; /* NULL where not given, as the next three */
     const char *node;
     const char *role;

@@ -6,7 +6,7 @@
 #include "cli/certs/certs.h"
 
 enum need { NEED_CLUSTER = 1, NEED_NAMES = 2, NEED_FILE = 4 };
-enum take { TAKE_HOSTS = 1, TAKE_DAYS = 2, TAKE_WITHIN = 4 };
+enum take { TAKE_HOSTS = 1, TAKE_DAYS = 2, TAKE_WITHIN = 4, TAKE_OLD_CA = 8 };
 
 static const struct {
     const char *name;
@@ -17,7 +17,7 @@ static const struct {
     { "issue", NEED_NAMES, TAKE_HOSTS | TAKE_DAYS },
     { "request", NEED_CLUSTER | NEED_NAMES, TAKE_HOSTS },
     { "sign", NEED_NAMES | NEED_FILE, TAKE_DAYS },
-    { "renew", 0, TAKE_DAYS | TAKE_WITHIN },
+    { "renew", 0, TAKE_DAYS | TAKE_WITHIN | TAKE_OLD_CA },
     { "show", 0, 0 },
 };
 
@@ -50,10 +50,8 @@ static enum status parse_option(const char *name,
         const char *name;
         const char **text;
     } texts[] = {
-        { "--cluster", &out->cluster },
-        { "--node", &out->node },
-        { "--role", &out->role },
-        { "--zone", &out->zone },
+        { "--cluster", &out->cluster }, { "--node", &out->node },     { "--role", &out->role },
+        { "--zone", &out->zone },       { "--old-ca", &out->old_ca },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
@@ -91,6 +89,7 @@ static enum status check_needs(unsigned needs,
         { "--zone", options->zone != NULL, (needs & NEED_NAMES) != 0, (needs & NEED_NAMES) != 0 },
         { "--host", options->host_count > 0, false, (takes & TAKE_HOSTS) != 0 },
         { "--days", options->days != 0, false, (takes & TAKE_DAYS) != 0 },
+        { "--old-ca", options->old_ca != NULL, false, (takes & TAKE_OLD_CA) != 0 },
         { "--within", options->within_days != 0, false, (takes & TAKE_WITHIN) != 0 },
     };
 

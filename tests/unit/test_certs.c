@@ -34,6 +34,9 @@ static const struct {
     { "a signature without a request",
       { "sign", "d", "--node", "n", "--role", "r", "--zone", "z" },
       "FILE is missing" },
+    { "a CA's file where none is taken",
+      { "show", "d", "--old-ca", "f" },
+      "show takes no --old-ca" },
     { "a word too many", { "show", "d", "e", "f" }, "one word too many" },
     { "a value missing", { "show", "d", "--node" }, "value is missing" },
     { "an option that is none", { "show", "d", "--force", "yes" }, "no option --force" },
@@ -233,12 +236,13 @@ TEST(renewal_keeps_keys_and_touches_only_what_is_due)
 }
 
 /* What a change of the CA takes: the certificates go into the new one's folder. */
-TEST(a_certificate_of_another_ca_is_renewed_by_the_folders_own)
+TEST(a_certificate_of_another_ca_is_renewed_only_when_that_ca_is_named)
 {
     struct certs_options worker = host("issue", "w", "worker");
     struct certs_options renew = asked("renew");
     struct buf moved = { 0 };
     struct buf ca = { 0 };
+    char old_ca[64];
     char *path;
     struct err err = { 0 };
 
@@ -250,7 +254,16 @@ TEST(a_certificate_of_another_ca_is_renewed_by_the_folders_own)
     EXPECT_EQ(make_ca(&err), ST_OK);
     path = certs_path(dir, "w", ".crt");
     EXPECT_EQ(certs_file_new(path, buf_view(&moved), &err), ST_OK);
+    EXPECT_EQ(run(&renew, &err), ST_DENIED);
+    EXPECT(strstr(err.text, "w.crt: another CA has signed it") != NULL);
+    renew.old_ca = path; /* of neither */
+    EXPECT_EQ(run(&renew, &err), ST_DENIED);
+    (void)snprintf(old_ca, sizeof old_ca, "%s/ca/ca.crt", folder);
+    renew.old_ca = old_ca;
     EXPECT_EQ(run(&renew, &err), ST_OK);
+    EXPECT(strstr(buf_text(&said), "1 renewed, 0 not due\n") != NULL);
+    EXPECT_EQ(run(&renew, &err), ST_OK);
+    EXPECT_TEXT(buf_text(&said), "0 renewed, 1 not due\n");
     read_text("ca.crt", &ca);
     read_text("w.crt", &moved);
     EXPECT(certificate_is_of(buf_view(&ca), buf_view(&moved)));
