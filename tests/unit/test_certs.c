@@ -60,6 +60,23 @@ TEST(command_lines_say_what_is_wrong)
     }
 }
 
+TEST(as_many_hosts_as_the_limit_are_taken)
+{
+    char *argv[8 + 2 * (CERTIFICATE_HOSTS_MAX + 1)] = { "issue",  "d", "--node", "n",
+                                                        "--role", "r", "--zone", "z" };
+    struct certs_options options;
+    struct err err = { 0 };
+
+    for (size_t i = 8; i < ARRAY_LEN(argv); i += 2) {
+        argv[i] = "--host";
+        argv[i + 1] = "a.example";
+    }
+    EXPECT_EQ(certs_options_parse((int)ARRAY_LEN(argv) - 2, argv, &options, &err), ST_OK);
+    EXPECT_EQ(options.host_count, CERTIFICATE_HOSTS_MAX);
+    EXPECT_EQ(certs_options_parse((int)ARRAY_LEN(argv), argv, &options, &err), ST_BAD_INPUT);
+    EXPECT_TEXT(err.text, "--host: more than 32");
+}
+
 /* ---- the commands, in a folder ---- */
 
 static char folder[32];

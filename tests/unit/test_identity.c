@@ -150,6 +150,26 @@ TEST(wrong_files_are_named)
     }
 }
 
+TEST(a_file_as_large_as_the_limit_is_read)
+{
+    struct stream_identity identity = { 0 };
+    struct place place;
+    struct stat info;
+    struct err err = { 0 };
+    FILE *file;
+
+    open_place(&place);
+    EXPECT_EQ(stat(place.ca, &info), 0);
+    file = fopen(place.ca, "ae");
+    EXPECT(file != NULL);
+    for (long long i = info.st_size; i < TLS_FILE_BYTES_MAX; i++)
+        EXPECT_EQ(fputc('\n', file), '\n');
+    EXPECT_EQ(fclose(file), 0);
+    EXPECT_EQ(identity_read(place.config, "worker", &identity, &err), ST_OK);
+    identity_done(&identity);
+    close_place(&place);
+}
+
 TEST(files_look_different_after_each_change)
 {
     struct tls_files_stamp before;

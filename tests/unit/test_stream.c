@@ -477,6 +477,29 @@ TEST(open_streams_tell_when_their_peers_certificates_run_out)
     identity_done(&self);
 }
 
+TEST(peers_beyond_the_limit_of_a_report_are_left_out_of_it)
+{
+    struct tls_expiry list[TLS_EXPIRIES_MAX];
+    struct tls_peer_entry *peers = must_calloc(TLS_EXPIRIES_MAX, sizeof *peers);
+    struct stream_identity self;
+
+    test_identity("one/controlplane/a/a", &self);
+    for (size_t i = 0; i < TLS_EXPIRIES_MAX; i++) {
+        peers[i].facts.identity = test_names("one/worker/b/w");
+        (void)snprintf(peers[i].facts.identity.node, NODE_BYTES_MAX, "w%zu", i);
+        tls_peers_add(self.tls, &peers[i]);
+        /* With the own one it is full one peer earlier. */
+        EXPECT_EQ(tls_expiries(self.tls, list),
+                  i + 2 < TLS_EXPIRIES_MAX ? i + 2 : TLS_EXPIRIES_MAX);
+    }
+    EXPECT_TEXT(list[0].identity.node, "a");
+    for (size_t i = 0; i < TLS_EXPIRIES_MAX; i++)
+        tls_peers_remove(self.tls, &peers[i]);
+    EXPECT_EQ(tls_expiries(self.tls, list), 1);
+    identity_done(&self);
+    free(peers);
+}
+
 TEST(a_hello_survives_encoding_and_every_cut_is_refused)
 {
     struct stream_hello hello = {
