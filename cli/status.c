@@ -1,5 +1,6 @@
 /* lapwing status: what the node that answers knows of the cluster, as tables. */
 #include <stdio.h>
+#include <time.h>
 
 #include "cli/api.h"
 #include "cli/commands.h"
@@ -45,6 +46,31 @@ static void print_worker(const json_t *worker)
     (void)puts("");
 }
 
+/* Which of all certificates must be renewed first. */
+static void print_certificates(const json_t *certificates)
+{
+    const json_t *first = NULL;
+    json_t *one;
+    char date[32];
+    struct tm parts;
+    time_t at;
+    size_t i;
+
+    json_array_foreach(certificates, i, one)
+    {
+        if (first == NULL || number_of(one, "expires_s") < number_of(first, "expires_s"))
+            first = one;
+    }
+    if (first == NULL)
+        return;
+    at = (time_t)number_of(first, "expires_s");
+    if (gmtime_r(&at, &parts) == NULL || strftime(date, sizeof date, "%Y-%m-%d", &parts) == 0)
+        return;
+    (void)printf("certificates: the first to run out is that of %s (%s), on %s, in %lld days\n",
+                 text_of(first, "node"), text_of(first, "role"), date,
+                 (number_of(first, "expires_s") - (long long)time(NULL)) / 86400);
+}
+
 int command_status(int argc, char **argv)
 {
     json_t *answer;
@@ -61,6 +87,7 @@ int command_status(int argc, char **argv)
     json_array_foreach(json_object_get(answer, "groups"), i, part) print_group(part);
     (void)puts("workers:");
     json_array_foreach(json_object_get(answer, "workers"), i, part) print_worker(part);
+    print_certificates(json_object_get(answer, "certificates"));
     json_decref(answer);
     return 0;
 }

@@ -14,6 +14,7 @@
 #include "base/config.h"
 #include "base/descriptors.h"
 #include "base/https_files.h"
+#include "base/identity.h"
 #include "base/log.h"
 #include "controlplane/api/api.h"
 #include "controlplane/dispatch/dispatch.h"
@@ -46,6 +47,7 @@ struct node {
     struct api *api;
     struct state_service *service;
     struct registration *registration;
+    struct identity_watch *watch;
     uv_timer_t readiness;
     struct readiness_plan plan;
     uv_signal_t terminate;
@@ -116,6 +118,7 @@ static enum status start_api(struct node *node, struct err *err)
         .storage = node->storage,
         .control_client = node->control_client,
         .dispatch = node->dispatch,
+        .tls = node->settings.identity.tls,
     };
 
     return api_new(&options, &node->api, err);
@@ -223,6 +226,8 @@ static void stop_doors(struct node *node)
     node->service = NULL;
     replica_client_close(node->control_client);
     replica_client_close(node->storage_client);
+    identity_watch_stop(node->watch);
+    node->watch = NULL;
     if (!node->handles)
         return;
     uv_close((uv_handle_t *)&node->readiness, NULL);
@@ -306,6 +311,7 @@ static void watch(struct node *node)
     rv |= uv_signal_start(&node->terminate, signal_cb, SIGTERM);
     rv |= uv_signal_start(&node->interrupt, signal_cb, SIGINT);
     CHECK(rv == 0);
+    node->watch = identity_watch_start(&node->loop, node->config, &node->settings.identity);
     node->handles = true;
 }
 
@@ -362,6 +368,7 @@ int main(int argc, char **argv)
     dispatch_free(node->dispatch);
     replica_stop(node->control);
     replica_stop(node->storage);
+    identity_done(&node->settings.identity);
     config_free(node->config);
     log_event(LOG_INFO, "stopped", LS("why", node->failed ? "cannot listen" : "signal"));
     code = node->failed ? 1 : 0;

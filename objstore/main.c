@@ -43,7 +43,7 @@ static const struct config_option options[] = {
       false, 0, 0 },
     { "listen", "domain", NULL, "buckets are hosts under this name: BUCKET.DOMAIN", CONFIG_TEXT,
       true, 1, 253 },
-    { "peers", "NAME", NULL, "the other object stores: NAME = ADDRESS of their listen.stream",
+    { "peers", "NODE", NULL, "the other object stores: NODE = ADDRESS of its listen.stream",
       CONFIG_ENTRIES, true, 0, 0 },
     { "state", "addresses", NULL, "state services of the control plane, own zone first, by comma",
       CONFIG_TEXT, false, 1, 1024 },
@@ -63,6 +63,7 @@ struct objstore_process {
     struct stream_identity identity;
     struct endpoint http;
     struct https_files *https; /* NULL for plain HTTP */
+    struct identity_watch *watch;
     struct s3_key key_list[KEYS_MAX];
     struct s3_keys keys;
     struct blob_store *store;
@@ -115,7 +116,7 @@ static enum status open_link(struct objstore_process *process, struct err *err)
 
 static enum status open_peers(struct objstore_process *process, struct err *err)
 {
-    const char *addresses[PEERS_MAX];
+    struct peer_address addresses[PEERS_MAX];
     struct peers_options peers = {
         .loop = &process->loop,
         .identity = &process->identity,
@@ -124,13 +125,12 @@ static enum status open_peers(struct objstore_process *process, struct err *err)
         .addresses = addresses,
         .count = config_entry_count(process->config, "peers"),
     };
-    const char *name;
     enum status st;
 
     if (peers.count > PEERS_MAX)
         return err_set(err, ST_BAD_INPUT, "%zu peers, want at most %d", peers.count, PEERS_MAX);
     for (size_t i = 0; i < peers.count; i++)
-        config_entry_at(process->config, "peers", i, &name, &addresses[i]);
+        config_entry_at(process->config, "peers", i, &addresses[i].node, &addresses[i].address);
     st = failure_limits_read(process->config, PEERS_TICK_MS, &peers.detection, err);
     return st == ST_OK ? peers_open(&peers, &process->peers, err) : st;
 }
@@ -192,6 +192,7 @@ static void s3_closed(void *context)
 static void cut(struct objstore_process *process)
 {
     uv_close((uv_handle_t *)&process->stopping, NULL);
+    identity_watch_stop(process->watch);
     for (size_t i = 0; i < ARRAY_LEN(process->signals); i++)
         uv_close((uv_handle_t *)&process->signals[i], NULL);
     /* The state first: calls to it cannot be cancelled by those who wait for them. */
@@ -264,6 +265,7 @@ int main(int argc, char **argv)
     }
     say_who(&process);
     handle_signals(&process);
+    process.watch = identity_watch_start(&process.loop, process.config, &process.identity);
     log_event(LOG_INFO, "ready", LS("http", config_text(process.config, "listen", "http")),
               LS("dir", config_text(process.config, "store", "dir")));
     (void)uv_run(&process.loop, UV_RUN_DEFAULT);
@@ -272,6 +274,7 @@ int main(int argc, char **argv)
     blob_store_close(process.store);
     (void)uv_loop_close(&process.loop);
     https_files_free(process.https);
+    identity_done(&process.identity);
     config_free(process.config);
     log_event(LOG_INFO, "stopped");
     return 0;

@@ -1,11 +1,13 @@
 /* The data folder: layout, cluster key, env.sh, lock.
  *
- *   DATA/cluster.key   64 hex digits, the secret of all links
+ *   DATA/cluster.key   64 hex digits, the secret that other secrets are derived from
+ *   DATA/ca.crt, ca/   the CA and its key (certs.c)
  *   DATA/env.sh        to source before using clients
  *   DATA/aws-config    what env.sh points AWS_CONFIG_FILE at
  *   DATA/https-*.pem   with --https: CA, certificate, key (https.c)
  *   DATA/lock          locked by the supervisor
- *   DATA/zone-a/...    control-plane, objstore and worker folders, their .ini and .log files */
+ *   DATA/zone-a/...    control-plane, objstore and worker folders, their .ini, .log, .crt and .key
+ * files */
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -222,9 +224,9 @@ static void lock_path(const struct dev_options *options, char *out, size_t size)
  * starts over holds. */
 static void remove_contents(const struct dev_options *options)
 {
-    static const char *const files[] = { "cluster.key",    "env.sh",       "aws-config",
-                                         "dev.log",        "https-ca.pem", "https-bundle.pem",
-                                         "https-cert.pem", "https-key.pem" };
+    static const char *const files[] = { "cluster.key",    "env.sh",        "aws-config",
+                                         "dev.log",        "https-ca.pem",  "https-bundle.pem",
+                                         "https-cert.pem", "https-key.pem", "ca.crt" };
     char path[PATH_MAX];
 
     for (unsigned zone = 0; zone < DEV_ZONES_MAX; zone++) {
@@ -235,6 +237,7 @@ static void remove_contents(const struct dev_options *options)
         (void)snprintf(path, sizeof path, "%.4000s/%s", options->data, files[i]);
         (void)unlink(path);
     }
+    dev_certs_remove(options);
 }
 
 void dev_files_remove(const struct dev_options *options)
@@ -285,6 +288,8 @@ enum status dev_files_prepare(const struct dev_options *options,
         st = write_key(options->data, user, err);
     if (st == ST_OK && options->https)
         st = dev_https_prepare(options, user, err);
+    if (st == ST_OK)
+        st = dev_certs_prepare(options, user, err);
     if (st == ST_OK)
         st = write_environment(options, user, program_dir, err);
     return st;

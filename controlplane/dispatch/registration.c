@@ -166,8 +166,16 @@ enum status registration_start(const struct registration_config *config,
     registration->handler = config->handler;
     registration->context = config->context;
     registration->in_flight = 1;
-    st = stream_listen(config->loop, config->address, config->identity, STREAM_REGISTER,
-                       &stream_handler, accepted, registration, &registration->listener, err);
+    st = stream_listen(config->loop,
+                       &(struct stream_listen_options){
+                           .address = config->address,
+                           .identity = config->identity,
+                           .service = STREAM_REGISTER,
+                           .handler = &stream_handler,
+                           .accepted = accepted,
+                           .context = registration,
+                       },
+                       &registration->listener, err);
     if (st != ST_OK) {
         free(registration);
         return st;

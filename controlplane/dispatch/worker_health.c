@@ -38,7 +38,7 @@ static void dial(struct worker *worker)
 {
     struct err err = { 0 };
 
-    if (worker_link_dial(&worker->link, worker->view.address, &err) != ST_OK)
+    if (worker_link_dial(&worker->link, worker->view.name, worker->view.address, &err) != ST_OK)
         log_event(LOG_ERROR, "worker_dial_failed", LS("worker", worker->view.name),
                   LS("why", err.text));
 }

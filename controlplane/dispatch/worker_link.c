@@ -170,10 +170,21 @@ void worker_link_init(struct worker_link *link,
         link->free_slots[i] = WORKER_CALLS_MAX - 1 - i;
 }
 
-enum status worker_link_dial(struct worker_link *link, const char *address, struct err *err)
+enum status worker_link_dial(struct worker_link *link,
+                             const char *node,
+                             const char *address,
+                             struct err *err)
 {
     worker_link_close(link);
-    return stream_dial(link->loop, address, link->identity, STREAM_INVOKE, &link_handler, link,
+    return stream_dial(link->loop,
+                       &(struct stream_dial_options){
+                           .address = address,
+                           .identity = link->identity,
+                           .service = STREAM_INVOKE,
+                           .node = node,
+                           .handler = &link_handler,
+                           .context = link,
+                       },
                        &link->dialer, err);
 }
 

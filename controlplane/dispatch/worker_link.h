@@ -51,7 +51,10 @@ void worker_link_init(struct worker_link *link,
                       const struct stream_identity *identity,
                       worker_link_change_fn on_change);
 /* Dial `address` from now on; an earlier address is given up, its calls are lost. */
-enum status worker_link_dial(struct worker_link *link, const char *address, struct err *err);
+enum status worker_link_dial(struct worker_link *link,
+                             const char *node, /* its name; who else answers there is refused */
+                             const char *address,
+                             struct err *err);
 /* Stop dialling; every call is lost before this returns. */
 void worker_link_close(struct worker_link *link);
 

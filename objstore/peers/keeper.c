@@ -406,8 +406,16 @@ enum status keeper_open(struct peers *peers,
     enum status st;
 
     keeper->peers = peers;
-    st = stream_listen(peers->loop, address, identity, STREAM_BLOB, &handler, accept_session,
-                       keeper, &keeper->listener, err);
+    st = stream_listen(peers->loop,
+                       &(struct stream_listen_options){
+                           .address = address,
+                           .identity = identity,
+                           .service = STREAM_BLOB,
+                           .handler = &handler,
+                           .accepted = accept_session,
+                           .context = keeper,
+                       },
+                       &keeper->listener, err);
     if (st != ST_OK) {
         free(keeper);
         return st;

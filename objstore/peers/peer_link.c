@@ -218,7 +218,7 @@ static void on_close(struct stream *stream, enum status why, const struct err *e
 static const struct stream_handler handler = { on_open, on_frame, NULL, on_close };
 
 enum status peer_link_new(struct peers *peers,
-                          const char *address,
+                          const struct peer_address *peer,
                           const struct stream_identity *identity,
                           struct peer_link **out_link,
                           struct err *err)
@@ -227,8 +227,16 @@ enum status peer_link_new(struct peers *peers,
     enum status st;
 
     link->peers = peers;
-    st = stream_dial(peers->loop, address, identity, STREAM_BLOB, &handler, link, &link->dialer,
-                     err);
+    st = stream_dial(peers->loop,
+                     &(struct stream_dial_options){
+                         .address = peer->address,
+                         .identity = identity,
+                         .service = STREAM_BLOB,
+                         .node = peer->node,
+                         .handler = &handler,
+                         .context = link,
+                     },
+                     &link->dialer, err);
     if (st != ST_OK) {
         free(link);
         return st;

@@ -52,7 +52,7 @@ enum status peers_open(const struct peers_options *options,
     if (options->listen != NULL)
         st = keeper_open(peers, options->listen, options->identity, &peers->keeper, err);
     for (size_t i = 0; i < options->count && st == ST_OK; i++) {
-        st = peer_link_new(peers, options->addresses[i], options->identity, &peers->links[i], err);
+        st = peer_link_new(peers, &options->addresses[i], options->identity, &peers->links[i], err);
         peers->link_count += st == ST_OK;
     }
     if (st != ST_OK) {

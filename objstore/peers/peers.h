@@ -27,12 +27,18 @@ enum {
     PEER_CALLS_MAX = 1024,       /* blobs under way to or from one peer */
 };
 
+/* Another store, by the name that its certificate must say. */
+struct peer_address {
+    const char *node;
+    const char *address;
+};
+
 struct peers_options {
     uv_loop_t *loop;
     const struct stream_identity *identity; /* borrowed for life */
     struct blob_store *store;               /* borrowed for life */
     const char *listen;                     /* where peers dial us; NULL: nowhere */
-    const char *const *addresses;           /* of the other stores; borrowed for the call */
+    const struct peer_address *addresses;   /* of the other stores; borrowed for the call */
     size_t count;
     struct failure_limits detection; /* checked */
 };

@@ -71,7 +71,7 @@ void peer_link_stalled(struct peer_link *link);
 void peer_link_asked(struct peer_link *link);
 
 enum status peer_link_new(struct peers *peers,
-                          const char *address,
+                          const struct peer_address *peer,
                           const struct stream_identity *identity,
                           struct peer_link **out_link,
                           struct err *err);

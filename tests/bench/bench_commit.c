@@ -241,6 +241,7 @@ int main(int argc, char **argv)
     print_memory();
     for (unsigned i = 0; i < TRIO; i++)
         replica_trio_stop(&trio, i);
+    replica_trio_done(&trio);
     free(bench.us);
     return uv_loop_close(&loop) == 0 ? 0 : 1;
 }

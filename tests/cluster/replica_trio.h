@@ -22,6 +22,8 @@ void replica_trio_init(struct replica_trio *trio, const char *dir, uint16_t port
 /* Start one; a failure is printed and ends the process. */
 void replica_trio_start(struct replica_trio *trio, unsigned at);
 void replica_trio_stop(struct replica_trio *trio, unsigned at);
+/* Forget the identities, once none runs. */
+void replica_trio_done(struct replica_trio *trio);
 /* The body of a CreateFunction for this name: a valid one of about 250 bytes. */
 void replica_trio_create_body(const char *name, uint64_t number, struct buf *out);
 

@@ -15,7 +15,9 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "base/identity.h"
 #include "proto/worker_check.h"
+#include "tests/unit/certificates.h"
 
 enum { WAIT_MS = 15000, WORKER_UID = 1900900000, ARGS_MAX = 40, FIRST_FLAGS = 24 };
 
@@ -116,6 +118,9 @@ static void start_worker(struct worker_fixture *fixture, int fd, const char *con
     argv[n++] = "--node.zone=t";
     argv[n++] = "--node.cluster=test";
     argv[n++] = text("--cluster.key_file=%s/key%s", fixture->folder, "");
+    argv[n++] = text("--tls.ca_file=%s/ca.crt%s", fixture->folder, "");
+    argv[n++] = text("--tls.cert_file=%s/node.crt%s", fixture->folder, "");
+    argv[n++] = text("--tls.key_file=%s/node.key%s", fixture->folder, "");
     argv[n++] = text("--listen.invoke=%s%s", fixture->address, "");
     argv[n++] = text("--worker.dir=%s/worker%s", fixture->folder, "");
     argv[n++] = text("--objstore.addresses=127.0.0.1:%s%s", port, "");
@@ -135,6 +140,8 @@ static void make_folders(struct worker_fixture *fixture)
     CHECK(chmod(fixture->folder, 0755) == 0);
     CHECK(mkdir(path, 0700) == 0 && chown(path, WORKER_UID, WORKER_UID) == 0);
     CHECK(mkdir(text("%s/packages%s", fixture->folder, ""), 0755) == 0);
+    test_identity_files("test/worker/t/worker-test", fixture->folder, WORKER_UID);
+    test_identity("test/controlplane/t/front", &fixture->identity);
     memset(fixture->identity.key, 0xab, sizeof fixture->identity.key);
     fd = open(text("%s/key%s", fixture->folder, ""), O_WRONLY | O_CREAT, 0600);
     CHECK(fd >= 0);
@@ -219,7 +226,6 @@ static void run_loop(struct worker_fixture *fixture)
 
 void worker_fixture_start(struct worker_fixture *fixture, const char *const *settings)
 {
-    struct stream_hello *self = &fixture->identity.self;
     struct err err = { 0 };
     int pair[2];
 
@@ -237,14 +243,16 @@ void worker_fixture_start(struct worker_fixture *fixture, const char *const *set
 
     CHECK(uv_loop_init(&fixture->loop) == 0);
     CHECK(uv_timer_init(&fixture->loop, &fixture->timer) == 0);
-    (void)snprintf(self->cluster, sizeof self->cluster, "test");
-    (void)snprintf(self->node, sizeof self->node, "front");
-    (void)snprintf(self->role, sizeof self->role, "controlplane");
-    (void)snprintf(self->zone, sizeof self->zone, "t");
-    self->epoch = 1;
-    self->version = 1;
-    CHECK(stream_dial(&fixture->loop, fixture->address, &fixture->identity, STREAM_INVOKE, &handler,
-                      fixture, &fixture->dialer, &err) == ST_OK);
+    CHECK(stream_dial(&fixture->loop,
+                      &(struct stream_dial_options){
+                          .address = fixture->address,
+                          .identity = &fixture->identity,
+                          .service = STREAM_INVOKE,
+                          .node = "worker-test",
+                          .handler = &handler,
+                          .context = fixture,
+                      },
+                      &fixture->dialer, &err) == ST_OK);
     run_loop(fixture);
     CHECK(!fixture->late); /* no connection */
 }
@@ -293,8 +301,16 @@ void worker_fixture_register(struct worker_fixture *fixture)
 {
     struct err err = { 0 };
 
-    CHECK(stream_listen(&fixture->loop, fixture->registration, &fixture->identity, STREAM_REGISTER,
-                        &register_handler, registered, fixture, &fixture->listener, &err) == ST_OK);
+    CHECK(stream_listen(&fixture->loop,
+                        &(struct stream_listen_options){
+                            .address = fixture->registration,
+                            .identity = &fixture->identity,
+                            .service = STREAM_REGISTER,
+                            .handler = &register_handler,
+                            .accepted = registered,
+                            .context = fixture,
+                        },
+                        &fixture->listener, &err) == ST_OK);
 }
 
 bool worker_wait_heartbeats(struct worker_fixture *fixture, unsigned count)
@@ -344,6 +360,7 @@ void worker_fixture_stop(struct worker_fixture *fixture)
     end(fixture->worker, SIGTERM);
     end(fixture->spawner, 0); /* ends with its agent */
     end(fixture->store, SIGKILL);
+    identity_done(&fixture->identity);
     buf_done(&fixture->got);
     (void)snprintf(command, sizeof command, "rm -rf %s", fixture->folder);
     CHECK(system(command) == 0);

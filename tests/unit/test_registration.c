@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/identity.h"
 #include "proto/message_limits.h"
+#include "tests/unit/certificates.h"
 #include "tests/unit/check.h"
 
 /* A control-plane node and the workers that dial it, on one loop over loopback. */
@@ -27,15 +29,10 @@ struct scene {
     uint64_t gone_epoch;
 };
 
-static void identity(struct stream_identity *id, const char *node, const char *role, uint64_t epoch)
+static void identity(struct stream_identity *id, const char *path, uint64_t epoch)
 {
-    memset(id, 0, sizeof *id);
-    (void)strcpy(id->self.cluster, "one");
-    (void)strcpy(id->self.node, node);
-    (void)strcpy(id->self.role, role);
-    (void)strcpy(id->self.zone, "a");
+    test_identity(path, id);
     id->self.epoch = epoch;
-    memset(id->key, 1, sizeof id->key);
 }
 
 /* A port that was free a moment ago. */
@@ -148,8 +145,8 @@ static void scene_start(struct scene *scene)
 
     EXPECT_EQ(uv_loop_init(&scene->loop), 0);
     (void)snprintf(scene->address, sizeof scene->address, "127.0.0.1:%u", free_port());
-    identity(&scene->node, "node-a", "controlplane", 3);
-    identity(&scene->worker, "worker-a", "worker", 5);
+    identity(&scene->node, "one/controlplane/a/node-a", 3);
+    identity(&scene->worker, "one/worker/a/worker-a", 5);
     lapwing__heartbeat__init(&scene->beat);
     scene->beat.cluster = (char *)"one";
     scene->beat.worker = (char *)"worker-a";
@@ -174,9 +171,16 @@ static struct stream_dialer *dial(struct scene *scene,
     struct stream_dialer *dialer = NULL;
     struct err err = { 0 };
 
-    EXPECT_EQ(
-        stream_dial(&scene->loop, scene->address, id, STREAM_REGISTER, with, scene, &dialer, &err),
-        ST_OK);
+    EXPECT_EQ(stream_dial(&scene->loop,
+                          &(struct stream_dial_options){
+                              .address = scene->address,
+                              .identity = id,
+                              .service = STREAM_REGISTER,
+                              .handler = with,
+                              .context = scene,
+                          },
+                          &dialer, &err),
+              ST_OK);
     return dialer;
 }
 
@@ -184,6 +188,9 @@ static void scene_end(struct scene *scene)
 {
     (void)uv_run(&scene->loop, UV_RUN_DEFAULT);
     EXPECT_EQ(uv_loop_close(&scene->loop), 0);
+    identity_done(&scene->node);
+    identity_done(&scene->worker);
+    identity_done(&scene->other);
 }
 
 static const struct {
@@ -292,7 +299,7 @@ TEST(a_process_that_gave_way_to_a_newer_one_is_not_gone)
     struct scene scene = { 0 };
 
     scene_start(&scene);
-    identity(&scene.other, "worker-a", "worker", 6);
+    identity(&scene.other, "one/worker/a/worker-a", 6);
     scene.first = dial(&scene, &scene.worker, &first_handler);
     scene_end(&scene);
     EXPECT_EQ(scene.replies, 2);
@@ -314,7 +321,7 @@ TEST(only_workers_register)
     struct scene scene = { 0 };
 
     scene_start(&scene);
-    identity(&scene.other, "store-a", "objstore", 1);
+    identity(&scene.other, "one/objstore/a/store-a", 1);
     scene.first = dial(&scene, &scene.other, &intruder_handler);
     scene.second = dial(&scene, &scene.worker, &second_handler);
     scene_end(&scene);

@@ -155,8 +155,15 @@ enum status heartbeats_start(struct agent *agent, struct heartbeats **out, struc
 
         peer->heartbeats = heartbeats;
         peer->address = settings->controlplanes[i];
-        st = stream_dial(agent->loop, peer->address, &settings->identity, STREAM_REGISTER, &handler,
-                         peer, &peer->dialer, err);
+        st = stream_dial(agent->loop,
+                         &(struct stream_dial_options){
+                             .address = peer->address,
+                             .identity = &settings->identity,
+                             .service = STREAM_REGISTER,
+                             .handler = &handler,
+                             .context = peer,
+                         },
+                         &peer->dialer, err);
     }
     if (st != ST_OK)
         return st;

@@ -55,6 +55,7 @@ struct worker {
     struct agent_settings settings;
     uv_loop_t loop;
     uv_signal_t terminate, interrupt;
+    struct identity_watch *watch;
     char *controlplanes; /* what settings.controlplanes point into */
     int exit_code;
 };
@@ -222,11 +223,12 @@ static void watch_signals(struct worker *worker)
     (void)signal(SIGPIPE, SIG_IGN);
 }
 
-static void run(struct worker *worker)
+static void run(struct worker *worker, const struct config *config)
 {
     struct err err = { 0 };
 
     worker->agent.on_lost = on_lost;
+    worker->watch = identity_watch_start(&worker->loop, config, &worker->settings.identity);
     if (agent_start(&worker->agent, &worker->loop, &worker->settings, &err) != ST_OK) {
         log_event(LOG_ERROR, "start_failed", LS("error", err.text));
         worker->exit_code = 1;
@@ -237,6 +239,7 @@ static void run(struct worker *worker)
         (void)uv_run(&worker->loop, UV_RUN_DEFAULT);
     }
     agent_stop(&worker->agent);
+    identity_watch_stop(worker->watch);
     uv_close((uv_handle_t *)&worker->terminate, NULL);
     uv_close((uv_handle_t *)&worker->interrupt, NULL);
     /* Let handles close; a download that still runs is not waited for. */
@@ -263,7 +266,7 @@ int main(int argc, char **argv)
         log_event(LOG_ERROR, "start_failed", LS("error", err.text));
         return 2;
     }
-    run(&worker);
+    run(&worker, config);
     log_event(LOG_INFO, "stopped");
     https_client_free(worker.settings.api.trust);
     free(worker.controlplanes);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/tls.h"
 #include "controlplane/dispatch/dispatch.h"
 #include "controlplane/replica/replica.h"
 
@@ -15,6 +16,7 @@ static const struct {
 } operations[] = {
     { "/_lapwing/v1/status", { "Status", 4096, admin_status, NULL } },
     { "/_lapwing/v1/runtimes", { "Runtimes", 4096, admin_runtimes, NULL } },
+    { "/_lapwing/v1/metrics", { "Metrics", 4096, admin_metrics, NULL } },
     { "/_lapwing/v1/logs", { "Logs", 4096, admin_logs, NULL } },
 };
 
@@ -97,6 +99,19 @@ static json_t *workers_json(const struct dispatch *dispatch)
     return list;
 }
 
+static json_t *certificates_json(struct tls_context *tls)
+{
+    struct tls_expiry list[TLS_EXPIRIES_MAX];
+    size_t count = tls_expiries(tls, list);
+    json_t *out = json_array();
+
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(out, json_pack("{s:s, s:s, s:I}", "node", list[i].identity.node,
+                                             "role", list[i].identity.role, "expires_s",
+                                             (json_int_t)list[i].not_after_s));
+    return out;
+}
+
 void admin_status(struct api_call *call)
 {
     const struct api_options *options = &call->api->options;
@@ -105,9 +120,10 @@ void admin_status(struct api_call *call)
     json_array_append_new(groups, group_json(options->control));
     json_array_append_new(groups, group_json(options->storage));
     api_answer_json(call, 200,
-                    json_pack("{s:s, s:s, s:s, s:o, s:o}", "cluster", options->cluster, "node",
+                    json_pack("{s:s, s:s, s:s, s:o, s:o, s:o}", "cluster", options->cluster, "node",
                               options->node, "zone", options->zone, "groups", groups, "workers",
-                              workers_json(options->dispatch)));
+                              workers_json(options->dispatch), "certificates",
+                              certificates_json(options->tls)));
 }
 
 void admin_runtimes(struct api_call *call)
