@@ -86,10 +86,9 @@ enum status database_check(struct connection *connection,
                        "state database: of cluster version %u, this release follows up to %d",
                        meta.cluster_version, CLUSTER_VERSION_MAX);
     if (meta.schema_version != schema_version(meta.cluster_version))
-        return err_set(err, ST_UNSUPPORTED,
-                       "state database: schema version %u, want %u at cluster version %u",
-                       meta.schema_version, schema_version(meta.cluster_version),
-                       meta.cluster_version);
+        return err_set(
+            err, ST_UNSUPPORTED, "state database: schema version %u, want %u at cluster version %u",
+            meta.schema_version, schema_version(meta.cluster_version), meta.cluster_version);
     if (meta.state_group != group)
         return err_set(err, ST_CONFLICT, "state database: of group %u, want %d", meta.state_group,
                        (int)group);
