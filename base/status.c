@@ -1,6 +1,7 @@
 /* Names of statuses and formatting of error texts.  Any thread. */
 #include "base/status.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,12 +24,18 @@ static const char *const names[STATUS_COUNT] = {
     [ST_CORRUPT] = "corrupt",
     [ST_CANCELLED] = "cancelled",
     [ST_UNSUPPORTED] = "unsupported",
+    [ST_NO_SPACE] = "no_space",
 };
 
 const char *status_name(enum status st)
 {
     CHECK((unsigned)st < STATUS_COUNT);
     return names[st];
+}
+
+enum status status_of_errno(int errnum)
+{
+    return errnum == ENOSPC || errnum == EDQUOT ? ST_NO_SPACE : ST_IO;
 }
 
 enum status err_set(struct err *err, enum status st, const char *format, ...)

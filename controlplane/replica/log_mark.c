@@ -46,8 +46,9 @@ enum status log_mark_write(struct log_mark *mark, bool synced, struct err *err)
     uint8_t bytes[MARK_BYTES];
 
     encode(mark, bytes);
+    errno = EIO; /* a write of some of the bytes does not set it */
     if (pwrite(mark->fd, bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
-        return err_set_errno(err, ST_IO, errno, "write log.mark");
+        return err_set_errno(err, status_of_errno(errno), errno, "write log.mark");
     if (synced && fdatasync(mark->fd) < 0)
         return err_set_errno(err, ST_IO, errno, "sync log.mark");
     return ST_OK;
@@ -59,7 +60,7 @@ static enum status create_mark(struct log_mark *mark, const char *path, struct e
 
     mark->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
     if (mark->fd < 0)
-        return err_set_errno(err, ST_IO, errno, "create %s", path);
+        return err_set_errno(err, status_of_errno(errno), errno, "create %s", path);
     /* A log that is gone while its mark is there has lost votes and entries. */
     if (pread(mark->fd, bytes, sizeof bytes, 0) == (ssize_t)sizeof bytes && decode(bytes, mark) &&
         mark->index > 1)

@@ -11,8 +11,12 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "controlplane/replica/log_mark.h"
+#include "controlplane/state/sqlite_fault.h"
 
-enum { LOG_FORMAT = 1 };
+enum {
+    LOG_FORMAT = 1,
+    LOG_CHECKPOINT_PAGES = 1000, /* of write-ahead log, about 4 MB */
+};
 
 static const char schema[] =
     "CREATE TABLE entries (idx INTEGER PRIMARY KEY, term INTEGER NOT NULL, type INTEGER NOT NULL,"
@@ -54,15 +58,19 @@ struct log_store {
     sqlite3_stmt *statements[STATEMENTS];
     struct log_mark mark;
     uint64_t last; /* no entry stands behind it */
+    int wal_pages; /* of the write-ahead log after the last commit */
 };
 
 static enum status failed(struct log_store *store, const char *what, struct err *err)
 {
-    int code = sqlite3_errcode(store->db) & 0xff;
-    bool rotten = code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
+    int errnum = sqlite3_system_errno(store->db);
+    enum status st = sqlite_fault(sqlite3_extended_errcode(store->db), errnum);
 
-    return err_set(err, rotten ? ST_CORRUPT : ST_IO, "log.db: %s: %s", what,
-                   sqlite3_errmsg(store->db));
+    if (st == ST_BAD_INPUT)
+        st = ST_IO; /* tables that are not ours */
+    if (st == ST_CORRUPT || errnum == 0)
+        return err_set(err, st, "log.db: %s: %s", what, sqlite3_errmsg(store->db));
+    return err_set_errno(err, st, errnum, "log.db: %s: %s", what, sqlite3_errmsg(store->db));
 }
 
 static enum status run(struct log_store *store, enum statement which, struct err *err)
@@ -112,6 +120,32 @@ static enum status end(struct log_store *store, enum status st, struct err *err)
     return st;
 }
 
+static int wal_grew(void *context, sqlite3 *db, const char *name, int pages)
+{
+    struct log_store *store = context;
+
+    (void)db;
+    (void)name;
+    store->wal_pages = pages;
+    return SQLITE_OK;
+}
+
+/* SQLite's own checkpoint after a commit swallows what goes wrong in it, a failed sync included.
+ * Without room nothing is lost: the write-ahead log stays as it is, and the next commit tries. */
+static enum status checkpoint(struct log_store *store, struct err *err)
+{
+    int rc;
+    enum status st;
+
+    if (store->wal_pages < LOG_CHECKPOINT_PAGES)
+        return ST_OK;
+    rc = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    if (rc == SQLITE_OK || (rc & 0xff) == SQLITE_BUSY)
+        return ST_OK;
+    st = failed(store, "checkpoint", err);
+    return st == ST_NO_SPACE ? ST_OK : st;
+}
+
 static uint32_t entry_crc(uint64_t index, const struct log_entry *entry)
 {
     uint64_t head[3] = { htole64(index), htole64(entry->term), htole64((uint64_t)entry->type) };
@@ -145,10 +179,16 @@ static enum status put_entries(struct log_store *store, const struct disk_op *op
 /* The mark never promises what the coming transaction takes back. */
 static enum status lower_mark(struct log_store *store, uint64_t index, struct err *err)
 {
-    if (store->mark.index <= index)
+    uint64_t before = store->mark.index;
+    enum status st;
+
+    if (before <= index)
         return ST_OK;
     store->mark.index = index;
-    return log_mark_write(&store->mark, true, err);
+    st = log_mark_write(&store->mark, true, err);
+    if (st != ST_OK)
+        store->mark.index = before; /* as it stands in the file: to be lowered again */
+    return st;
 }
 
 static enum status append(struct log_store *store,
@@ -157,6 +197,7 @@ static enum status append(struct log_store *store,
                           struct err *err)
 {
     uint64_t lowest = op->first;
+    uint64_t before = store->last;
     uint64_t top = 0;
     enum status st;
 
@@ -173,10 +214,13 @@ static enum status append(struct log_store *store,
     for (const struct disk_op *at = op; st == ST_OK && at != last; at = at->host_next)
         st = put_entries(store, at, err);
     st = end(store, st, err);
-    if (st != ST_OK)
+    if (st != ST_OK) {
+        store->last = before;
         return st;
+    }
     store->mark.index = top;
-    return log_mark_write(&store->mark, false, err);
+    st = log_mark_write(&store->mark, false, err);
+    return st == ST_OK ? checkpoint(store, err) : st;
 }
 
 enum status log_store_append(struct log_store *store,
@@ -207,6 +251,8 @@ enum status log_store_set_vote(struct log_store *store,
         store->mark.vote_term = term;
         st = log_mark_write(&store->mark, false, err);
     }
+    if (st == ST_OK)
+        st = checkpoint(store, err);
     pthread_mutex_unlock(&store->mutex);
     return st;
 }
@@ -243,6 +289,8 @@ enum status log_store_take(struct log_store *store,
 
     pthread_mutex_lock(&store->mutex);
     st = put_snapshot(store, meta, STATEMENT_DROP_BELOW, first, err);
+    if (st == ST_OK)
+        st = checkpoint(store, err);
     pthread_mutex_unlock(&store->mutex);
     return st;
 }
@@ -262,6 +310,8 @@ enum status log_store_install(struct log_store *store,
         store->mark.index = meta->index;
         st = log_mark_write(&store->mark, false, err);
     }
+    if (st == ST_OK)
+        st = checkpoint(store, err);
     pthread_mutex_unlock(&store->mutex);
     return st;
 }
@@ -468,6 +518,7 @@ static enum status open_database(struct log_store *store, const char *path, stru
         st = execute(store, "PRAGMA synchronous = FULL", err);
     if (st == ST_OK)
         st = execute(store, "PRAGMA journal_size_limit = 4194304", err);
+    (void)sqlite3_wal_hook(store->db, wal_grew, store); /* in the place of SQLite's checkpoint */
     return st;
 }
 

@@ -98,7 +98,7 @@ enum status snapshot_file_store(const char *dir, const char *from, uint64_t inde
         return err_set_errno(err, ST_IO, errno, "sync %s", from);
     snapshot_file_path(dir, index, to);
     if (rename(from, to) < 0)
-        return err_set_errno(err, ST_IO, errno, "rename %s", from);
+        return err_set_errno(err, status_of_errno(errno), errno, "rename %s", from);
     if (fsync(dir_fd) < 0)
         return err_set_errno(err, ST_IO, errno, "sync folder %s", dir);
     return ST_OK;
@@ -133,7 +133,7 @@ enum status snapshot_part_reset(struct snapshot_part *part, const char *dir, str
     snapshot_file_part_path(dir, path);
     part->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
     if (part->fd < 0)
-        return err_set_errno(err, ST_IO, errno, "create %s", path);
+        return err_set_errno(err, status_of_errno(errno), errno, "create %s", path);
     hash_init(&part->hash, HASH_SHA256);
     return ST_OK;
 }
@@ -148,7 +148,7 @@ enum status snapshot_part_append(struct snapshot_part *part, struct bytes data, 
         ssize_t wrote = write(part->fd, data.data + done, data.len - done);
 
         if (wrote < 0)
-            return err_set_errno(err, ST_IO, errno, "write snapshot.part");
+            return err_set_errno(err, status_of_errno(errno), errno, "write snapshot.part");
         done += (size_t)wrote;
     }
     hash_add(&part->hash, data);

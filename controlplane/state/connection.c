@@ -4,28 +4,10 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "controlplane/state/sqlite_fault.h"
 
 /* A checkpoint that empties the log holds commits up; longer than this, something is stuck. */
 enum { BUSY_TIMEOUT_MS = 10000 };
-
-static enum status status_of(int rc)
-{
-    switch (rc & 0xff) {
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-        return ST_CORRUPT;
-    case SQLITE_ERROR:
-    case SQLITE_MISUSE:
-    case SQLITE_CONSTRAINT:
-    case SQLITE_MISMATCH:
-    case SQLITE_RANGE:
-    case SQLITE_INTERNAL:
-    case SQLITE_TOOBIG:
-        return ST_BAD_INPUT; /* no input reaches SQL unchecked: our mistake */
-    default:
-        return ST_IO;
-    }
-}
 
 void connection_note(struct connection *connection, int rc)
 {
@@ -33,8 +15,8 @@ void connection_note(struct connection *connection, int rc)
         return;
     if (connection->failure != ST_OK)
         return; /* what follows the first failure says nothing new */
-    connection->failure = status_of(rc);
-    if (connection->failure == ST_BAD_INPUT)
+    connection->failure = sqlite_fault(rc, sqlite3_system_errno(connection->db));
+    if (connection->failure == ST_BAD_INPUT) /* no input reaches SQL unchecked: our mistake */
         check_failed(__FILE__, __LINE__, sqlite3_errmsg(connection->db)); /* says more than CHECK */
     (void)err_set(&connection->failure_text, connection->failure, "state database: %s (%s)",
                   sqlite3_errmsg(connection->db), sqlite3_errstr(rc));
@@ -50,9 +32,11 @@ enum status connection_open(struct connection *connection,
     memset(connection, 0, sizeof *connection);
     rc = sqlite3_open_v2(path, &connection->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
     if (rc != SQLITE_OK) {
-        (void)err_set(err, ST_IO, "open %s: %s", path, sqlite3_errstr(rc));
+        int errnum = connection->db == NULL ? 0 : sqlite3_system_errno(connection->db);
+
         connection_done(connection);
-        return ST_IO;
+        return errnum == 0 ? err_set(err, ST_IO, "open %s: %s", path, sqlite3_errstr(rc))
+                           : err_set_errno(err, status_of_errno(errnum), errnum, "open %s", path);
     }
     (void)sqlite3_extended_result_codes(connection->db, 1);
     (void)sqlite3_busy_timeout(connection->db, BUSY_TIMEOUT_MS);

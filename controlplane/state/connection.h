@@ -19,7 +19,7 @@
 /* Embedded in the writer and in every reader; one thread at a time. */
 struct connection {
     sqlite3 *db;
-    enum status failure; /* ST_OK, ST_IO or ST_CORRUPT */
+    enum status failure; /* ST_OK, ST_NO_SPACE, ST_IO or ST_CORRUPT */
     struct err failure_text;
     sqlite3_stmt *prepared[STATEMENT_COUNT]; /* at first use */
 };

@@ -124,6 +124,7 @@ static enum status install(struct state *state, struct connection *from, struct 
         return st;
     state->memos = (struct client_memos){ 0 };
     meta_read(to, &state->now);
+    memcpy(state->now.boot_id, boot_id, sizeof boot_id); /* also for who tries again below */
     st = connection_status(to, err);
     if (st != ST_OK)
         return st;

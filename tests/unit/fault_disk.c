@@ -1,0 +1,284 @@
+#include "tests/unit/fault_disk.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "base/check.h"
+
+static struct {
+    bool armed;
+    bool lasting;
+    bool failed;
+    enum fault_kind kind;
+    unsigned left; /* calls until the one that fails */
+} fault;
+
+void fault_disk_arm(enum fault_kind kind, unsigned at, bool lasting)
+{
+    CHECK(at > 0);
+    fault.armed = true;
+    fault.lasting = lasting;
+    fault.failed = false;
+    fault.kind = kind;
+    fault.left = at;
+}
+
+bool fault_disk_heal(void)
+{
+    fault.armed = false;
+    return fault.failed;
+}
+
+enum call { CALL_WRITE, CALL_GROW, CALL_OPEN, CALL_CHANGE, CALL_SYNC };
+
+static bool concerned(enum call call)
+{
+    switch (fault.kind) {
+    case FAULT_FULL:
+        return call == CALL_WRITE || call == CALL_GROW || call == CALL_OPEN;
+    case FAULT_BROKEN:
+        return true;
+    case FAULT_SYNC:
+        return call == CALL_SYNC;
+    }
+    return false;
+}
+
+static bool fails(enum call call)
+{
+    if (!fault.armed || !concerned(call))
+        return false;
+    if (fault.left > 1) {
+        fault.left--;
+        return false;
+    }
+    if (fault.left == 0 && !fault.lasting)
+        return false;
+    fault.left = fault.lasting ? 1 : 0;
+    fault.failed = true;
+    return true;
+}
+
+static int errnum_of(void)
+{
+    return fault.kind == FAULT_FULL ? ENOSPC : EIO;
+}
+
+/* ---- SQLite's files ---- */
+
+struct fault_file {
+    sqlite3_file base;
+    sqlite3_file *real; /* behind this structure */
+};
+
+static sqlite3_vfs *real_vfs;
+static sqlite3_vfs vfs;
+
+static sqlite3_file *real_of(sqlite3_file *file)
+{
+    return ((struct fault_file *)file)->real;
+}
+
+static int file_close(sqlite3_file *file)
+{
+    return real_of(file)->pMethods->xClose(real_of(file));
+}
+
+static int file_read(sqlite3_file *file, void *out, int len, sqlite3_int64 at)
+{
+    return real_of(file)->pMethods->xRead(real_of(file), out, len, at);
+}
+
+static int file_write(sqlite3_file *file, const void *data, int len, sqlite3_int64 at)
+{
+    if (fails(CALL_WRITE))
+        return fault.kind == FAULT_FULL ? SQLITE_FULL : SQLITE_IOERR_WRITE;
+    return real_of(file)->pMethods->xWrite(real_of(file), data, len, at);
+}
+
+static int file_truncate(sqlite3_file *file, sqlite3_int64 len)
+{
+    if (fails(CALL_CHANGE))
+        return SQLITE_IOERR_TRUNCATE;
+    return real_of(file)->pMethods->xTruncate(real_of(file), len);
+}
+
+static int file_sync(sqlite3_file *file, int flags)
+{
+    if (fails(CALL_SYNC))
+        return SQLITE_IOERR_FSYNC;
+    return real_of(file)->pMethods->xSync(real_of(file), flags);
+}
+
+static int file_size(sqlite3_file *file, sqlite3_int64 *out)
+{
+    return real_of(file)->pMethods->xFileSize(real_of(file), out);
+}
+
+static int file_lock(sqlite3_file *file, int level)
+{
+    return real_of(file)->pMethods->xLock(real_of(file), level);
+}
+
+static int file_unlock(sqlite3_file *file, int level)
+{
+    return real_of(file)->pMethods->xUnlock(real_of(file), level);
+}
+
+static int file_check_lock(sqlite3_file *file, int *out)
+{
+    return real_of(file)->pMethods->xCheckReservedLock(real_of(file), out);
+}
+
+static int file_control(sqlite3_file *file, int op, void *arg)
+{
+    return real_of(file)->pMethods->xFileControl(real_of(file), op, arg);
+}
+
+static int file_sector(sqlite3_file *file)
+{
+    return real_of(file)->pMethods->xSectorSize(real_of(file));
+}
+
+static int file_traits(sqlite3_file *file)
+{
+    return real_of(file)->pMethods->xDeviceCharacteristics(real_of(file));
+}
+
+static int file_shm_map(sqlite3_file *file, int page, int bytes, int grow, void volatile **out)
+{
+    if (grow && fails(CALL_GROW))
+        return SQLITE_IOERR_SHMSIZE;
+    return real_of(file)->pMethods->xShmMap(real_of(file), page, bytes, grow, out);
+}
+
+static int file_shm_lock(sqlite3_file *file, int at, int count, int flags)
+{
+    return real_of(file)->pMethods->xShmLock(real_of(file), at, count, flags);
+}
+
+static void file_shm_barrier(sqlite3_file *file)
+{
+    real_of(file)->pMethods->xShmBarrier(real_of(file));
+}
+
+static int file_shm_unmap(sqlite3_file *file, int remove)
+{
+    return real_of(file)->pMethods->xShmUnmap(real_of(file), remove);
+}
+
+static const sqlite3_io_methods methods = {
+    .iVersion = 2,
+    .xClose = file_close,
+    .xRead = file_read,
+    .xWrite = file_write,
+    .xTruncate = file_truncate,
+    .xSync = file_sync,
+    .xFileSize = file_size,
+    .xLock = file_lock,
+    .xUnlock = file_unlock,
+    .xCheckReservedLock = file_check_lock,
+    .xFileControl = file_control,
+    .xSectorSize = file_sector,
+    .xDeviceCharacteristics = file_traits,
+    .xShmMap = file_shm_map,
+    .xShmLock = file_shm_lock,
+    .xShmBarrier = file_shm_barrier,
+    .xShmUnmap = file_shm_unmap,
+};
+
+static int vfs_open(sqlite3_vfs *self, const char *name, sqlite3_file *file, int flags, int *out)
+{
+    struct fault_file *ours = (struct fault_file *)file;
+    int rc;
+
+    (void)self;
+    file->pMethods = NULL;
+    if ((flags & SQLITE_OPEN_CREATE) != 0 && access(name == NULL ? "" : name, F_OK) != 0 &&
+        fails(CALL_OPEN)) {
+        errno = errnum_of();
+        return SQLITE_CANTOPEN;
+    }
+    ours->real = (sqlite3_file *)(ours + 1);
+    rc = real_vfs->xOpen(real_vfs, name, ours->real, flags, out);
+    if (ours->real->pMethods != NULL)
+        file->pMethods = &methods;
+    return rc;
+}
+
+static int vfs_last_error(sqlite3_vfs *self, int len, char *text)
+{
+    (void)self;
+    if (fault.failed) {
+        (void)len;
+        (void)text;
+        return errnum_of();
+    }
+    return real_vfs->xGetLastError(real_vfs, len, text);
+}
+
+void fault_disk_install(void)
+{
+    int rc;
+
+    if (real_vfs != NULL)
+        return;
+    real_vfs = sqlite3_vfs_find(NULL);
+    CHECK(real_vfs != NULL);
+    vfs = *real_vfs;
+    vfs.zName = "fault";
+    vfs.pNext = NULL;
+    vfs.szOsFile = (int)sizeof(struct fault_file) + real_vfs->szOsFile;
+    vfs.xOpen = vfs_open;
+    vfs.xGetLastError = vfs_last_error;
+    rc = sqlite3_vfs_register(&vfs, 1);
+    CHECK(rc == SQLITE_OK);
+}
+
+/* ---- our own calls ---- */
+
+ssize_t __real_pwrite(int fd, const void *data, size_t len, off_t at);
+ssize_t __wrap_pwrite(int fd, const void *data, size_t len, off_t at);
+int __real_fdatasync(int fd);
+int __wrap_fdatasync(int fd);
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+int __real_rename(const char *from, const char *to);
+int __wrap_rename(const char *from, const char *to);
+
+ssize_t __wrap_pwrite(int fd, const void *data, size_t len, off_t at)
+{
+    if (!fails(CALL_WRITE))
+        return __real_pwrite(fd, data, len, at);
+    errno = errnum_of();
+    return -1;
+}
+
+int __wrap_fdatasync(int fd)
+{
+    if (!fails(CALL_SYNC))
+        return __real_fdatasync(fd);
+    errno = errnum_of();
+    return -1;
+}
+
+int __wrap_fsync(int fd)
+{
+    if (!fails(CALL_SYNC))
+        return __real_fsync(fd);
+    errno = errnum_of();
+    return -1;
+}
+
+int __wrap_rename(const char *from, const char *to)
+{
+    if (!fails(CALL_GROW))
+        return __real_rename(from, to);
+    errno = errnum_of();
+    return -1;
+}

@@ -1,0 +1,24 @@
+/* A disk that fails where a test wants it to: a VFS around SQLite's own, and the calls on files that
+ * our code makes itself (their symbols are wrapped when the test is linked).
+ *
+ * Calls that change something are counted; those from the n-th on fail, all or that one alone, as a
+ * full or a broken disk makes them fail.  One thread. */
+#ifndef TESTS_UNIT_FAULT_DISK_H
+#define TESTS_UNIT_FAULT_DISK_H
+
+#include <stdbool.h>
+
+enum fault_kind {
+    FAULT_FULL,   /* writes, new files and growing ones: ENOSPC */
+    FAULT_BROKEN, /* all that changes something, syncs too: EIO */
+    FAULT_SYNC,   /* syncs alone: EIO; what was written looks well */
+};
+
+/* Make the VFS the default one of this process. */
+void fault_disk_install(void);
+/* From here on the `at`-th call (from 1) fails, and if `lasting` all behind it. */
+void fault_disk_arm(enum fault_kind kind, unsigned at, bool lasting);
+/* Works again.  True when a call has failed since it was armed. */
+bool fault_disk_heal(void);
+
+#endif
