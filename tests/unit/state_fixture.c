@@ -89,13 +89,21 @@ static void apply(struct fixture *fixture, const Lapwing__Entry *entry)
     struct buf packed = { 0 };
     Lapwing__Entry *decoded = NULL;
     struct err err = { 0 };
+    enum status st;
 
     CHECK(entry_encode(entry, &packed, &err) == ST_OK);
     CHECK(entry_decode(buf_view(&packed), &decoded, &err) == ST_OK);
     fixture->shown = 0;
     fixture->index++;
-    CHECK(state_apply_entry(fixture->state, decoded, (struct state_position){ fixture->index, 1 },
-                            keep_last, fixture, &err) == ST_OK);
+    do {
+        st = state_apply_entry(fixture->state, decoded, (struct state_position){ fixture->index, 1 },
+                               keep_last, fixture, &err);
+        if (st == ST_NO_SPACE && fixture->make_room != NULL)
+            fixture->make_room(fixture);
+    } while (st == ST_NO_SPACE && fixture->make_room != NULL);
+    if (st != ST_OK)
+        fprintf(stderr, "%s\n", err.text);
+    CHECK(st == ST_OK);
     entry_free(decoded);
     buf_done(&packed);
 }

@@ -21,6 +21,8 @@ struct fixture {
     uint64_t sequence;           /* of the last command */
     Lapwing__Outcome *last;      /* of the last command, owned; NULL when none was shown */
     size_t shown;                /* outcomes shown for the last entry */
+    /* Not NULL: called when there is no room for an entry, which is then applied again. */
+    void (*make_room)(struct fixture *fixture);
 };
 
 void fixture_open(struct fixture *fixture, const char *path, enum state_group group);
