@@ -1,5 +1,7 @@
 /* lapwing status: what the node that answers knows of the cluster, as tables. */
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "cli/api.h"
@@ -26,10 +28,17 @@ static void print_group(const json_t *group)
                  text_of(group, "name"), text_of(group, "leader"), number_of(group, "term"),
                  number_of(group, "applied"), number_of(group, "commit"),
                  number_of(group, "cluster_version"));
-    json_array_foreach(json_object_get(group, "members"), i, member)(void)
-        printf("  %-12s zone %-4s %-22s %s\n", text_of(member, "node"), text_of(member, "zone"),
-               text_of(member, "address"),
-               json_is_true(json_object_get(member, "connected")) ? "connected" : "NOT CONNECTED");
+    json_array_foreach(json_object_get(group, "members"), i, member)
+    {
+        const char *disk = text_of(member, "disk");
+        bool fit = strcmp(disk, "fit") == 0 || strcmp(disk, "-") == 0;
+
+        (void)printf("  %-12s zone %-4s %-22s %s%s%s\n", text_of(member, "node"),
+                     text_of(member, "zone"), text_of(member, "address"),
+                     json_is_true(json_object_get(member, "connected")) ? "connected"
+                                                                        : "NOT CONNECTED",
+                     fit ? "" : " ", fit ? "" : disk);
+    }
 }
 
 static void print_worker(const json_t *worker)

@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <malloc.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,7 @@ struct node {
     struct https_files *https; /* NULL if no port speaks it */
     struct replica *control;
     struct replica *storage;
+    _Atomic bool groups_run; /* both of them */
     struct replica_client *control_client;
     struct replica_client *storage_client;
     struct dispatch *dispatch;
@@ -59,6 +61,18 @@ struct node {
     bool handles;       /* the timer and the signals are open */
     bool failed;        /* could not listen: the exit code says so */
 };
+
+/* On the thread of the group whose disk it was.  The process is about to end, so what else it leads goes
+ * to others, too. */
+static void disk_failed_cb(void *context)
+{
+    struct node *node = context;
+
+    if (!atomic_load(&node->groups_run))
+        return;
+    replica_disk_is_failing(node->control);
+    replica_disk_is_failing(node->storage);
+}
 
 static enum status start_group(struct node *node,
                                const char *group,
@@ -82,6 +96,12 @@ static enum status start_group(struct node *node,
             .identity = &settings->identity,
             .service = service,
             .snapshot_log_bytes = config_unsigned(node->config, "replica", "snapshot_log_bytes"),
+            .reserve_bytes = config_unsigned(node->config, "replica", "reserve_bytes"),
+            .disk_low_bytes = config_unsigned(node->config, "replica", "disk_low_bytes"),
+            .disk_high_bytes = config_unsigned(node->config, "replica", "disk_high_bytes"),
+            .disk_slow_ms = (uint32_t)config_unsigned(node->config, "replica", "disk_slow_ms"),
+            .disk_failed = disk_failed_cb,
+            .disk_failed_context = node,
         },
         out, err);
     buf_done(&dir);
@@ -98,6 +118,7 @@ static enum status start_groups(struct node *node, struct err *err)
                          &node->storage, err);
     if (st != ST_OK)
         return st;
+    atomic_store(&node->groups_run, true);
     node->control_client = replica_client_new(node->control, &node->loop);
     node->storage_client = replica_client_new(node->storage, &node->loop);
     return ST_OK;
@@ -375,6 +396,7 @@ int main(int argc, char **argv)
     api_free(node->api);
     https_files_free(node->https);
     dispatch_free(node->dispatch);
+    atomic_store(&node->groups_run, false);
     replica_stop(node->control);
     replica_stop(node->storage);
     identity_done(&node->settings.identity);

@@ -222,8 +222,8 @@ static void controlplane_config(const struct plan *plan, unsigned zone, struct b
     put_list(plan, "addresses", zone, PORT_OBJSTORE_HTTP, out);
     buf_append_text(out, "[data]\n");
     put_dir(plan, "dir", zone, "controlplane", out);
-    /* Up to so much log of each group is in memory, in every zone on one machine. */
-    buf_append_text(out, "[replica]\nsnapshot_log_bytes = 4194304\n");
+    /* Up to so much log of each group is in memory, and kept free, in every zone on one machine. */
+    buf_append_text(out, "[replica]\nsnapshot_log_bytes = 4194304\nreserve_bytes = 16777216\n");
     buf_append_text(out, "[account]\nid = 000000000000\n[keys]\ntest = test\n");
 }
 

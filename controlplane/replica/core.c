@@ -103,7 +103,7 @@ static void on_outcome(void *context,
     commit_outcome(context, command, outcome);
 }
 
-static void host_apply(void *context, uint64_t index, const struct log_entry *entry)
+static bool host_apply(void *context, uint64_t index, const struct log_entry *entry)
 {
     struct core *core = context;
     struct state_position position = { .index = index, .term = entry->term };
@@ -111,6 +111,18 @@ static void host_apply(void *context, uint64_t index, const struct log_entry *en
     struct err err = { 0 };
     enum status st = ST_OK;
 
+    if (entry->type == LOG_COMMAND)
+        st = entry_decode(bytes_of(entry->data->bytes, entry->data->len), &decoded, &err);
+    if (st == ST_OK)
+        st = state_apply_entry(core->state, decoded, position, on_outcome, core, &err);
+    entry_free(decoded);
+    if (st == ST_NO_SPACE) {
+        disk_apply_held(core);
+        return false;
+    }
+    /* What was committed can not be skipped: going on would make replicas differ. */
+    if (st != ST_OK)
+        core->io.disk_failed(core->io.context, &err);
     core->bytes_since_snapshot += entry->data->len + 64;
     for (unsigned i = 0; i < core->in_flight_count; i++) {
         if (core->in_flight[i] > index)
@@ -118,14 +130,7 @@ static void host_apply(void *context, uint64_t index, const struct log_entry *en
         core->in_flight[i] = core->in_flight[--core->in_flight_count];
         i--;
     }
-    if (entry->type == LOG_COMMAND)
-        st = entry_decode(bytes_of(entry->data->bytes, entry->data->len), &decoded, &err);
-    if (st == ST_OK)
-        st = state_apply_entry(core->state, decoded, position, on_outcome, core, &err);
-    entry_free(decoded);
-    /* What was committed can not be skipped: going on would make replicas differ. */
-    if (st != ST_OK)
-        check_failed(__FILE__, __LINE__, err.text);
+    return true;
 }
 
 /* ---- life ---- */
@@ -234,6 +239,7 @@ void core_flush(struct core *core, uint64_t now_ms)
 {
     advance(core, now_ms);
     turn_end(core);
+    disk_turn(core);
     transfer_step(core);
     commit_flush(core);
     barrier_scan(core, false);
@@ -243,8 +249,10 @@ void core_flush(struct core *core, uint64_t now_ms)
 
 void core_tick(struct core *core, uint64_t now_ms)
 {
+    uint64_t until;
+
     advance(core, now_ms);
-    if (core->now >= rules_timeout_ms(core->rules))
+    if (core->now >= rules_timeout_ms(core->rules) && !disk_withholds_tick(core, &until))
         rules_tick(core->rules, core->now);
     turn_end(core);
     if (core->next_scan != 0 && core->now >= core->next_scan) {
@@ -253,6 +261,7 @@ void core_tick(struct core *core, uint64_t now_ms)
         barrier_scan(core, false);
         snapshot_scan(core);
         transfer_step(core);
+        disk_scan(core);
     }
 }
 
@@ -264,7 +273,10 @@ uint64_t core_applied(const struct core *core)
 uint64_t core_timeout_ms(const struct core *core)
 {
     uint64_t at = rules_timeout_ms(core->rules);
+    uint64_t until;
 
+    if (disk_withholds_tick(core, &until) && until > at)
+        at = until;
     if (core->next_scan != 0 && core->next_scan < at)
         at = core->next_scan;
     return at;
@@ -284,6 +296,7 @@ void core_link(struct core *core, uint64_t now_ms, uint64_t peer_id, bool up)
     advance(core, now_ms);
     CHECK(peer != NULL);
     peer->up = up;
+    disk_link(core, peer, up);
     snapshot_link(core, peer, up);
     if (!up) {
         commit_link_down(core, peer_id);
@@ -338,6 +351,8 @@ enum status core_frame(struct core *core,
         return barrier_done_frame(core, peer, body, err);
     case LAPWING__RAFT_FRAME__RAFT_HANDOVER:
         return transfer_frame(core, body, err);
+    case LAPWING__RAFT_FRAME__RAFT_DISK:
+        return disk_frame(core, peer, body, err);
     default:
         return err_set(err, ST_BAD_INPUT, "raft frame: type %u is not known", type);
     }
@@ -358,14 +373,24 @@ void core_view(const struct core *core, struct core_view *out)
         .snapshot_index = rules_snapshot(rules)->index,
         .last = rules_last(rules),
         .log_bytes = rules_log_bytes(rules),
+        .disk = core->disk,
+        .apply_held = core->apply_held,
     };
     /* While installing, the state is the disk's. */
     if (!rules_installing(rules)) {
         out->leader_ms = state_leader_ms(core->state);
         out->cluster_version = state_cluster_version(core->state);
     }
-    for (unsigned i = 0; i < core->config.member_count; i++)
-        out->match[i] = rules_match(rules, core->config.member_ids[i]);
+    for (unsigned i = 0; i < core->config.member_count; i++) {
+        uint64_t id = core->config.member_ids[i];
+
+        out->match[i] = rules_match(rules, id);
+        for (unsigned k = 0; k < core->peer_count; k++)
+            if (core->peers[k].id == id)
+                out->disks[i] = core->peers[k].disk;
+        if (id == core->config.self_id)
+            out->disks[i] = core->disk;
+    }
 }
 
 const struct log_entry *core_entry_at(const struct core *core, uint64_t index)

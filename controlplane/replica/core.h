@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 #include "base/status.h"
+#include "controlplane/replica/disk_rules.h"
 #include "controlplane/replica/log_entry.h"
 #include "proto/command.pb-c.h"
 
@@ -36,6 +37,8 @@ struct core_io {
      * and makes the state of it (state_install); the core does not touch the state meanwhile. */
     void (*set_vote)(void *context, uint64_t term, uint64_t voted_for);
     void (*disk)(void *context, struct disk_op *op);
+    /* state.db failed, and not for lack of room: does not return. */
+    void (*disk_failed)(void *context, const struct err *err);
     /* A frame (enum RaftFrame) for `peer`: best effort, in order while the link holds. */
     void (*send)(void *context, uint64_t peer, uint16_t type, struct bytes body);
     /* The machine's clock, for stamping entries: may jump, the core does not. */
@@ -106,6 +109,11 @@ void core_snapshot_written(struct core *core,
                            enum status st,
                            const struct snapshot_meta *meta);
 
+/* What this node's disk is fit for; DISK_FIT at the start.  A node that is not fit does not stand for
+ * election while anybody leads, and hands leadership over to a fit one that holds all it holds.  Full
+ * and without such a one, a leader goes on leading, for reads, and refuses commands. */
+void core_set_disk(struct core *core, uint64_t now_ms, enum disk_condition condition);
+
 /* A command of its own memory, as protobuf-c unpacks it and frees it. */
 Lapwing__Command *core_command_copy(const Lapwing__Command *command);
 
@@ -142,6 +150,9 @@ struct core_view {
     uint64_t leader_ms;        /* newest stamped time applied */
     uint32_t cluster_version;  /* of the state */
     uint64_t match[NODES_MAX]; /* as member_ids; leader only */
+    enum disk_condition disk;
+    bool apply_held;                          /* a committed entry finds no room in state.db */
+    enum disk_condition disks[NODES_MAX];     /* as member_ids; as last heard from each */
 };
 void core_view(const struct core *core, struct core_view *out);
 uint64_t core_applied(const struct core *core); /* the index alone */

@@ -199,6 +199,7 @@ static void forward(struct core *core, struct proposal *proposal)
     size_t len;
 
     proposal->peer_request = ++core->next_request;
+    proposal->sent_before = proposal->ever_sent;
     proposal->ever_sent = true;
     message.id = proposal->peer_request;
     message.command = proposal->command;
@@ -215,7 +216,12 @@ static void attempt(struct core *core, struct proposal *proposal)
     struct peer *peer = core_peer(core, leader);
 
     proposal->sent_to = 0;
+    proposal->refused = false;
     if (leader == core->config.self_id) {
+        if (!disk_takes_commands(core)) {
+            proposal->refused = disk_refuses_commands(core);
+            return; /* the next leader takes it, or it is refused */
+        }
         if (!proposal->queued && core->queue_count < CORE_QUEUE_MAX)
             enqueue(core, proposal);
     } else if (peer == NULL || !peer->up) {
@@ -246,7 +252,7 @@ void commit_scan(struct core *core, bool leader_changed)
         while (*link != NULL) {
             struct proposal *proposal = *link;
 
-            if (core->now >= proposal->deadline_ms) {
+            if (core->now >= proposal->deadline_ms || (proposal->refused && !proposal->ever_sent)) {
                 answer(core, link, proposal->ever_sent ? ST_UNKNOWN : ST_UNAVAILABLE, NULL);
                 continue;
             }
@@ -365,6 +371,8 @@ enum status commit_forward(struct core *core, uint64_t peer, struct bytes body, 
     }
     if (!rules_is_leader(core->rules))
         refused = ST_NOT_LEADER;
+    else if (!disk_takes_commands(core))
+        refused = disk_refuses_commands(core) ? ST_UNAVAILABLE : ST_NOT_LEADER;
     else if (core->queue_count >= CORE_QUEUE_MAX)
         refused = ST_LIMIT;
     else
@@ -393,8 +401,11 @@ enum status commit_forwarded(struct core *core, uint64_t peer, struct bytes body
         return err_set(err, ST_BAD_INPUT, "forwarded: does not decode");
     for (size_t i = 0; core->proposal_count > 0 && i < PROPOSAL_BUCKETS; i++)
         for (struct proposal *p = core->buckets[i]; p != NULL; p = p->bucket_next)
-            if (p->sent_to == peer && p->peer_request == message->id)
+            if (p->sent_to == peer && p->peer_request == message->id) {
                 p->sent_to = 0;
+                p->ever_sent = p->sent_before; /* this attempt was certainly not done */
+                p->refused = message->status == ST_UNAVAILABLE;
+            }
     lapwing__forwarded__free_unpacked(message, NULL);
     return ST_OK;
 }

@@ -4,7 +4,8 @@
  *   core_commit.c     proposals: queue, group commit, forwarding, repeating
  *   core_barrier.c    linearizable read points
  *   core_snapshot.c   taking, sending in chunks, receiving
- *   core_transfer.c   handing leadership over */
+ *   core_transfer.c   handing leadership over
+ *   core_disk.c       what a full, slow or failed disk means */
 #ifndef CONTROLPLANE_REPLICA_CORE_INTERNAL_H
 #define CONTROLPLANE_REPLICA_CORE_INTERNAL_H
 
@@ -16,7 +17,10 @@ enum {
     PROPOSAL_BUCKETS = 4096, /* a power of two */
     CORE_SCAN_MS = 20,       /* deadlines and repeats are looked at this often while any wait */
     CORE_ATTEMPT_MS = 1000,  /* an attempt without a sign is repeated */
-    CORE_TRANSFER_MS = 10000 /* a snapshot transfer without an acknowledgement is given up */
+    CORE_TRANSFER_MS = 10000, /* a snapshot transfer without an acknowledgement is given up */
+    CORE_APPLY_AGAIN_MS = 200, /* an entry that found no room is tried again */
+    CORE_HANDOVER_AGAIN_MS = 3000, /* an unfit leader that could not hand over tries again */
+    CORE_PATIENCE_TIMEOUTS = 10, /* without a leader for so long, an unfit node stands as well */
 };
 
 /* A command on its way.  Local ones (token set by a caller here) live in the table from propose to
@@ -34,6 +38,8 @@ struct proposal {
     uint64_t peer_request;
     bool queued;
     bool ever_sent; /* its outcome may be unknown */
+    bool sent_before; /* the same, but for the newest attempt */
+    bool refused;     /* the leader takes no commands */
     bool answered;
 };
 
@@ -69,6 +75,7 @@ struct transfer {
 struct peer {
     uint64_t id;
     bool up;
+    enum disk_condition disk; /* as it said last */
     struct transfer transfer;
 };
 
@@ -127,6 +134,10 @@ struct core {
     } part;
 
     struct handover handover;
+    enum disk_condition disk;
+    uint64_t disk_handover_at; /* not before */
+    bool apply_held;
+    uint64_t apply_again_ms;
 
     unsigned peer_count;
     struct peer peers[NODES_MAX];
@@ -166,6 +177,19 @@ void transfer_step(struct core *core);
 bool transfer_holds(const struct core *core); /* nothing may be submitted */
 void transfer_done(struct core *core);
 enum status transfer_frame(struct core *core, struct bytes body, struct err *err);
+
+/* core_disk.c */
+/* May commands be taken into the log by us as leader? */
+bool disk_takes_commands(const struct core *core);
+/* ...and is there nobody who could lead in our place? */
+bool disk_refuses_commands(const struct core *core);
+/* Not to stand for election now; until when, at the latest. */
+bool disk_withholds_tick(const struct core *core, uint64_t *out_until_ms);
+void disk_turn(struct core *core);
+void disk_apply_held(struct core *core);
+void disk_scan(struct core *core);
+void disk_link(struct core *core, const struct peer *peer, bool up);
+enum status disk_frame(struct core *core, uint64_t peer, struct bytes body, struct err *err);
 
 /* core_snapshot.c */
 void snapshot_maybe_take(struct core *core);

@@ -27,6 +27,9 @@ void snapshot_maybe_take(struct core *core)
     uint64_t index;
     uint64_t term;
 
+    /* It would take the room that the log needs. */
+    if (core->disk == DISK_FULL)
+        return;
     if (core->snapshot_writing || core->bytes_since_snapshot < core->config.snapshot_log_bytes)
         return;
     if (snapshot_sending(core) || !rules_snapshot_ready(core->rules, &meta))
@@ -255,7 +258,14 @@ enum status snapshot_chunk(struct core *core, uint64_t peer, struct bytes body, 
         lapwing__raft_snapshot_chunk__free_unpacked(chunk, NULL);
         return err_set(err, ST_BAD_INPUT, "snapshot chunk: wrong size or checksum");
     }
-    if (rules_installing(core->rules) || rules_snapshot(core->rules)->index >= chunk->last_index) {
+    if (core->disk == DISK_FULL) {
+        /* Without an answer the sender gives up, and offers it again later.  What was received is
+         * room that the log needs more. */
+        if (core->part.index != 0)
+            core->io.part_reset(core->io.context);
+        core->part.index = 0;
+    } else if (rules_installing(core->rules) ||
+               rules_snapshot(core->rules)->index >= chunk->last_index) {
         send_ack(core, peer, chunk, chunk->bytes_total); /* nothing is wanted */
     } else {
         st = receive(core, chunk);

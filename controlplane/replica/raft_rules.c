@@ -1,4 +1,4 @@
-/* The twelve rules for driving raft_step() of libraft 0.22.1, all in this file.  Each was found by
+/* The rules for driving raft_step() of libraft 0.22.1, all in this file.  Each was found by
  * simulation: left out, a seed fails.  Marked below as [n] where it is kept.
  *
  *  [1] After each step, in this order: term and vote durable -> entries and truncation queued ->
@@ -16,7 +16,9 @@
  * [10] Leadership transfer: only to a voter that has all of the log.  In raft_members.c.
  * [11] SUBMIT's refusals are answers; anything else that fails stops the process, and what libraft
  *      built with NDEBUG does not check is checked here.
- * [12] One ordered connection a peer and direction: the links' job; `capacity` is always set. */
+ * [12] One ordered connection a peer and direction: the links' job; `capacity` is always set.
+ * [13] A follower grants votes once its leader has been silent for twice the election timeout, whether
+ *      or not it may stand for election itself. */
 #include "controlplane/replica/raft_rules.h"
 
 #include <stdio.h>
@@ -274,7 +276,7 @@ static void feed_configuration(struct rules *rules, uint64_t index, struct log_d
 
 static void apply(struct rules *rules)
 {
-    while (!rules->installing && rules->applied < rules->commit) {
+    while (!rules->installing && !rules->apply_held && rules->applied < rules->commit) {
         uint64_t index = rules->applied + 1;
         const struct log_entry *held = memory_log_at(&rules->log, index);
         struct log_entry entry;
@@ -282,10 +284,22 @@ static void apply(struct rules *rules)
         CHECK(held != NULL);
         entry = *held;
         rules->applied = index;
-        rules->host.apply(rules->host.context, index, &entry);
+        if (!rules->host.apply(rules->host.context, index, &entry)) {
+            rules->applied = index - 1;
+            rules->apply_held = true;
+            return;
+        }
         if (entry.type == LOG_CHANGE)
             feed_configuration(rules, index, entry.data);
     }
+}
+
+void rules_apply_again(struct rules *rules, uint64_t now_ms)
+{
+    if (now_ms > rules->now)
+        rules->now = now_ms;
+    rules->apply_held = false;
+    apply(rules);
 }
 
 static void submit_barrier(struct rules *rules);
@@ -408,6 +422,8 @@ struct rules *rules_new(const struct rules_config *config, const struct rules_ho
 
     rules->host = *host;
     rules->now = config->now_ms;
+    rules->heard_ms = config->now_ms;
+    rules->election_ms = config->election_ms;
     rules->ops_end = &rules->ops;
     raft_setup(rules, config);
     load(rules, config);
@@ -595,6 +611,16 @@ static void receive_install(struct rules *rules,
     run(rules, &event);
 }
 
+/* [13] libraft forgets a leader only when its own election timer makes it a candidate.  A follower
+ * whose entries wait for the disk, or whose host does not let it stand, never becomes one, and would
+ * refuse its vote for ever because of a leader that is long gone.  Twice the timeout is the most that
+ * libraft itself would wait. */
+static bool leader_is_silent(const struct rules *rules)
+{
+    return rules->raft.state == RAFT_FOLLOWER &&
+           rules->now - rules->heard_ms >= 2 * (uint64_t)rules->election_ms;
+}
+
 void rules_receive(struct rules *rules,
                    uint64_t now_ms,
                    uint64_t peer,
@@ -614,11 +640,20 @@ void rules_receive(struct rules *rules,
     switch (copy.type) {
     case RAFT_APPEND_ENTRIES:
         rules->stale = copy.append_entries.term < term;
+        if (!rules->stale)
+            rules->heard_ms = rules->now;
         receive_append(rules, &copy, entries);
         break;
     case RAFT_INSTALL_SNAPSHOT:
         rules->stale = copy.install_snapshot.term < term;
+        if (!rules->stale)
+            rules->heard_ms = rules->now;
         receive_install(rules, &copy, received);
+        break;
+    case RAFT_REQUEST_VOTE:
+        copy.request_vote.disrupt_leader |= leader_is_silent(rules);
+        event.receive.message = &copy;
+        run(rules, &event);
         break;
     default:
         event.receive.message = &copy;

@@ -28,8 +28,10 @@ struct rules_host {
     void (*send)(void *context,
                  const struct raft_message *message,
                  const struct log_entry *entries);
-    /* Entry `index` is committed: apply it, now.  In order, without a gap but for an install. */
-    void (*apply)(void *context, uint64_t index, const struct log_entry *entry);
+    /* Entry `index` is committed: apply it, now.  In order, without a gap but for an install.  False:
+     * there is no room for it; nothing was done, nothing behind it comes before it, and it comes
+     * again after rules_apply_again(). */
+    bool (*apply)(void *context, uint64_t index, const struct log_entry *entry);
     void *context;
 };
 
@@ -108,6 +110,12 @@ bool rules_transfer_sent_in_term(const struct rules *rules);
 
 /* The other voters by id, at most NODES_MAX. */
 unsigned rules_voters(const struct rules *rules, uint64_t *out_ids);
+
+/* The entry that found no room is applied, and what is behind it. */
+void rules_apply_again(struct rules *rules, uint64_t now_ms);
+
+/* When a leader of the current term was last heard of; the start, if never. */
+uint64_t rules_heard_ms(const struct rules *rules);
 
 bool rules_is_leader(const struct rules *rules);
 int rules_state(const struct rules *rules); /* enum raft_state */

@@ -11,6 +11,7 @@ struct rules {
     char address[24];
     uint64_t now;
     uint64_t last_tick;
+    uint32_t election_ms;
 
     struct memory_log log;
     struct snapshot_meta snapshot; /* stored; index 0 when there is none */
@@ -27,6 +28,9 @@ struct rules {
     struct disk_op **ops_end;
     bool installing;
     bool taking;
+
+    bool apply_held; /* an entry found no room */
+    uint64_t heard_ms; /* of a leader */
 
     bool stale; /* [4] the message being fed is of an older term */
     bool was_leader;

@@ -48,6 +48,11 @@ void rules_tell_commit(struct rules *rules)
     }
 }
 
+uint64_t rules_heard_ms(const struct rules *rules)
+{
+    return rules->heard_ms;
+}
+
 bool rules_is_leader(const struct rules *rules)
 {
     return rules->raft.state == RAFT_LEADER;

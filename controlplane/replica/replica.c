@@ -36,16 +36,25 @@ uint64_t replica_now_ms(void)
 
 /* ---- what the core asks for ---- */
 
+/* A vote waits for nothing: without room it takes what is kept for votes.  It waits for the write of
+ * the log that is under way, though, so a disk that hangs stops this thread, its heartbeats with it,
+ * and the others elect. */
 static void io_set_vote(void *context, uint64_t term, uint64_t voted_for)
 {
     struct replica *replica = context;
     struct err err = { 0 };
+    enum status st;
 
-    if (log_store_set_vote(replica->log_store, term, voted_for, &err) == ST_OK)
-        return;
-    log_event(LOG_ERROR, "replica_disk_failed", LS("group", replica->group), LS("error", err.text),
-              LS("then", "stopping"));
-    check_failed(__FILE__, __LINE__, "a vote could not be made durable");
+    do {
+        st = log_store_set_vote(replica->log_store, term, voted_for, &err);
+    } while (st == ST_NO_SPACE && reserve_give(&replica->reserve, 0, true));
+    if (st != ST_OK)
+        replica_disk_failed_now(replica, &err);
+}
+
+static void io_disk_failed(void *context, const struct err *err)
+{
+    replica_disk_failed_now(context, err);
 }
 
 static void io_disk(void *context, struct disk_op *op)
@@ -73,6 +82,8 @@ static void snapshot_work_cb(uv_work_t *work)
     struct snapshot_job *job = container_of(work, struct snapshot_job, work);
     char path[SNAPSHOT_PATH_BYTES];
 
+    if (job->st != ST_OK)
+        return;
     snapshot_file_tmp_path(job->replica->dir, path);
     (void)unlink(path); /* of one that was never stored */
     job->st = state_snapshot_write(job->snapshot, path, &job->err);
@@ -88,9 +99,14 @@ static void snapshot_after_cb(uv_work_t *work, int status)
     (void)status; /* never cancelled */
     replica->snapshot_writing = false;
     state_snapshot_end(job->snapshot);
-    if (job->st != ST_OK)
+    if (job->st != ST_OK) {
+        char path[SNAPSHOT_PATH_BYTES];
+
+        snapshot_file_tmp_path(replica->dir, path);
+        (void)unlink(path); /* on a full disk its room is wanted */
         log_event(LOG_WARN, "snapshot_failed", LS("group", replica->group),
                   LS("error", job->err.text), LS("then", "trying again with more log"));
+    }
     if (replica->core != NULL)
         core_snapshot_written(replica->core, replica_now_ms(), job->st, &job->meta);
     free(job);
@@ -100,14 +116,14 @@ static void io_snapshot_write(void *context, const struct snapshot_meta *meta)
 {
     struct replica *replica = context;
     struct snapshot_job *job = must_calloc(1, sizeof *job);
-    enum status st;
     int rv;
 
+    CHECK(!replica->snapshot_writing);
     job->replica = replica;
     job->meta = *meta;
-    st = state_snapshot_begin(replica->state, &job->snapshot, &job->err);
-    if (st != ST_OK)
-        check_failed(__FILE__, __LINE__, job->err.text); /* our own database, just used */
+    job->st = state_snapshot_begin(replica->state, &job->snapshot, &job->err);
+    if (job->st != ST_OK && job->st != ST_NO_SPACE)
+        replica_disk_failed_now(replica, &job->err); /* our own database, just used */
     replica->snapshot_writing = true;
     rv = uv_queue_work(&replica->loop, &job->work, snapshot_work_cb, snapshot_after_cb);
     CHECK(rv == 0);
@@ -202,6 +218,7 @@ static void io_transferred(void *context, void *token, enum status st)
 static const struct core_io core_io = {
     .set_vote = io_set_vote,
     .disk = io_disk,
+    .disk_failed = io_disk_failed,
     .send = io_send,
     .stamp_ms = io_stamp_ms,
     .snapshot_write = io_snapshot_write,
@@ -245,9 +262,15 @@ static void publish_status(struct replica *replica)
     now.log_bytes = view.log_bytes;
     now.applied_ms = view.leader_ms;
     now.cluster_version = view.cluster_version;
+    now.disk = view.disk;
+    now.disk_free_bytes = replica->watch.free_bytes;
+    now.disk_low_bytes = replica->watch.limits.low_bytes;
+    now.disk_high_bytes = replica->watch.limits.high_bytes;
+    memcpy(now.disk_path, replica->dir, sizeof now.disk_path);
     for (unsigned i = 0; i < replica->member_count; i++) {
         now.members[i].member = replica->members[i];
         now.members[i].match = view.match[i];
+        now.members[i].disk = view.disks[i];
         now.members[i].connected = replica->members[i].id == replica->self_id;
         if (now.members[i].connected)
             now.members[i].version = replica->identity->self.version;
@@ -328,6 +351,7 @@ static void turn(struct replica *replica)
 
     if (replica->core == NULL)
         return;
+    replica_disk_turn(replica, now);
     core_flush(replica->core, now);
     note_changes(replica);
     if (now >= replica->status_at) {
@@ -367,6 +391,11 @@ static void disk_done(void *context, struct disk_op *op)
     struct replica *replica = context;
 
     core_disk_done(replica->core, replica_now_ms(), op);
+}
+
+static void disk_failed(void *context, const struct err *err)
+{
+    replica_disk_failed(context, err);
 }
 
 static void thread_main(void *context)
@@ -492,8 +521,10 @@ static enum status recover(struct replica *replica,
 {
     struct disk_config disk = { .dir = replica->dir,
                                 .group = replica->group,
+                                .reserve = &replica->reserve,
                                 .loop = &replica->loop,
                                 .done = disk_done,
+                                .failed = disk_failed,
                                 .context = replica };
     struct log_recovery recovery = { 0 };
     struct log_data *bootstrap;
@@ -503,12 +534,18 @@ static enum status recover(struct replica *replica,
     for (unsigned i = 0; i < config->member_count; i++)
         ids[i] = config->members[i].id;
     bootstrap = rules_bootstrap(ids, config->member_count);
-    st = log_store_open(replica->dir, bootstrap, &replica->log_store, &recovery, err);
+    do { /* SQLite makes files beside its own: on a full disk with room of the reserve */
+        st = log_store_open(replica->dir, bootstrap, &replica->log_store, &recovery, err);
+    } while (st == ST_NO_SPACE && reserve_give(&replica->reserve, 0, true));
     if (st == ST_OK)
         st = check_members(&recovery, bootstrap, err);
     log_data_drop(bootstrap);
-    if (st == ST_OK)
+    while (st == ST_OK) {
         st = open_state(replica, recovery.fresh, err);
+        if (st != ST_NO_SPACE || !reserve_give(&replica->reserve, 0, false))
+            break;
+        st = ST_OK;
+    }
     if (st == ST_OK)
         st = catch_up_with_snapshot(replica, &recovery.snapshot, err);
     if (st == ST_OK) {
@@ -544,7 +581,11 @@ static enum status check_config(const struct replica_config *config, struct err 
                        config->group);
     if (strcmp(config->group, "control") != 0 && strcmp(config->group, "storage") != 0)
         return err_set(err, ST_BAD_INPUT, "group %s: not control or storage", config->group);
-    if (strlen(config->dir) >= SNAPSHOT_PATH_BYTES / 2)
+    if (replica_disk_limits(config).low_bytes > replica_disk_limits(config).high_bytes)
+        return err_set(err, ST_BAD_INPUT, "group %s: disk_low_bytes %llu is above disk_high_bytes",
+                       config->group,
+                       (unsigned long long)replica_disk_limits(config).low_bytes);
+    if (strlen(config->dir) >= REPLICA_PATH_BYTES)
         return err_set(err, ST_BAD_INPUT, "folder of group %s: path too long", config->group);
     return ST_OK;
 }
@@ -566,6 +607,7 @@ static struct replica *replica_new(const struct replica_config *config)
     replica->service = config->service;
     replica->part.fd = -1;
     replica->snapshot_fd = -1;
+    replica_disk_init(replica, config);
     rv = uv_mutex_init(&replica->status_mutex);
     CHECK(rv == 0);
     rv = uv_loop_init(&replica->loop);
@@ -603,6 +645,7 @@ static void replica_free(struct replica *replica)
     state_close(replica->state);
     log_store_close(replica->log_store);
     snapshot_part_close(&replica->part);
+    reserve_done(&replica->reserve);
     if (replica->snapshot_fd >= 0)
         (void)close(replica->snapshot_fd);
     uv_mutex_destroy(&replica->status_mutex);

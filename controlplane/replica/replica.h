@@ -15,6 +15,7 @@
 #include "base/limits.h"
 #include "base/status.h"
 #include "base/stream.h"
+#include "controlplane/replica/disk_rules.h"
 #include "proto/command.pb-c.h"
 
 struct replica;
@@ -27,6 +28,15 @@ enum {
     REPLICA_ELECTION_MS = 300,
     REPLICA_HEARTBEAT_MS = 50,
     REPLICA_SNAPSHOT_LOG_BYTES = 16 << 20,
+    REPLICA_PATH_BYTES = 256, /* of a group's folder */
+    REPLICA_RESERVE_BYTES = 64 << 20,
+    REPLICA_DISK_LOW_BYTES = 64 << 20,
+    REPLICA_DISK_HIGH_BYTES = 128 << 20,
+    REPLICA_DISK_SLOW_MS = 1000,
+    REPLICA_DISK_STEADY_MS = 30000,
+    /* The process ends with this code when the disk of one of its groups has failed. */
+    REPLICA_EXIT_DISK_FAILED = 74,
+    REPLICA_FAILED_STOP_MS = 500, /* ...after so long, in which leadership is handed over */
 };
 
 struct replica_member {
@@ -48,6 +58,15 @@ struct replica_config {
     uint32_t election_ms;        /* 0: REPLICA_ELECTION_MS; randomised between 1x and 2x */
     uint32_t heartbeat_ms;       /* 0: REPLICA_HEARTBEAT_MS */
     uint64_t snapshot_log_bytes; /* 0: REPLICA_SNAPSHOT_LOG_BYTES; of log since the last one */
+    /* Room on the disk of `dir`; 0: the defaults above. */
+    uint64_t reserve_bytes;   /* kept for the log alone */
+    uint64_t disk_low_bytes;  /* with less room than this the node is disk_full... */
+    uint64_t disk_high_bytes; /* ...until there is this much; not below the former */
+    uint32_t disk_slow_ms;    /* a write of the log that takes so long is slow */
+    /* Not NULL: the disk failed and the process ends in REPLICA_FAILED_STOP_MS.  On the group's thread;
+     * for handing over what else the process leads (replica_disk_is_failing()). */
+    void (*disk_failed)(void *context);
+    void *disk_failed_context;
 };
 
 /* Recover from `dir`, listen, and start the thread.
@@ -62,6 +81,10 @@ enum status replica_start(const struct replica_config *config,
 /* Stop the thread and free.  Every client must be closed before.  Blocks until the thread ended. */
 void replica_stop(struct replica *replica);
 
+/* Lead no longer if there is a way, and do not stand for election any more: the process is about to
+ * end.  Any thread. */
+void replica_disk_is_failing(struct replica *replica);
+
 /* Path of the group's database for read-only connections; lives as long as the replica. */
 const char *replica_state_path(const struct replica *replica);
 
@@ -72,6 +95,7 @@ struct replica_member_status {
     bool connected;   /* from here; true for self */
     uint32_t version; /* newest cluster version that it follows; 0 while it is not connected */
     uint64_t match;   /* known replicated index; leader only, else 0 */
+    enum disk_condition disk; /* as it told us last */
 };
 
 struct replica_status {
@@ -86,6 +110,11 @@ struct replica_status {
     uint64_t log_bytes;
     uint64_t applied_ms; /* newest leader's time applied */
     uint32_t cluster_version;
+    enum disk_condition disk; /* of this node */
+    char disk_path[REPLICA_PATH_BYTES];
+    uint64_t disk_free_bytes; /* there, beside the reserve */
+    uint64_t disk_low_bytes;
+    uint64_t disk_high_bytes;
     unsigned member_count;
     struct replica_member_status members[NODES_MAX];
 };
@@ -97,6 +126,10 @@ uint64_t replica_changes(const struct replica *replica);
 
 /* What this node knows of its group, some milliseconds old.  Any thread; does not block. */
 void replica_status(struct replica *replica, struct replica_status *out);
+
+/* Why commands are answered ST_UNAVAILABLE, when it is for want of room on disks: which nodes are full,
+ * and where and how much this one wants.  Empty when it is for something else.  Pure. */
+void replica_status_refusal(const struct replica_status *status, struct err *out);
 
 /* A door to the group for code on `loop`: a fresh client id, sequences from 1.  Any number of them;
  * one a loop is enough. */

@@ -7,13 +7,19 @@
 #include "controlplane/replica/replica_internal.h"
 #include "proto/command_check.h"
 
-enum request_kind { REQUEST_PROPOSE, REQUEST_BARRIER, REQUEST_TRANSFER, REQUEST_STOP };
+enum request_kind {
+    REQUEST_PROPOSE,
+    REQUEST_BARRIER,
+    REQUEST_TRANSFER,
+    REQUEST_DISK_FAILED,
+    REQUEST_STOP,
+};
 
 /* Made by a client, answered on the group's thread, freed when it is back on the client's loop. */
 struct request {
     struct mail mail;
     enum request_kind kind;
-    struct replica_client *client; /* NULL: of replica_stop() */
+    struct replica_client *client; /* NULL: of replica_stop(), replica_disk_is_failing() */
     Lapwing__Command *command;     /* owned until the core takes it */
     uint64_t deadline_ms;          /* on replica_now_ms() */
     enum status st;
@@ -257,6 +263,14 @@ void replica_client_post_stop(struct replica *replica)
     mailbox_post(replica->mailbox, &request->mail);
 }
 
+void replica_disk_is_failing(struct replica *replica)
+{
+    struct request *request = must_calloc(1, sizeof *request);
+
+    request->kind = REQUEST_DISK_FAILED;
+    mailbox_post(replica->mailbox, &request->mail);
+}
+
 /* ---- on the group's thread ---- */
 
 static void send_back(struct request *request, enum status st)
@@ -287,6 +301,12 @@ void replica_client_deliver(struct mail *mail, void *context)
     if (request->kind == REQUEST_STOP) {
         request_free(request);
         replica_stop_now(replica);
+        return;
+    }
+    if (request->kind == REQUEST_DISK_FAILED) {
+        request_free(request);
+        if (replica->core != NULL)
+            core_set_disk(replica->core, now, DISK_FAILED);
         return;
     }
     if (replica->core == NULL)

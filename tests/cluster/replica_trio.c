@@ -34,7 +34,10 @@ void replica_trio_start(struct replica_trio *trio, unsigned at)
                                      .member_count = trio->member_count,
                                      .identity = &trio->identity[at],
                                      .service = STREAM_RAFT_CONTROL,
-                                     .snapshot_log_bytes = trio->snapshot_log_bytes };
+                                     .snapshot_log_bytes = trio->snapshot_log_bytes,
+                                     .reserve_bytes = 1 << 20,
+                                     .disk_low_bytes = trio->disk_low_bytes,
+                                     .disk_high_bytes = trio->disk_high_bytes };
     struct err err = { 0 };
     char dir[300];
 

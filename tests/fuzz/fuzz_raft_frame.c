@@ -31,6 +31,11 @@ static void disk(void *context, struct disk_op *op)
     CHECK(!"no message of Raft was sent");
 }
 
+static void disk_failed(void *context, const struct err *err)
+{
+    CHECK(!"nothing was applied");
+}
+
 static void send_frame(void *context, uint64_t peer, uint16_t type, struct bytes body)
 {
     CHECK(peer == PEER);
@@ -94,6 +99,7 @@ static struct core *core_of(struct world *world, struct state *state)
     const uint64_t ids[] = { SELF, PEER, 3 };
     const struct core_io io = { .set_vote = set_vote,
                                 .disk = disk,
+                                .disk_failed = disk_failed,
                                 .send = send_frame,
                                 .stamp_ms = stamp_ms,
                                 .snapshot_write = snapshot_write,

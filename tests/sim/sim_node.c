@@ -168,6 +168,13 @@ static void io_disk(void *context, struct disk_op *op)
                     .at_ms = at, .kind = EVENT_DISK, .node = at_of(node), .life = node->life });
 }
 
+static void io_disk_failed(void *context, const struct err *err)
+{
+    struct sim_node *node = context;
+
+    sim_fail(node->sim, "node %llu: %s", (unsigned long long)node->id, err->text);
+}
+
 static void io_send(void *context, uint64_t peer, uint16_t type, struct bytes body)
 {
     struct sim_node *node = context;
@@ -272,6 +279,7 @@ static void io_transferred(void *context, void *token, enum status st)
 static const struct core_io core_io = {
     .set_vote = io_set_vote,
     .disk = io_disk,
+    .disk_failed = io_disk_failed,
     .send = io_send,
     .stamp_ms = io_stamp_ms,
     .snapshot_write = io_snapshot_write,

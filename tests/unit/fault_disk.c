@@ -1,6 +1,7 @@
 #include "tests/unit/fault_disk.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 
 #include "base/check.h"
 
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct {
     bool armed;
     bool lasting;
@@ -21,17 +23,24 @@ static struct {
 void fault_disk_arm(enum fault_kind kind, unsigned at, bool lasting)
 {
     CHECK(at > 0);
+    pthread_mutex_lock(&mutex);
     fault.armed = true;
     fault.lasting = lasting;
     fault.failed = false;
     fault.kind = kind;
     fault.left = at;
+    pthread_mutex_unlock(&mutex);
 }
 
 bool fault_disk_heal(void)
 {
+    bool failed;
+
+    pthread_mutex_lock(&mutex);
     fault.armed = false;
-    return fault.failed;
+    failed = fault.failed;
+    pthread_mutex_unlock(&mutex);
+    return failed;
 }
 
 enum call { CALL_WRITE, CALL_GROW, CALL_OPEN, CALL_CHANGE, CALL_SYNC };
@@ -49,7 +58,7 @@ static bool concerned(enum call call)
     return false;
 }
 
-static bool fails(enum call call)
+static bool is_the_one(enum call call)
 {
     if (!fault.armed || !concerned(call))
         return false;
@@ -64,9 +73,29 @@ static bool fails(enum call call)
     return true;
 }
 
+static bool fails(enum call call)
+{
+    bool fails_now;
+
+    pthread_mutex_lock(&mutex);
+    fails_now = is_the_one(call);
+    pthread_mutex_unlock(&mutex);
+    return fails_now;
+}
+
+static enum fault_kind kind_now(void)
+{
+    enum fault_kind kind;
+
+    pthread_mutex_lock(&mutex);
+    kind = fault.kind;
+    pthread_mutex_unlock(&mutex);
+    return kind;
+}
+
 static int errnum_of(void)
 {
-    return fault.kind == FAULT_FULL ? ENOSPC : EIO;
+    return kind_now() == FAULT_FULL ? ENOSPC : EIO;
 }
 
 /* ---- SQLite's files ---- */
@@ -97,7 +126,7 @@ static int file_read(sqlite3_file *file, void *out, int len, sqlite3_int64 at)
 static int file_write(sqlite3_file *file, const void *data, int len, sqlite3_int64 at)
 {
     if (fails(CALL_WRITE))
-        return fault.kind == FAULT_FULL ? SQLITE_FULL : SQLITE_IOERR_WRITE;
+        return kind_now() == FAULT_FULL ? SQLITE_FULL : SQLITE_IOERR_WRITE;
     return real_of(file)->pMethods->xWrite(real_of(file), data, len, at);
 }
 
@@ -214,11 +243,8 @@ static int vfs_open(sqlite3_vfs *self, const char *name, sqlite3_file *file, int
 static int vfs_last_error(sqlite3_vfs *self, int len, char *text)
 {
     (void)self;
-    if (fault.failed) {
-        (void)len;
-        (void)text;
-        return errnum_of();
-    }
+    if (errno == errnum_of() && errno != 0)
+        return errno; /* ours: nothing of the real one's was called */
     return real_vfs->xGetLastError(real_vfs, len, text);
 }
 

@@ -2,7 +2,7 @@
  * our code makes itself (their symbols are wrapped when the test is linked).
  *
  * Calls that change something are counted; those from the n-th on fail, all or that one alone, as a
- * full or a broken disk makes them fail.  One thread. */
+ * full or a broken disk makes them fail.  Any thread. */
 #ifndef TESTS_UNIT_FAULT_DISK_H
 #define TESTS_UNIT_FAULT_DISK_H
 

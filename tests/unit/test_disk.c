@@ -6,9 +6,11 @@
 #include "base/log.h"
 #include "controlplane/replica/log_store.h"
 #include "controlplane/replica/raft_rules.h"
+#include "controlplane/replica/reserve.h"
 #include "controlplane/replica/snapshot_file.h"
 #include "controlplane/state/state.h"
 #include "tests/unit/check.h"
+#include "tests/unit/fault_disk.h"
 
 /* A group's folder with its disk thread, and how much of the work was handed back. */
 struct fixture {
@@ -18,8 +20,11 @@ struct fixture {
     struct log_recovery recovery;
     struct state *state;
     uv_loop_t loop;
+    struct reserve reserve;
     struct disk *disk;
     unsigned done;
+    unsigned failed;
+    struct err why;
 };
 
 static void done(void *context, struct disk_op *op)
@@ -28,6 +33,14 @@ static void done(void *context, struct disk_op *op)
 
     (void)op;
     f->done++;
+}
+
+static void failed(void *context, const struct err *err)
+{
+    struct fixture *f = context;
+
+    f->failed++;
+    f->why = *err;
 }
 
 static void fixture_init(struct fixture *f)
@@ -44,13 +57,17 @@ static void fixture_init(struct fixture *f)
     (void)snprintf(path, sizeof path, "%s/state.db", f->dir);
     EXPECT_EQ(state_open(path, STATE_GROUP_CONTROL, &f->state, NULL), ST_OK);
     CHECK(uv_loop_init(&f->loop) == 0);
+    reserve_open(&f->reserve, f->dir, 8 * RESERVE_ROUND_BYTES);
+    EXPECT_EQ(reserve_fill(&f->reserve, NULL), ST_OK);
     f->disk = disk_start(&(struct disk_config){
         .dir = f->dir,
         .group = "control",
         .store = f->store,
         .state = f->state,
+        .reserve = &f->reserve,
         .loop = &f->loop,
         .done = done,
+        .failed = failed,
         .context = f,
     });
 }
@@ -63,6 +80,7 @@ static void fixture_done(struct fixture *f)
     (void)uv_run(&f->loop, UV_RUN_DEFAULT);
     CHECK(uv_loop_close(&f->loop) == 0);
     state_close(f->state);
+    reserve_done(&f->reserve);
     log_store_close(f->store);
     log_recovery_done(&f->recovery);
     log_data_drop(f->bootstrap);
@@ -128,5 +146,104 @@ TEST(a_sweep_while_running_leaves_what_is_in_the_making)
     while (f.done < 1)
         (void)uv_run(&f.loop, UV_RUN_ONCE);
     EXPECT_EQ(access(path, F_OK), 0);
+    fixture_done(&f);
+}
+
+/* Appends of one entry each, `first` to `last`. */
+static void push_appends(struct fixture *f, struct disk_op *ops, uint64_t first, uint64_t last)
+{
+    static struct log_entry entries[16];
+
+    for (uint64_t i = first; i <= last; i++) {
+        struct log_entry *entry = &entries[i % ARRAY_LEN(entries)];
+
+        *entry = (struct log_entry){ 1, LOG_COMMAND, log_data_new(bytes_of_text("content")) };
+        ops[i - first] =
+            (struct disk_op){ .kind = DISK_APPEND, .first = i, .count = 1, .entries = entry };
+        disk_push(f->disk, &ops[i - first]);
+    }
+}
+
+static void drop_appends(const struct disk_op *ops, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        log_data_drop(ops[i].entries[0].data);
+}
+
+static void look_until_held(struct fixture *f)
+{
+    struct disk_view view = { 0 };
+
+    while (!view.held)
+        disk_look(f->disk, &view);
+}
+
+TEST(appends_without_room_take_the_reserve_then_wait_and_are_done_in_order)
+{
+    struct fixture f;
+    struct disk_op ops[6];
+
+    fault_disk_install();
+    fixture_init(&f);
+    fault_disk_arm(FAULT_FULL, 1, true);
+    push_appends(&f, ops, 2, 7);
+    look_until_held(&f);
+    /* All but what is for votes was given, a part at a time, and nothing was called done. */
+    EXPECT_EQ(reserve_missing(&f.reserve), 7 * (uint64_t)RESERVE_ROUND_BYTES);
+    (void)uv_run(&f.loop, UV_RUN_NOWAIT);
+    EXPECT_EQ(f.done, 0);
+    EXPECT(fault_disk_heal());
+    while (f.done < 6)
+        (void)uv_run(&f.loop, UV_RUN_ONCE);
+    EXPECT_EQ(f.failed, 0);
+    drop_appends(ops, 6);
+    disk_stop(f.disk);
+    f.disk = NULL;
+    log_store_close(f.store);
+    log_recovery_done(&f.recovery);
+    EXPECT_EQ(log_store_open(f.dir, f.bootstrap, &f.store, &f.recovery, NULL), ST_OK);
+    EXPECT_EQ(f.recovery.count, 7);
+    fixture_done(&f);
+}
+
+TEST(a_disk_that_is_stopped_while_it_waits_for_room_drops_what_waits)
+{
+    struct fixture f;
+    struct disk_op ops[3];
+
+    fault_disk_install();
+    fixture_init(&f);
+    fault_disk_arm(FAULT_FULL, 1, true);
+    push_appends(&f, ops, 2, 4);
+    look_until_held(&f);
+    disk_stop(f.disk);
+    f.disk = NULL;
+    EXPECT_EQ(f.done, 0);
+    EXPECT(fault_disk_heal());
+    drop_appends(ops, 3);
+    fixture_done(&f);
+}
+
+TEST(after_a_failure_nothing_is_done_and_the_owner_is_told_once)
+{
+    struct fixture f;
+    struct disk_op ops[2];
+    struct disk_op more[2];
+
+    fault_disk_install();
+    fixture_init(&f);
+    fault_disk_arm(FAULT_SYNC, 1, true);
+    push_appends(&f, ops, 2, 3);
+    while (f.failed == 0)
+        (void)uv_run(&f.loop, UV_RUN_ONCE);
+    EXPECT(f.why.text[0] != '\0');
+    EXPECT(fault_disk_heal());
+    push_appends(&f, more, 4, 5); /* on a disk that looks well again */
+    disk_stop(f.disk);
+    f.disk = NULL;
+    EXPECT_EQ(f.done, 0);
+    EXPECT_EQ(f.failed, 1);
+    drop_appends(ops, 2);
+    drop_appends(more, 2);
     fixture_done(&f);
 }

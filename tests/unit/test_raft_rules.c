@@ -14,6 +14,7 @@ struct host {
     struct raft_message sent[16];
     unsigned sent_count;
     uint64_t applied;
+    bool no_room; /* for applying */
 };
 
 static void set_vote(void *context, uint64_t term, uint64_t voted_for)
@@ -42,13 +43,16 @@ static void send(void *context, const struct raft_message *message, const struct
     host->sent[host->sent_count++] = *message;
 }
 
-static void apply(void *context, uint64_t index, const struct log_entry *entry)
+static bool apply(void *context, uint64_t index, const struct log_entry *entry)
 {
     struct host *host = context;
 
     (void)entry;
     EXPECT_EQ(index, host->applied + 1);
+    if (host->no_room)
+        return false;
     host->applied = index;
+    return true;
 }
 
 static struct rules *start(struct host *host, unsigned voters, uint64_t term, unsigned count)
@@ -323,4 +327,81 @@ TEST(nothing_is_submitted_while_leadership_is_handed_over)
     EXPECT_EQ(rules_submit(rules, 2400, LOG_COMMAND, data, &index), ST_OK);
     log_data_drop(data);
     rules_free(rules);
+}
+
+TEST(an_entry_without_room_is_applied_when_there_is_and_not_before)
+{
+    struct host host;
+    struct rules *rules = start(&host, 1, 1, 1);
+    struct log_data *data = log_data_new(bytes_of_text("command"));
+    uint64_t index = 0;
+
+    host.no_room = true;
+    rules_disk_done(rules, 1001, oldest(&host)); /* the barrier of its election */
+    EXPECT_EQ(rules_applied(rules), 1);
+    EXPECT_EQ(rules_commit(rules), 2);
+    host.no_room = false;
+    EXPECT_EQ(rules_submit(rules, 1001, LOG_COMMAND, data, &index), ST_OK);
+    rules_disk_done(rules, 1002, oldest(&host));
+    EXPECT_EQ(rules_commit(rules), 3);
+    EXPECT_EQ(host.applied, 1); /* nobody said that there is room */
+    rules_apply_again(rules, 1003);
+    EXPECT_EQ(host.applied, 3);
+    EXPECT_EQ(rules_applied(rules), 3);
+    log_data_drop(data);
+    rules_free(rules);
+}
+
+static void hear_from_leader(struct rules *rules, uint64_t now, struct log_data *data)
+{
+    struct raft_message message = { .type = RAFT_APPEND_ENTRIES };
+    struct log_entry entry = { 2, LOG_COMMAND, data };
+
+    message.append_entries.term = 2;
+    message.append_entries.prev_log_index = 1;
+    message.append_entries.prev_log_term = 1;
+    message.append_entries.n_entries = 1;
+    rules_receive(rules, now, 2, &message, &entry, NULL);
+}
+
+/* Rule 13: each row asks at another time whether the vote of a follower whose disk hangs is granted. */
+static const struct {
+    const char *name;
+    uint64_t after_ms;
+    bool granted;
+} votes[] = {
+    { "the leader was heard just now", 10, false },
+    { "just less than two timeouts", 599, false },
+    { "two timeouts", 600, true },
+};
+
+TEST(a_follower_whose_disk_hangs_still_votes_when_its_leader_is_gone)
+{
+    for (size_t i = 0; i < ARRAY_LEN(votes); i++) {
+        struct host host;
+        struct rules *rules = start(&host, 3, 1, 1);
+        struct log_data *data = log_data_new(bytes_of_text("command"));
+        struct raft_message request = { .type = RAFT_REQUEST_VOTE };
+        uint64_t now = 2000;
+
+        test_case = votes[i].name;
+        hear_from_leader(rules, now, data);
+        EXPECT_EQ(host.op_count, 1); /* and it is never done */
+        for (; now < 2000 + votes[i].after_ms; now++)
+            if (now >= rules_timeout_ms(rules))
+                rules_tick(rules, now);
+        EXPECT_EQ(rules_state(rules), RAFT_FOLLOWER);
+        host.sent_count = 0;
+        request.request_vote.term = 3;
+        request.request_vote.candidate_id = 3;
+        request.request_vote.last_log_index = 2;
+        request.request_vote.last_log_term = 2;
+        request.request_vote.pre_vote = true;
+        rules_receive(rules, now, 3, &request, NULL, NULL);
+        EXPECT_EQ(host.sent_count, 1);
+        EXPECT_EQ(host.sent[0].type, RAFT_REQUEST_VOTE_RESULT);
+        EXPECT_EQ(host.sent[0].request_vote_result.vote_granted, votes[i].granted);
+        log_data_drop(data);
+        rules_free(rules);
+    }
 }

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "controlplane/api/call/call.h"
+#include "controlplane/replica/replica.h"
 
 enum { FIELDS_MAX = 8, LOG_TEXT_BYTES = 400 };
 
@@ -87,10 +88,22 @@ void api_fail(struct api_call *call, const struct api_error *error)
     buf_done(&body);
 }
 
+static void unavailable_because(const struct api_call *call, struct err *out)
+{
+    struct replica_status status;
+
+    replica_status(call->api->options.control, &status);
+    replica_status_refusal(&status, out);
+    if (out->text[0] == '\0')
+        (void)err_set(out, ST_UNAVAILABLE, "no quorum of the cluster can be reached");
+}
+
 void api_fail_status(struct api_call *call, enum status st, const char *what)
 {
+    struct err why;
     enum status told;
 
+    unavailable_because(call, &why);
     if (st == ST_UNKNOWN)
         told = api_error_set(&call->error, st, API_SERVICE,
                              "%s: the outcome is unknown, it may or may not have been done. Look "
@@ -99,8 +112,7 @@ void api_fail_status(struct api_call *call, enum status st, const char *what)
     else if (st == ST_UNAVAILABLE || st == ST_TIMEOUT || st == ST_LIMIT || st == ST_NOT_LEADER)
         told = api_error_set(&call->error, st, API_UNAVAILABLE,
                              "%s: it was not done (%s). Please try again.", what,
-                             st == ST_LIMIT ? "too many requests are waiting"
-                                            : "no quorum of the cluster can be reached");
+                             st == ST_LIMIT ? "too many requests are waiting" : why.text);
     else
         told = api_error_set(&call->error, st, API_SERVICE, "%s: %s", what, status_name(st));
     CHECK(told == st);

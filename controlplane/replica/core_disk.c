@@ -1,0 +1,148 @@
+/* What a disk that is full, slow or failed means for a member of the group.
+ *
+ *   unfit follower   does not stand for election, votes for others; stands only when nobody has led
+ *                    for ten election timeouts: better a full leader than none
+ *   unfit leader     hands over to a fit peer once that holds all that we hold
+ *                    full, and no peer is fit?  leads on, for reads; commands are refused
+ *                    slow, and no peer is fit?  leads on
+ *
+ * Handing over needs no disk: another voter's log is enough.  Every node tells the others what its
+ * disk is fit for. */
+#include "controlplane/replica/core_internal.h"
+
+#include "base/check.h"
+#include "proto/raft.pb-c.h"
+
+/* ---- telling each other ---- */
+
+static void tell(struct core *core, const struct peer *peer)
+{
+    Lapwing__RaftDisk message = LAPWING__RAFT_DISK__INIT;
+    struct buf body = { 0 };
+    size_t len;
+
+    message.condition = core->disk;
+    len = lapwing__raft_disk__get_packed_size(&message);
+    body.len = lapwing__raft_disk__pack(&message, buf_reserve(&body, len));
+    core->io.send(core->io.context, peer->id, LAPWING__RAFT_FRAME__RAFT_DISK, buf_view(&body));
+    buf_done(&body);
+}
+
+void disk_link(struct core *core, const struct peer *peer, bool up)
+{
+    if (up)
+        tell(core, peer);
+}
+
+enum status disk_frame(struct core *core, uint64_t peer_id, struct bytes body, struct err *err)
+{
+    Lapwing__RaftDisk *message = lapwing__raft_disk__unpack(NULL, body.len, body.data);
+    uint32_t condition;
+
+    if (message == NULL)
+        return err_set(err, ST_BAD_INPUT, "raft disk: does not decode");
+    condition = message->condition;
+    lapwing__raft_disk__free_unpacked(message, NULL);
+    if (condition >= DISK_CONDITIONS)
+        return err_set(err, ST_BAD_INPUT, "raft disk: condition %u is not known", condition);
+    core_peer(core, peer_id)->disk = (enum disk_condition)condition;
+    return ST_OK;
+}
+
+/* ---- leading ---- */
+
+/* Fit, within reach, and with all of our log: that is who can be told to elect itself.  0: nobody. */
+static uint64_t heir(const struct core *core)
+{
+    for (unsigned i = 0; i < core->peer_count; i++) {
+        const struct peer *peer = &core->peers[i];
+
+        if (peer->up && peer->disk == DISK_FIT &&
+            rules_match(core->rules, peer->id) >= rules_last(core->rules))
+            return peer->id;
+    }
+    return 0;
+}
+
+static bool has_fit_peer(const struct core *core)
+{
+    for (unsigned i = 0; i < core->peer_count; i++)
+        if (core->peers[i].up && core->peers[i].disk == DISK_FIT)
+            return true;
+    return false;
+}
+
+bool disk_takes_commands(const struct core *core)
+{
+    return core->disk == DISK_FIT || core->disk == DISK_SLOW;
+}
+
+bool disk_refuses_commands(const struct core *core)
+{
+    return !disk_takes_commands(core) && rules_is_leader(core->rules) && !has_fit_peer(core);
+}
+
+void disk_turn(struct core *core)
+{
+    uint64_t deadline = core->now + 3 * (uint64_t)core->config.election_ms;
+    uint64_t to;
+
+    if (core->disk == DISK_FIT || !rules_is_leader(core->rules) || core->handover.active ||
+        core->now < core->disk_handover_at)
+        return;
+    to = heir(core);
+    if (to == 0 || core_transfer(core, core->now, to, deadline, NULL) != ST_OK)
+        return;
+    core->handover.remote = true; /* nobody here waits for its end */
+    core->disk_handover_at = core->now + CORE_HANDOVER_AGAIN_MS;
+}
+
+void core_set_disk(struct core *core, uint64_t now_ms, enum disk_condition condition)
+{
+    CHECK((unsigned)condition < DISK_CONDITIONS);
+    if (now_ms > core->now)
+        core->now = now_ms;
+    if (core->disk == condition)
+        return;
+    core->disk = condition;
+    core->disk_handover_at = 0;
+    for (unsigned i = 0; i < core->peer_count; i++)
+        if (core->peers[i].up)
+            tell(core, &core->peers[i]);
+    if (!disk_takes_commands(core))
+        commit_drop_queue(core);
+    core_wait_scan(core);
+}
+
+/* ---- following ---- */
+
+bool disk_withholds_tick(const struct core *core, uint64_t *out_until_ms)
+{
+    uint64_t patience = CORE_PATIENCE_TIMEOUTS * (uint64_t)core->config.election_ms;
+
+    if (core->disk == DISK_FIT || rules_is_leader(core->rules))
+        return false;
+    *out_until_ms = rules_heard_ms(core->rules) + patience;
+    return core->now < *out_until_ms;
+}
+
+/* ---- applying ---- */
+
+void disk_apply_held(struct core *core)
+{
+    core->apply_held = true;
+    core->apply_again_ms = core->now + CORE_APPLY_AGAIN_MS;
+    core_wait_scan(core);
+}
+
+void disk_scan(struct core *core)
+{
+    if (!core->apply_held)
+        return;
+    if (core->now >= core->apply_again_ms) {
+        core->apply_held = false;
+        rules_apply_again(core->rules, core->now);
+    }
+    if (core->apply_held)
+        core_wait_scan(core);
+}

@@ -1,0 +1,111 @@
+#include "controlplane/replica/reserve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/check.h"
+
+enum { BLOCK_BYTES = 512 }; /* the unit of st_blocks */
+
+/* What is allocated counts: a file that was copied may be all hole. */
+static void take_stock(struct reserve *reserve)
+{
+    struct stat info;
+    uint64_t size;
+    uint64_t allocated;
+
+    if (fstat(reserve->fd, &info) < 0)
+        return;
+    size = (uint64_t)info.st_size;
+    allocated = (uint64_t)info.st_blocks * BLOCK_BYTES;
+    reserve->bytes = allocated < size ? 0 : size;
+    if (reserve->bytes > reserve->target)
+        reserve->bytes = reserve->target;
+    if (reserve->bytes != size && ftruncate(reserve->fd, (off_t)reserve->bytes) < 0)
+        reserve->bytes = 0; /* fallocate() will say what is wrong */
+}
+
+void reserve_open(struct reserve *reserve, const char *dir, uint64_t target)
+{
+    int rv = uv_mutex_init(&reserve->mutex);
+
+    CHECK(rv == 0);
+    reserve->target = target;
+    (void)snprintf(reserve->path, sizeof reserve->path, "%s/log.reserve", dir);
+    reserve->fd = open(reserve->path, O_RDWR | O_CLOEXEC);
+    if (reserve->fd >= 0)
+        take_stock(reserve);
+}
+
+void reserve_done(struct reserve *reserve)
+{
+    if (reserve->path[0] == '\0')
+        return; /* never opened */
+    if (reserve->fd >= 0)
+        (void)close(reserve->fd);
+    uv_mutex_destroy(&reserve->mutex);
+    reserve->path[0] = '\0';
+}
+
+static enum status fill(struct reserve *reserve, struct err *err)
+{
+    if (reserve->fd < 0)
+        reserve->fd = open(reserve->path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    if (reserve->fd < 0)
+        return err_set_errno(err, status_of_errno(errno), errno, "create %s", reserve->path);
+    while (reserve->bytes < reserve->target) {
+        uint64_t left = reserve->target - reserve->bytes;
+        uint64_t step = left < RESERVE_ROUND_BYTES ? left : RESERVE_ROUND_BYTES;
+
+        if (fallocate(reserve->fd, 0, (off_t)reserve->bytes, (off_t)step) < 0) {
+            if (errno == EOPNOTSUPP)
+                return err_set_errno(err, ST_UNSUPPORTED, errno, "preallocate %s", reserve->path);
+            return err_set_errno(err, status_of_errno(errno), errno, "preallocate %s",
+                                 reserve->path);
+        }
+        reserve->bytes += step;
+    }
+    return ST_OK;
+}
+
+enum status reserve_fill(struct reserve *reserve, struct err *err)
+{
+    enum status st;
+
+    uv_mutex_lock(&reserve->mutex);
+    st = fill(reserve, err);
+    uv_mutex_unlock(&reserve->mutex);
+    return st;
+}
+
+bool reserve_give(struct reserve *reserve, uint64_t bytes, bool vote)
+{
+    uint64_t keep = vote ? 0 : reserve->target / RESERVE_VOTES_PART;
+    uint64_t give = bytes + RESERVE_ROUND_BYTES;
+    bool given = false;
+
+    uv_mutex_lock(&reserve->mutex);
+    if (reserve->bytes > keep) {
+        uint64_t left = reserve->bytes - keep > give ? reserve->bytes - give : keep;
+
+        if (ftruncate(reserve->fd, (off_t)left) == 0) {
+            reserve->bytes = left;
+            given = true;
+        }
+    }
+    uv_mutex_unlock(&reserve->mutex);
+    return given;
+}
+
+uint64_t reserve_missing(struct reserve *reserve)
+{
+    uint64_t missing;
+
+    uv_mutex_lock(&reserve->mutex);
+    missing = reserve->target - reserve->bytes;
+    uv_mutex_unlock(&reserve->mutex);
+    return missing;
+}
