@@ -83,6 +83,17 @@ static bool fails(enum call call)
     return fails_now;
 }
 
+/* Armed, and a call has failed. */
+static bool is_failing(void)
+{
+    bool failing;
+
+    pthread_mutex_lock(&mutex);
+    failing = fault.armed && fault.failed;
+    pthread_mutex_unlock(&mutex);
+    return failing;
+}
+
 static enum fault_kind kind_now(void)
 {
     enum fault_kind kind;
@@ -243,9 +254,18 @@ static int vfs_open(sqlite3_vfs *self, const char *name, sqlite3_file *file, int
 static int vfs_last_error(sqlite3_vfs *self, int len, char *text)
 {
     (void)self;
-    if (errno == errnum_of() && errno != 0)
-        return errno; /* ours: nothing of the real one's was called */
+    if (is_failing())
+        return errnum_of();
     return real_vfs->xGetLastError(real_vfs, len, text);
+}
+
+void fault_disk_folder(char out[64])
+{
+    (void)snprintf(out, 64, "/dev/shm/test_fault.XXXXXX");
+    if (mkdtemp(out) != NULL)
+        return;
+    (void)snprintf(out, 64, "/tmp/test_fault.XXXXXX");
+    CHECK(mkdtemp(out) != NULL);
 }
 
 void fault_disk_install(void)

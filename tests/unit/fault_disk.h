@@ -14,6 +14,9 @@ enum fault_kind {
     FAULT_SYNC,   /* syncs alone: EIO; what was written looks well */
 };
 
+/* A new folder, in memory where there is such a file system: these tests sync tens of thousands of
+ * times, and none looks at what the kernel would lose. */
+void fault_disk_folder(char out[64]);
 /* Make the VFS the default one of this process. */
 void fault_disk_install(void);
 /* From here on the `at`-th call (from 1) fails, and if `lasting` all behind it. */

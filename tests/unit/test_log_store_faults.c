@@ -39,8 +39,7 @@ static void story_init(struct story *story, bool retry)
 
     memset(story, 0, sizeof *story);
     story->retry = retry;
-    (void)snprintf(story->dir, sizeof story->dir, "/tmp/test_log_faults.XXXXXX");
-    CHECK(mkdtemp(story->dir) != NULL);
+    fault_disk_folder(story->dir);
     story->bootstrap = rules_bootstrap(ids, 3);
 }
 

@@ -124,11 +124,11 @@ TEST(an_entry_whose_write_finds_the_disk_full_is_applied_again_as_a_whole)
     refusals = 0;
     for (unsigned at = 1; !untouched && at < CALLS_MAX; at++) {
         struct fixture fixture = { 0 };
-        char dir[] = "/tmp/test_state_faults.XXXXXX";
-        char path[64];
-        char command[96];
+        char dir[64];
+        char path[128];
+        char command[128];
 
-        CHECK(mkdtemp(dir) != NULL);
+        fault_disk_folder(dir);
         (void)snprintf(path, sizeof path, "%s/state.db", dir);
         fixture_open(&fixture, path, STATE_GROUP_CONTROL);
         fixture.make_room = disk_is_back;
