@@ -22,7 +22,7 @@ enum status {
     ST_CORRUPT,     /* bytes do not match their checksum */
     ST_CANCELLED,   /* the owner closed the thing that was waited on */
     ST_UNSUPPORTED, /* a type or version this release does not know */
-    ST_NO_SPACE,    /* the disk or a quota is full; nothing was written, and it can be tried again */
+    ST_NO_SPACE, /* the disk or a quota is full; nothing was written, and it can be tried again */
     STATUS_COUNT,
 };
 
@@ -36,8 +36,9 @@ struct err {
 /* The status as a word for logs and the wire, "bad_input"; never NULL. */
 const char *status_name(enum status st);
 
-/* What a failed call on a file means: ST_NO_SPACE for ENOSPC and EDQUOT, else ST_IO.  Not for a failed
- * sync, after which nothing on that file can be trusted whatever the number says: that is ST_IO. */
+/* What a failed call on a file means: ST_NO_SPACE for ENOSPC and EDQUOT, else ST_IO.  Not for a
+ * failed sync, after which nothing on that file can be trusted whatever the number says: that is
+ * ST_IO. */
 enum status status_of_errno(int errnum);
 
 /* Fill `err` (may be NULL) with a formatted text, cut at ERR_TEXT_BYTES, and return `st`. */

@@ -62,8 +62,8 @@ struct node {
     bool failed;        /* could not listen: the exit code says so */
 };
 
-/* On the thread of the group whose disk it was.  The process is about to end, so what else it leads goes
- * to others, too. */
+/* On the thread of the group whose disk it was.  The process is about to end, so what else it leads
+ * goes to others, too. */
 static void disk_failed_cb(void *context)
 {
     struct node *node = context;

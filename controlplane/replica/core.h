@@ -109,9 +109,9 @@ void core_snapshot_written(struct core *core,
                            enum status st,
                            const struct snapshot_meta *meta);
 
-/* What this node's disk is fit for; DISK_FIT at the start.  A node that is not fit does not stand for
- * election while anybody leads, and hands leadership over to a fit one that holds all it holds.  Full
- * and without such a one, a leader goes on leading, for reads, and refuses commands. */
+/* What this node's disk is fit for; DISK_FIT at the start.  A node that is not fit does not stand
+ * for election while anybody leads, and hands leadership over to a fit one that holds all it holds.
+ * Full and without such a one, a leader goes on leading, for reads, and refuses commands. */
 void core_set_disk(struct core *core, uint64_t now_ms, enum disk_condition condition);
 
 /* A command of its own memory, as protobuf-c unpacks it and frees it. */
@@ -151,8 +151,8 @@ struct core_view {
     uint32_t cluster_version;  /* of the state */
     uint64_t match[NODES_MAX]; /* as member_ids; leader only */
     enum disk_condition disk;
-    bool apply_held;                          /* a committed entry finds no room in state.db */
-    enum disk_condition disks[NODES_MAX];     /* as member_ids; as last heard from each */
+    bool apply_held;                      /* a committed entry finds no room in state.db */
+    enum disk_condition disks[NODES_MAX]; /* as member_ids; as last heard from each */
 };
 void core_view(const struct core *core, struct core_view *out);
 uint64_t core_applied(const struct core *core); /* the index alone */

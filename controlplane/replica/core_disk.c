@@ -51,7 +51,8 @@ enum status disk_frame(struct core *core, uint64_t peer_id, struct bytes body, s
 
 /* ---- leading ---- */
 
-/* Fit, within reach, and with all of our log: that is who can be told to elect itself.  0: nobody. */
+/* Fit, within reach, and with all of our log: that is who can be told to elect itself.  0: nobody.
+ */
 static uint64_t heir(const struct core *core)
 {
     for (unsigned i = 0; i < core->peer_count; i++) {

@@ -14,13 +14,13 @@
 #include "controlplane/replica/wire.h"
 
 enum {
-    PROPOSAL_BUCKETS = 4096, /* a power of two */
-    CORE_SCAN_MS = 20,       /* deadlines and repeats are looked at this often while any wait */
-    CORE_ATTEMPT_MS = 1000,  /* an attempt without a sign is repeated */
-    CORE_TRANSFER_MS = 10000, /* a snapshot transfer without an acknowledgement is given up */
+    PROPOSAL_BUCKETS = 4096,   /* a power of two */
+    CORE_SCAN_MS = 20,         /* deadlines and repeats are looked at this often while any wait */
+    CORE_ATTEMPT_MS = 1000,    /* an attempt without a sign is repeated */
+    CORE_TRANSFER_MS = 10000,  /* a snapshot transfer without an acknowledgement is given up */
     CORE_APPLY_AGAIN_MS = 200, /* an entry that found no room is tried again */
     CORE_HANDOVER_AGAIN_MS = 3000, /* an unfit leader that could not hand over tries again */
-    CORE_PATIENCE_TIMEOUTS = 10, /* without a leader for so long, an unfit node stands as well */
+    CORE_PATIENCE_TIMEOUTS = 10,   /* without a leader for so long, an unfit node stands as well */
 };
 
 /* A command on its way.  Local ones (token set by a caller here) live in the table from propose to
@@ -37,7 +37,7 @@ struct proposal {
     uint64_t peer; /* whose it is; 0: local */
     uint64_t peer_request;
     bool queued;
-    bool ever_sent; /* its outcome may be unknown */
+    bool ever_sent;   /* its outcome may be unknown */
     bool sent_before; /* the same, but for the newest attempt */
     bool refused;     /* the leader takes no commands */
     bool answered;

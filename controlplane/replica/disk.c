@@ -29,7 +29,8 @@ struct disk {
     struct disk_op **queue_end;
     bool stopping;
     struct mailbox *mailbox;
-    uint64_t stored; /* the thread's: index of the snapshot whose file is in place, its row not yet */
+    uint64_t
+        stored; /* the thread's: index of the snapshot whose file is in place, its row not yet */
     _Atomic bool held;
     _Atomic uint64_t began_ms; /* of the call under way; 0: none */
     _Atomic uint64_t slowest_ms;

@@ -1,9 +1,9 @@
 /* A group's disk thread: one FIFO of work for log.db, snapshot files and installing into state.db.
  *
  * Work that finds no room is tried again, first with room from the reserve, then each
- * DISK_HOLD_MS: nothing of it was done, nobody was told that it was, and what is behind it waits, so
- * the order stays.  After any other failure nothing more is done; the owner is told and stops the
- * process, which recovers from what is durable at its restart. */
+ * DISK_HOLD_MS: nothing of it was done, nobody was told that it was, and what is behind it waits,
+ * so the order stays.  After any other failure nothing more is done; the owner is told and stops
+ * the process, which recovers from what is durable at its restart. */
 #ifndef CONTROLPLANE_REPLICA_DISK_H
 #define CONTROLPLANE_REPLICA_DISK_H
 
@@ -39,8 +39,8 @@ struct disk_config {
 
 struct disk *disk_start(const struct disk_config *config);
 void disk_push(struct disk *disk, struct disk_op *op);
-/* On the loop's thread: finish what is queued, hand it to `done`, end the thread and free.  Work that
- * waits for room, or is behind a failure, is dropped, as by a power cut. */
+/* On the loop's thread: finish what is queued, hand it to `done`, end the thread and free.  Work
+ * that waits for room, or is behind a failure, is dropped, as by a power cut. */
 void disk_stop(struct disk *disk);
 
 struct disk_view {

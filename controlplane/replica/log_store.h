@@ -13,9 +13,9 @@
  * The mark is written after each commit and not synced (a power cut leaves an older one, which is
  * true as well), but lowered and synced before entries are taken back.
  *
- * ST_NO_SPACE from a call that writes: nothing has changed, and the same call can be made again when
- * there is room.  After any other failure the store must not be used any more: what a failed sync
- * left in the page cache is not what is on disk.
+ * ST_NO_SPACE from a call that writes: nothing has changed, and the same call can be made again
+ * when there is room.  After any other failure the store must not be used any more: what a failed
+ * sync left in the page cache is not what is on disk.
  *
  * Calls may come from two threads, the group's (votes) and its disk's (the rest): a mutex orders
  * them, held for one transaction.  All block on disk. */

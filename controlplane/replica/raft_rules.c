@@ -17,8 +17,8 @@
  * [11] SUBMIT's refusals are answers; anything else that fails stops the process, and what libraft
  *      built with NDEBUG does not check is checked here.
  * [12] One ordered connection a peer and direction: the links' job; `capacity` is always set.
- * [13] A follower grants votes once its leader has been silent for twice the election timeout, whether
- *      or not it may stand for election itself. */
+ * [13] A follower grants votes once its leader has been silent for twice the election timeout,
+ * whether or not it may stand for election itself. */
 #include "controlplane/replica/raft_rules.h"
 
 #include <stdio.h>
@@ -274,7 +274,7 @@ static void feed_configuration(struct rules *rules, uint64_t index, struct log_d
     (void)feed(rules, &event);
 }
 
-static void apply(struct rules *rules)
+void rules_apply_committed(struct rules *rules)
 {
     while (!rules->installing && !rules->apply_held && rules->applied < rules->commit) {
         uint64_t index = rules->applied + 1;
@@ -294,20 +294,12 @@ static void apply(struct rules *rules)
     }
 }
 
-void rules_apply_again(struct rules *rules, uint64_t now_ms)
-{
-    if (now_ms > rules->now)
-        rules->now = now_ms;
-    rules->apply_held = false;
-    apply(rules);
-}
-
 static void submit_barrier(struct rules *rules);
 
 static void run(struct rules *rules, struct raft_event *event)
 {
     (void)feed(rules, event);
-    apply(rules);
+    rules_apply_committed(rules);
     if (rules_is_leader(rules) && !rules->was_leader) {
         memset(rules->told, 0, sizeof rules->told);
         rules->was_leader = true;
@@ -484,7 +476,7 @@ int rules_feed(struct rules *rules, uint64_t now_ms, struct raft_event *event)
     set_now(rules, now_ms);
     rv = feed(rules, event);
     if (rv == 0)
-        apply(rules);
+        rules_apply_committed(rules);
     return rv;
 }
 
@@ -611,16 +603,6 @@ static void receive_install(struct rules *rules,
     run(rules, &event);
 }
 
-/* [13] libraft forgets a leader only when its own election timer makes it a candidate.  A follower
- * whose entries wait for the disk, or whose host does not let it stand, never becomes one, and would
- * refuse its vote for ever because of a leader that is long gone.  Twice the timeout is the most that
- * libraft itself would wait. */
-static bool leader_is_silent(const struct rules *rules)
-{
-    return rules->raft.state == RAFT_FOLLOWER &&
-           rules->now - rules->heard_ms >= 2 * (uint64_t)rules->election_ms;
-}
-
 void rules_receive(struct rules *rules,
                    uint64_t now_ms,
                    uint64_t peer,
@@ -651,7 +633,7 @@ void rules_receive(struct rules *rules,
         receive_install(rules, &copy, received);
         break;
     case RAFT_REQUEST_VOTE:
-        copy.request_vote.disrupt_leader |= leader_is_silent(rules);
+        copy.request_vote.disrupt_leader |= rules_leader_is_silent(rules);
         event.receive.message = &copy;
         run(rules, &event);
         break;
@@ -698,7 +680,7 @@ enum status rules_submit(struct rules *rules,
     raft_free(array);
     CHECK(memory_log_last(&rules->log) == index);
     *out_index = index;
-    apply(rules);
+    rules_apply_committed(rules);
     return ST_OK;
 }
 

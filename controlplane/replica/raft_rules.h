@@ -28,9 +28,9 @@ struct rules_host {
     void (*send)(void *context,
                  const struct raft_message *message,
                  const struct log_entry *entries);
-    /* Entry `index` is committed: apply it, now.  In order, without a gap but for an install.  False:
-     * there is no room for it; nothing was done, nothing behind it comes before it, and it comes
-     * again after rules_apply_again(). */
+    /* Entry `index` is committed: apply it, now.  In order, without a gap but for an install.
+     * False: there is no room for it; nothing was done, nothing behind it comes before it, and it
+     * comes again after rules_apply_again(). */
     bool (*apply)(void *context, uint64_t index, const struct log_entry *entry);
     void *context;
 };

@@ -29,7 +29,7 @@ struct rules {
     bool installing;
     bool taking;
 
-    bool apply_held; /* an entry found no room */
+    bool apply_held;   /* an entry found no room */
     uint64_t heard_ms; /* of a leader */
 
     bool stale; /* [4] the message being fed is of an older term */
@@ -49,6 +49,8 @@ struct rules {
 /* One event through raft_step(), and all that it asks for.  What is not 0 is an answer, [11]. */
 int rules_feed(struct rules *rules, uint64_t now_ms, struct raft_event *event);
 
+void rules_apply_committed(struct rules *rules);
+bool rules_leader_is_silent(const struct rules *rules); /* [13] */
 /* An AppendEntries with this commit index, as far as the peer can use it, was sent to `peer`. */
 void rules_told(struct rules *rules, uint64_t peer, uint64_t commit);
 

@@ -36,9 +36,9 @@ uint64_t replica_now_ms(void)
 
 /* ---- what the core asks for ---- */
 
-/* A vote waits for nothing: without room it takes what is kept for votes.  It waits for the write of
- * the log that is under way, though, so a disk that hangs stops this thread, its heartbeats with it,
- * and the others elect. */
+/* A vote waits for nothing: without room it takes what is kept for votes.  It waits for the write
+ * of the log that is under way, though, so a disk that hangs stops this thread, its heartbeats with
+ * it, and the others elect. */
 static void io_set_vote(void *context, uint64_t term, uint64_t voted_for)
 {
     struct replica *replica = context;
@@ -583,8 +583,7 @@ static enum status check_config(const struct replica_config *config, struct err 
         return err_set(err, ST_BAD_INPUT, "group %s: not control or storage", config->group);
     if (replica_disk_limits(config).low_bytes > replica_disk_limits(config).high_bytes)
         return err_set(err, ST_BAD_INPUT, "group %s: disk_low_bytes %llu is above disk_high_bytes",
-                       config->group,
-                       (unsigned long long)replica_disk_limits(config).low_bytes);
+                       config->group, (unsigned long long)replica_disk_limits(config).low_bytes);
     if (strlen(config->dir) >= REPLICA_PATH_BYTES)
         return err_set(err, ST_BAD_INPUT, "folder of group %s: path too long", config->group);
     return ST_OK;

@@ -63,8 +63,8 @@ struct replica_config {
     uint64_t disk_low_bytes;  /* with less room than this the node is disk_full... */
     uint64_t disk_high_bytes; /* ...until there is this much; not below the former */
     uint32_t disk_slow_ms;    /* a write of the log that takes so long is slow */
-    /* Not NULL: the disk failed and the process ends in REPLICA_FAILED_STOP_MS.  On the group's thread;
-     * for handing over what else the process leads (replica_disk_is_failing()). */
+    /* Not NULL: the disk failed and the process ends in REPLICA_FAILED_STOP_MS.  On the group's
+     * thread; for handing over what else the process leads (replica_disk_is_failing()). */
     void (*disk_failed)(void *context);
     void *disk_failed_context;
 };
@@ -127,8 +127,8 @@ uint64_t replica_changes(const struct replica *replica);
 /* What this node knows of its group, some milliseconds old.  Any thread; does not block. */
 void replica_status(struct replica *replica, struct replica_status *out);
 
-/* Why commands are answered ST_UNAVAILABLE, when it is for want of room on disks: which nodes are full,
- * and where and how much this one wants.  Empty when it is for something else.  Pure. */
+/* Why commands are answered ST_UNAVAILABLE, when it is for want of room on disks: which nodes are
+ * full, and where and how much this one wants.  Empty when it is for something else.  Pure. */
 void replica_status_refusal(const struct replica_status *status, struct err *out);
 
 /* A door to the group for code on `loop`: a fresh client id, sequences from 1.  Any number of them;

@@ -1,7 +1,7 @@
-/* A replica's eyes on its disk: how much room there is, what waits for room, how long writes take; and
- * the end of the process when the disk fails.  What it means is decided in disk_rules.c and
- * core_disk.c.  The group's thread; statvfs() and filling the reserve on a pool thread, since a dying
- * disk may keep them for long. */
+/* A replica's eyes on its disk: how much room there is, what waits for room, how long writes take;
+ * and the end of the process when the disk fails.  What it means is decided in disk_rules.c and
+ * core_disk.c.  The group's thread; statvfs() and filling the reserve on a pool thread, since a
+ * dying disk may keep them for long. */
 #include <errno.h>
 #include <stdio.h>
 #include <sys/statvfs.h>
@@ -169,8 +169,8 @@ void replica_status_refusal(const struct replica_status *status, struct err *out
                       (unsigned long long)status->disk_free_bytes,
                       (unsigned long long)status->disk_high_bytes);
     else if (full > status->member_count / 2)
-        (void)err_set(out, ST_UNAVAILABLE,
-                      "no node with room on its disk can lead: full are %s", buf_text(&names));
+        (void)err_set(out, ST_UNAVAILABLE, "no node with room on its disk can lead: full are %s",
+                      buf_text(&names));
     buf_done(&names);
 }
 

@@ -39,15 +39,15 @@ struct replica_watch {
     enum disk_condition condition;
     uint64_t look_at;
     uint64_t space_at;
-    bool looking;   /* the job below is on a pool thread */
+    bool looking; /* the job below is on a pool thread */
     uv_work_t work;
-    bool may_fill;  /* the job's: the reserve, if there is room */
-    bool known;     /* free_bytes is */
+    bool may_fill; /* the job's: the reserve, if there is room */
+    bool known;    /* free_bytes is */
     uint64_t free_bytes;
     uint64_t looked_bytes; /* the job's */
-    bool fill_failed; /* said once */
-    uint64_t slowest_ms; /* that made it slow */
-    uint64_t stop_at_ms; /* the disk failed; 0: it did not */
+    bool fill_failed;      /* said once */
+    uint64_t slowest_ms;   /* that made it slow */
+    uint64_t stop_at_ms;   /* the disk failed; 0: it did not */
     void (*disk_failed)(void *context);
     void *disk_failed_context;
 };

@@ -1,6 +1,6 @@
 /* Room kept for the log: DIR/log.reserve, preallocated and of no content.  When a write of the log
- * finds the disk full, the file is made shorter by what the write needs, and the write is tried again;
- * when there is room, it is made whole.
+ * finds the disk full, the file is made shorter by what the write needs, and the write is tried
+ * again; when there is room, it is made whole.
  *
  * So the log goes on for a while on a disk that others have filled, votes for longer than entries,
  * and what is given back at a time is so little that hardly anything of it goes to others.
@@ -32,11 +32,11 @@ struct reserve {
 void reserve_open(struct reserve *reserve, const char *dir, uint64_t target);
 void reserve_done(struct reserve *reserve);
 
-/* Make it whole.  ST_NO_SPACE: as much as there was room for; ST_UNSUPPORTED: this file system can not
- * preallocate; ST_IO.  Blocks on disk. */
+/* Make it whole.  ST_NO_SPACE: as much as there was room for; ST_UNSUPPORTED: this file system can
+ * not preallocate; ST_IO.  Blocks on disk. */
 enum status reserve_fill(struct reserve *reserve, struct err *err);
-/* Give back room for a write of `bytes`; `vote`: also of what is kept for votes.  False when nothing
- * is left to give. */
+/* Give back room for a write of `bytes`; `vote`: also of what is kept for votes.  False when
+ * nothing is left to give. */
 bool reserve_give(struct reserve *reserve, uint64_t bytes, bool vote);
 uint64_t reserve_missing(struct reserve *reserve);
 

@@ -11,8 +11,8 @@
  *
  * ST_NO_SPACE   the disk is full; the transaction was taken back and can be tried again as a whole
  * ST_CORRUPT    the file is not what was written
- * ST_IO         the disk failed.  A failed sync always is that: the kernel may have dropped the pages
- *               that it could not write, and would call the next sync of the same file a success
+ * ST_IO         the disk failed.  A failed sync always is that: the kernel may have dropped the
+ * pages that it could not write, and would call the next sync of the same file a success
  * ST_BAD_INPUT  our own mistake in SQL or its use */
 enum status sqlite_fault(int code, int errnum);
 

@@ -157,7 +157,8 @@ static void apply_new(struct state *state,
     }
     writes = connection_writes(connection);
     kind->apply(&apply);
-    /* Behind a failure of the database rows look absent, and what was decided of them is nothing. */
+    /* Behind a failure of the database rows look absent, and what was decided of them is nothing.
+     */
     if (out->status != ST_OK && connection->failure == ST_OK)
         CHECK(connection_writes(connection) == writes);
     if (kind->type == LAPWING__COMMAND_TYPE__RAISE_CLUSTER_VERSION)

@@ -4,7 +4,7 @@
 # short list of harmless ones.  Names, not calls, are what nm sees: a pointer to time() is found too.
 set -eu
 export LC_ALL=C # sort and join must agree
-ours='check_failed|err_set|status_name|must_(calloc|realloc|strdup)|free|lapwing__.*|protobuf_c_.*'
+ours='check_failed|err_set(_errno)?|status_name|status_of_errno|must_(calloc|realloc|strdup)|free|lapwing__.*|protobuf_c_.*'
 ours="$ours|(bytes|buf|hash|hex|base64|s3_host)_.*|crc32c.*|http_(head|field|query|target|percent|text)_.*|http_reason|http_trim|request_scheme" # base/
 ours="$ours|(log_data|memory_log)_.*" # controlplane/replica: what raft_rules.c decides over
 store='sqlite3_.*' # the replicated state's store; only archives of controlplane/state link it

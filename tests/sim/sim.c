@@ -185,6 +185,7 @@ static void heal(struct sim *sim)
     sim_say(sim, "faults end");
     sim->faults_on = false;
     network_heal(sim);
+    trouble_heal(sim);
     for (unsigned i = 0; i < SIM_NODES; i++)
         sim->nodes[i].slow = false;
 }
@@ -230,6 +231,9 @@ static void dispatch(struct sim *sim, const struct sim_event *event)
     case EVENT_HEAL:
         heal(sim);
         return;
+    case EVENT_TROUBLE:
+        trouble_event(sim, event);
+        return;
     }
 }
 
@@ -257,6 +261,7 @@ void sim_run(uint64_t seed, enum sim_break broken, bool verbose, struct sim_coun
 {
     struct sim *sim = must_calloc(1, sizeof *sim);
     uint64_t healed;
+    uint64_t settled_by;
 
     sim->seed = seed;
     sim->random = seed * 0x9e3779b97f4a7c15u + 12345;
@@ -272,9 +277,11 @@ void sim_run(uint64_t seed, enum sim_break broken, bool verbose, struct sim_coun
     for (unsigned i = 0; i < SIM_NODES; i++)
         node_start(&sim->nodes[i]);
     healed = START_MS + FAULTS_FOR_MS_MIN + sim_below(sim, 6000);
+    settled_by = healed + SETTLE_MS;
     sim_at(sim, (struct sim_event){ .at_ms = sim->now_ms, .kind = EVENT_CLIENT });
     sim_at(sim, (struct sim_event){ .at_ms = sim->now_ms + 500, .kind = EVENT_FAULT });
     sim_at(sim, (struct sim_event){ .at_ms = healed, .kind = EVENT_HEAL });
+    trouble_start(sim);
     while (sim->heap_count > 0) {
         struct sim_event event = heap_take(sim);
 
@@ -285,9 +292,12 @@ void sim_run(uint64_t seed, enum sim_break broken, bool verbose, struct sim_coun
         checks_after_event(sim); /* safety: after every single event */
         if (sim->faults_on)
             continue;
-        if (checks_settled(sim))
-            break;
-        if (sim->now_ms > healed + SETTLE_MS) /* liveness: owed once the faults stop */
+        if (sim->epilogue > 0 || checks_settled(sim)) {
+            if (trouble_epilogue(sim) && checks_settled(sim))
+                break;
+            settled_by = sim->now_ms + SETTLE_MS;
+        }
+        if (sim->now_ms > settled_by) /* liveness: owed once the faults stop */
             sim_fail(sim, "not settled %d ms after the last fault: %u operations, %u reads open",
                      SETTLE_MS, sim->op_open, sim->reads_open);
     }

@@ -32,6 +32,7 @@ enum sim_break {
     BREAK_APPENDS,  /* the newest appends are lost in a crash, acknowledged or not */
     BREAK_SEQUENCE, /* a client asks again under a new sequence */
     BREAK_INSTALL,  /* a received snapshot is stored, its rows are not */
+    BREAK_MARK,     /* a log that has lost its end is not noticed */
 };
 
 enum sim_event_kind {
@@ -44,6 +45,7 @@ enum sim_event_kind {
     EVENT_CLIENT,
     EVENT_FAULT,
     EVENT_HEAL,
+    EVENT_TROUBLE, /* of a disk; `other` says which */
 };
 
 struct sim_event {
@@ -79,6 +81,20 @@ struct sim_disk {
     struct log_entry entries[SIM_LOG_MAX];
 };
 
+enum sim_trouble_kind { TROUBLE_NONE, TROUBLE_FULL, TROUBLE_STUCK, TROUBLE_FAILED };
+
+/* What is wrong with a node's disk: sim_disk.c. */
+struct sim_trouble {
+    enum sim_trouble_kind kind;
+    bool reserve;    /* full, but the log goes on */
+    uint64_t number; /* counts troubles: an end is meant for one of them */
+    unsigned missed; /* EVENT_DISKs whose time came meanwhile */
+    bool silent;     /* the process hangs in a vote: it does nothing until it is ended */
+    bool liar;
+    bool refused;   /* its log has lost what it promised: it does not start any more */
+    uint64_t acked; /* last entry known durable when it crashed */
+};
+
 struct sim_node {
     struct sim *sim;
     uint64_t id; /* 1.. */
@@ -88,6 +104,7 @@ struct sim_node {
     struct core *core;
     struct state *state;
     struct sim_disk disk;
+    struct sim_trouble trouble;
     struct disk_op *ops;
     struct disk_op **ops_end;
     uint64_t disk_busy_until;
@@ -144,7 +161,7 @@ struct sim_row {
 
 struct sim_counts {
     uint64_t events, crashes, kills, installs, takes, link_breaks, leaders, acks, retries, unknown,
-        reads, truncations, committed, transfers;
+        reads, truncations, committed, transfers, full, stuck, failed, lies;
 };
 
 struct sim {
@@ -154,6 +171,9 @@ struct sim {
     enum sim_break broken;
     bool verbose;
     bool faults_on;
+    unsigned epilogue; /* its stage */
+    unsigned epilogue_node;
+    uint64_t epilogue_until;
     uint64_t heap_count;
     uint64_t heap_capacity;
     struct sim_event *heap;
@@ -197,6 +217,18 @@ void node_disk(struct sim_node *node);
 void node_snapshot_written(struct sim_node *node, void *data);
 void node_after(struct sim_node *node); /* after every call into its core */
 void node_free(struct sim_node *node);
+
+/* sim_disk.c */
+void trouble_start(struct sim *sim);
+void trouble_event(struct sim *sim, const struct sim_event *event);
+void trouble_heal(struct sim *sim);
+bool trouble_epilogue(struct sim *sim);    /* true when it is over */
+bool trouble_holds(struct sim_node *node); /* the oldest operation is not done now */
+bool trouble_is_full(const struct sim_node *node);
+bool trouble_votes(struct sim_node *node);
+void trouble_started(struct sim_node *node);
+void trouble_crashed(struct sim_node *node);
+void trouble_lies(struct sim_node *node);
 
 /* sim_network.c */
 void network_send(struct sim *sim, unsigned from, unsigned to, uint16_t type, struct bytes body);

@@ -172,21 +172,20 @@ void checks_after_event(struct sim *sim)
 
 bool checks_settled(struct sim *sim)
 {
-    uint64_t applied = 0;
-
     if (sim->op_open > 0 || sim->reads_open > 0)
         return false;
     for (unsigned i = 0; i < SIM_NODES; i++) {
         struct core_view view;
 
+        if (sim->nodes[i].trouble.refused)
+            continue;
         if (!sim->nodes[i].up)
             return false;
         core_view(sim->nodes[i].core, &view);
         if (view.applied != sim->committed || view.last != view.applied || view.leader_id == 0)
             return false;
-        if (i > 0 && view.applied != applied)
+        if (view.disk != DISK_FIT)
             return false;
-        applied = view.applied;
     }
     return true;
 }
@@ -258,6 +257,6 @@ void checks_final(struct sim *sim)
                      status_name(op->outcome), status_name(op->want));
     }
     for (unsigned i = 0; i < SIM_NODES; i++)
-        for (unsigned name = 0; name < SIM_NAMES; name++)
+        for (unsigned name = 0; name < SIM_NAMES && !sim->nodes[i].trouble.refused; name++)
             check_row(sim, &sim->nodes[i], name);
 }

@@ -131,6 +131,8 @@ void node_disk(struct sim_node *node)
     struct disk_op *op = node->ops;
 
     CHECK(op != NULL);
+    if (trouble_holds(node))
+        return;
     node->ops = op->host_next;
     if (node->ops == NULL)
         node->ops_end = &node->ops;
@@ -145,6 +147,8 @@ static void io_set_vote(void *context, uint64_t term, uint64_t voted_for)
 {
     struct sim_node *node = context;
 
+    if (!trouble_votes(node))
+        return;
     if (node->sim->broken == BREAK_VOTES)
         voted_for = 0;
     node->disk.term = term;
@@ -179,7 +183,8 @@ static void io_send(void *context, uint64_t peer, uint16_t type, struct bytes bo
 {
     struct sim_node *node = context;
 
-    network_send(node->sim, at_of(node), (unsigned)(peer - 1), type, body);
+    if (!node->trouble.silent)
+        network_send(node->sim, at_of(node), (unsigned)(peer - 1), type, body);
 }
 
 static uint64_t io_stamp_ms(void *context)
@@ -213,6 +218,8 @@ void node_snapshot_written(struct sim_node *node, void *data)
 {
     enum status st = sim_below(node->sim, 20) == 0 ? ST_IO : ST_OK;
 
+    if (trouble_is_full(node))
+        st = ST_NO_SPACE;
     core_snapshot_written(node->core, node->sim->now_ms, st, data);
     node_after(node);
 }
@@ -240,6 +247,8 @@ static enum status io_part_append(void *context, struct bytes data)
 {
     struct sim_node *node = context;
 
+    if (trouble_is_full(node))
+        return ST_NO_SPACE;
     if (sim_below(node->sim, 200) == 0 && node->sim->faults_on)
         return ST_IO;
     buf_append(&node->part, data.data, data.len);
@@ -349,6 +358,8 @@ void node_start(struct sim_node *node)
     };
     struct core_io io = core_io;
 
+    if (node->trouble.refused)
+        return;
     sim_say(sim, "node %llu starts: term %llu, log %llu+%llu, snapshot %llu",
             (unsigned long long)node->id, (unsigned long long)node->disk.term,
             (unsigned long long)node->disk.first, (unsigned long long)node->disk.count,
@@ -367,6 +378,7 @@ void node_start(struct sim_node *node)
         disk_truncate(&node->disk, 0);
         node->disk.first = node->disk.snapshot.index + 1;
     }
+    trouble_started(node);
     network_node_started(sim, at_of(node));
     node_after(node);
 }
@@ -379,6 +391,9 @@ static void lose_queue(struct sim_node *node)
     unsigned keep;
     unsigned at = 0;
 
+    if (node->trouble
+            .silent) /* nothing was done since it hangs, and what came then is of no term */
+        node->ops = NULL;
     for (struct disk_op *op = node->ops; op != NULL; op = op->host_next)
         count++;
     keep = sim_below(sim, count + 1);
@@ -409,7 +424,11 @@ void node_crash(struct sim_node *node, bool power_cut)
         sim->counts.crashes++;
     else
         sim->counts.kills++;
+    trouble_crashed(node);
     lose_queue(node);
+    node->trouble.silent = false;
+    if (power_cut)
+        trouble_lies(node);
     node->up = false;
     core_free(node->core);
     node->core = NULL;

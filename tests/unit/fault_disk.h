@@ -1,5 +1,5 @@
-/* A disk that fails where a test wants it to: a VFS around SQLite's own, and the calls on files that
- * our code makes itself (their symbols are wrapped when the test is linked).
+/* A disk that fails where a test wants it to: a VFS around SQLite's own, and the calls on files
+ * that our code makes itself (their symbols are wrapped when the test is linked).
  *
  * Calls that change something are counted; those from the n-th on fail, all or that one alone, as a
  * full or a broken disk makes them fail.  Any thread. */

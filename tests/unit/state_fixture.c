@@ -96,8 +96,9 @@ static void apply(struct fixture *fixture, const Lapwing__Entry *entry)
     fixture->shown = 0;
     fixture->index++;
     do {
-        st = state_apply_entry(fixture->state, decoded, (struct state_position){ fixture->index, 1 },
-                               keep_last, fixture, &err);
+        st =
+            state_apply_entry(fixture->state, decoded, (struct state_position){ fixture->index, 1 },
+                              keep_last, fixture, &err);
         if (st == ST_NO_SPACE && fixture->make_room != NULL)
             fixture->make_room(fixture);
     } while (st == ST_NO_SPACE && fixture->make_room != NULL);

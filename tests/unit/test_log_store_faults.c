@@ -1,6 +1,6 @@
-/* One member's life (appends, votes, a truncation, a snapshot taken, one installed, a start) on a disk
- * that fails at the 1st, 2nd, 3rd... call, until the story passes untouched.  After each failure the
- * folder is opened on a healthy disk: what was told to be durable is there. */
+/* One member's life (appends, votes, a truncation, a snapshot taken, one installed, a start) on a
+ * disk that fails at the 1st, 2nd, 3rd... call, until the story passes untouched.  After each
+ * failure the folder is opened on a healthy disk: what was told to be durable is there. */
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -103,7 +103,8 @@ static bool append(struct story *story, uint64_t first, unsigned count, uint64_t
 
     CHECK(count <= ARRAY_LEN(entries));
     for (unsigned i = 0; i < count; i++)
-        entries[i] = (struct log_entry){ term, LOG_COMMAND, log_data_new(bytes_of(content, BYTES)) };
+        entries[i] =
+            (struct log_entry){ term, LOG_COMMAND, log_data_new(bytes_of(content, BYTES)) };
     /* What is to be taken back is promised no longer from the moment that it is asked for. */
     if (first <= story->promised.last)
         story->promised.last = first - 1;

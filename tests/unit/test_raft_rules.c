@@ -364,7 +364,8 @@ static void hear_from_leader(struct rules *rules, uint64_t now, struct log_data 
     rules_receive(rules, now, 2, &message, &entry, NULL);
 }
 
-/* Rule 13: each row asks at another time whether the vote of a follower whose disk hangs is granted. */
+/* Rule 13: each row asks at another time whether the vote of a follower whose disk hangs is
+ * granted. */
 static const struct {
     const char *name;
     uint64_t after_ms;
