@@ -17,8 +17,7 @@
  * [11] SUBMIT's refusals are answers; anything else that fails stops the process, and what libraft
  *      built with NDEBUG does not check is checked here.
  * [12] One ordered connection a peer and direction: the links' job; `capacity` is always set.
- * [13] A follower grants votes once its leader has been silent for twice the election timeout,
- * whether or not it may stand for election itself. */
+ * [13] Votes are granted once a leader has been silent for two timeouts, see raft_view.c. */
 #include "controlplane/replica/raft_rules.h"
 
 #include <stdio.h>
@@ -632,12 +631,9 @@ void rules_receive(struct rules *rules,
             rules->heard_ms = rules->now;
         receive_install(rules, &copy, received);
         break;
-    case RAFT_REQUEST_VOTE:
-        copy.request_vote.disrupt_leader |= rules_leader_is_silent(rules);
-        event.receive.message = &copy;
-        run(rules, &event);
-        break;
     default:
+        if (copy.type == RAFT_REQUEST_VOTE)
+            copy.request_vote.disrupt_leader |= rules_leader_is_silent(rules);
         event.receive.message = &copy;
         run(rules, &event);
         break;
