@@ -430,15 +430,16 @@ static void remove_state(const struct replica *replica)
     }
 }
 
-/* The rows are a cache of the log: kept only if this boot of the machine wrote them for this log.
- * They are written without syncing, so after a power cut a torn page could not be seen. */
+/* The rows are a cache of the log: kept only if this boot of the machine wrote them for this log,
+ * and the disk has not failed since.  They are written without syncing, so after a power cut a torn
+ * page could not be seen. */
 static enum status open_state(struct replica *replica, bool fresh_log, struct err *err)
 {
     char boot_id[STATE_BOOT_ID_BYTES_MAX + 1];
     enum status st = ST_NOT_FOUND;
 
     read_boot_id(boot_id);
-    if (!fresh_log)
+    if (!fresh_log && state_trust_given(replica->trust_path))
         st = state_open(replica->state_path, replica->state_group, &replica->state, NULL);
     if (st == ST_OK && boot_id[0] != '\0' && strcmp(state_boot_id(replica->state), boot_id) == 0)
         return ST_OK;
@@ -448,6 +449,8 @@ static enum status open_state(struct replica *replica, bool fresh_log, struct er
     st = state_open(replica->state_path, replica->state_group, &replica->state, err);
     if (st == ST_OK)
         st = state_set_boot_id(replica->state, boot_id, err);
+    if (st == ST_OK)
+        state_trust_give(replica->trust_path);
     return st;
 }
 
@@ -533,6 +536,7 @@ static enum status recover(struct replica *replica,
 
     for (unsigned i = 0; i < config->member_count; i++)
         ids[i] = config->members[i].id;
+    state_trust_path(replica->dir, replica->trust_path);
     bootstrap = rules_bootstrap(ids, config->member_count);
     do { /* SQLite makes files beside its own: on a full disk with room of the reserve */
         st = log_store_open(replica->dir, bootstrap, &replica->log_store, &recovery, err);

@@ -14,6 +14,7 @@
 #include "controlplane/replica/replica.h"
 #include "controlplane/replica/reserve.h"
 #include "controlplane/replica/snapshot_file.h"
+#include "controlplane/replica/state_trust.h"
 #include "controlplane/state/state.h"
 
 enum {
@@ -57,6 +58,7 @@ struct replica {
     char dir[REPLICA_PATH_BYTES];
     char group[16];
     char state_path[SNAPSHOT_PATH_BYTES];
+    char trust_path[STATE_TRUST_PATH_BYTES];
     enum state_group state_group;
     uint64_t self_id;
     struct replica_member members[NODES_MAX];
