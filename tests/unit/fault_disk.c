@@ -1,8 +1,10 @@
 #include "tests/unit/fault_disk.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sqlite3.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -288,8 +290,17 @@ void fault_disk_install(void)
 
 /* ---- our own calls ---- */
 
-ssize_t __real_pwrite(int fd, const void *data, size_t len, off_t at);
-ssize_t __wrap_pwrite(int fd, const void *data, size_t len, off_t at);
+/* With 64-bit offsets the C library has other names for some of them. */
+ssize_t __real_pwrite64(int fd, const void *data, size_t len, off_t at);
+ssize_t __wrap_pwrite64(int fd, const void *data, size_t len, off_t at);
+ssize_t __real_write(int fd, const void *data, size_t len);
+ssize_t __wrap_write(int fd, const void *data, size_t len);
+int __real_openat64(int dir, const char *path, int flags, ...);
+int __wrap_openat64(int dir, const char *path, int flags, ...);
+int __real_mkdirat(int dir, const char *path, mode_t mode);
+int __wrap_mkdirat(int dir, const char *path, mode_t mode);
+int __real_renameat(int from_dir, const char *from, int to_dir, const char *to);
+int __wrap_renameat(int from_dir, const char *from, int to_dir, const char *to);
 int __real_fdatasync(int fd);
 int __wrap_fdatasync(int fd);
 int __real_fsync(int fd);
@@ -297,10 +308,50 @@ int __wrap_fsync(int fd);
 int __real_rename(const char *from, const char *to);
 int __wrap_rename(const char *from, const char *to);
 
-ssize_t __wrap_pwrite(int fd, const void *data, size_t len, off_t at)
+ssize_t __wrap_pwrite64(int fd, const void *data, size_t len, off_t at)
 {
     if (!fails(CALL_WRITE))
-        return __real_pwrite(fd, data, len, at);
+        return __real_pwrite64(fd, data, len, at);
+    errno = errnum_of();
+    return -1;
+}
+
+/* Those of at least a block: what is shorter may be a test's own, to a pipe. */
+ssize_t __wrap_write(int fd, const void *data, size_t len)
+{
+    if (len < 512 || !fails(CALL_WRITE))
+        return __real_write(fd, data, len);
+    errno = errnum_of();
+    return -1;
+}
+
+int __wrap_openat64(int dir, const char *path, int flags, ...)
+{
+    mode_t mode = 0;
+    va_list args;
+
+    va_start(args, flags);
+    if ((flags & O_CREAT) != 0)
+        mode = va_arg(args, mode_t);
+    va_end(args);
+    if ((flags & O_CREAT) == 0 || !fails(CALL_OPEN))
+        return __real_openat64(dir, path, flags, mode);
+    errno = errnum_of();
+    return -1;
+}
+
+int __wrap_mkdirat(int dir, const char *path, mode_t mode)
+{
+    if (!fails(CALL_OPEN))
+        return __real_mkdirat(dir, path, mode);
+    errno = errnum_of();
+    return -1;
+}
+
+int __wrap_renameat(int from_dir, const char *from, int to_dir, const char *to)
+{
+    if (!fails(CALL_GROW))
+        return __real_renameat(from_dir, from, to_dir, to);
     errno = errnum_of();
     return -1;
 }

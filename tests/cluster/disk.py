@@ -1,0 +1,280 @@
+"""Writes without retries while disks of the control plane are full, and while one fails.
+
+disk.py ENDPOINT DATA_FOLDER, where DATA_FOLDER/zone-X/controlplane is a small ext4 of its own in each of
+three zones.  A line "ok" or "not ok" for each check.
+"""
+
+import contextlib
+import fcntl
+import os
+import re
+import struct
+import subprocess
+import sys
+import threading
+import time
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+ENDPOINT, DATA = sys.argv[1:3]
+ZONES = "abc"
+WRITERS = 4
+WAIT_S = 60
+SHUTDOWN = 0x8004587D  # ext4's ioctl: everything fails from here on, and what was not synced is lost
+SHUTDOWN_NOLOGFLUSH = 2
+BUCKET = "disk"
+count = 0
+bad = 0
+
+
+def check(name, good, detail=""):
+    """One line of TAP."""
+    global count, bad
+    count += 1
+    bad += not good
+    print(f"{'' if good else 'not '}ok {count} - {name}", flush=True)
+    if not good:
+        print("#  ", str(detail)[:1500], flush=True)
+
+
+def client():
+    """S3 without retries and with a connection of its own."""
+    return boto3.client("s3", endpoint_url=ENDPOINT, region_name="us-east-1", aws_access_key_id="test",
+                        aws_secret_access_key="test",
+                        config=Config(retries={"total_max_attempts": 1}, read_timeout=30,
+                                      s3={"addressing_style": "path"}))
+
+
+class Writer(threading.Thread):
+    """Puts one object after the other; what was acknowledged must be there at the end."""
+
+    def __init__(self, number):
+        super().__init__(daemon=True)
+        self.number = number
+        self.acked = []
+        self.errors = []
+        self.stop = False
+
+    def run(self):
+        s3 = client()
+        n = 0
+        while not self.stop:
+            n += 1
+            key = f"{self.number}-{n}"
+            try:
+                s3.put_object(Bucket=BUCKET, Key=key, Body=key.encode())
+                self.acked.append(key)
+            except (BotoCoreError, ClientError) as error:
+                self.errors.append(f"{key}: {error}")
+                s3 = client()
+
+
+def status():
+    """What a node says: {group: leader}, {group: {node: line}}."""
+    text = subprocess.run(["lapwing", "status"], capture_output=True, text=True, check=False).stdout
+    leaders, members, group = {}, {}, None
+    for line in text.splitlines():
+        head = re.match(r"group (\w+): leader (\S+),", line)
+        if head:
+            group = head[1]
+            leaders[group] = head[2]
+            members[group] = {}
+        elif line.startswith("workers"):
+            group = None
+        elif group:
+            members[group][line.split()[0]] = line
+    return leaders, members
+
+
+def wait_for(condition):
+    """The condition's value once it is true; what it was last after a minute."""
+    end = time.monotonic() + WAIT_S
+    while True:
+        value = condition()
+        if value or time.monotonic() > end:
+            return value
+        time.sleep(0.1)  # between two looks at another program
+
+
+def zone_of(node):
+    return node[-1]
+
+
+def leader(group="control"):
+    return wait_for(lambda: (lambda name: name if name not in (None, "-") else None)(status()[0].get(group)))
+
+
+def folder(zone):
+    return f"{DATA}/zone-{zone}/controlplane"
+
+
+def log(zone):
+    with open(f"{DATA}/zone-{zone}/controlplane.ini.log", encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
+def events(zone, name):
+    return len(re.findall(rf"\b{name}\b", log(zone)))
+
+
+def fill(zone):
+    """Until not a byte is free."""
+    fd = os.open(f"{folder(zone)}/ballast", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for block in (1 << 20, 4096, 1):
+        with contextlib.suppress(OSError):
+            while True:
+                os.write(fd, bytes(block))
+    os.close(fd)
+
+
+def make_room(zone):
+    os.unlink(f"{folder(zone)}/ballast")
+
+
+def acks(writers):
+    return sum(len(w.acked) for w in writers)
+
+
+def wait_for_acks(writers, more):
+    want = acks(writers) + more
+    return wait_for(lambda: acks(writers) >= want)
+
+
+def errors(writers):
+    return [e for w in writers for e in w.errors]
+
+
+def is_shown(zone, word):
+    return any(word in line for node, line in status()[1].get("control", {}).items() if zone_of(node) == zone)
+
+
+def full_round(writers, zone, who):
+    """One zone's disk is full for a while."""
+    before = len(errors(writers))
+    said = events(zone, "disk_full")
+    back = events(zone, "disk_space_back")
+    fill(zone)
+    check(f"{who}: it says disk_full", wait_for(lambda: events(zone, "disk_full") > said), log(zone)[-900:])
+    check(f"{who}: the status shows it", wait_for(lambda: is_shown(zone, "disk_full")), status())
+    check(f"{who}: it leads no group",
+          wait_for(lambda: all(zone_of(l) != zone for l in status()[0].values() if l != "-")), status())
+    check(f"{who}: writes go on", wait_for_acks(writers, 200))
+    make_room(zone)
+    check(f"{who}: with room it says disk_space_back",
+          wait_for(lambda: events(zone, "disk_space_back") > back), log(zone)[-900:])
+    check(f"{who}: and nothing shows it any more", wait_for(lambda: not is_shown(zone, "disk_full")), status())
+    check(f"{who}: no write failed", len(errors(writers)) == before, errors(writers)[before:])
+
+
+def refusal(s3):
+    """The text of a refused deletion, or None while it is not refused for want of room."""
+    try:
+        s3.delete_function(FunctionName="nobody")
+    except ClientError as error:
+        return str(error) if "no node with room" in str(error) else None
+    except BotoCoreError:
+        pass
+    return None
+
+
+def all_full(writers):
+    """No node has room: reads go on, writes are refused with a reason."""
+    functions = boto3.client("lambda", endpoint_url=ENDPOINT, region_name="us-east-1",
+                             aws_access_key_id="test", aws_secret_access_key="test",
+                             config=Config(retries={"total_max_attempts": 1}))
+    for zone in ZONES:
+        fill(zone)
+    text = wait_for(lambda: refusal(functions))
+    check("all full: a write is refused, and says why", text, log("a")[-900:])
+    check("all full: it names a path and what is needed", text and "controlplane/control" in text and "needed" in text, text)
+    key = writers[0].acked[0]
+    check("all full: reads go on",
+          wait_for(lambda: client().get_object(Bucket=BUCKET, Key=key)["Body"].read() == key.encode()))
+    for zone in ZONES:
+        make_room(zone)
+    check("all full: with room writes go on", wait_for_acks(writers, 200), errors(writers)[-3:])
+
+
+def fail_disk(zone):
+    fd = os.open(folder(zone), os.O_RDONLY)
+    fcntl.ioctl(fd, SHUTDOWN, struct.pack("I", SHUTDOWN_NOLOGFLUSH))
+    os.close(fd)
+
+
+def mount_again(zone):
+    """As an operator would: the file system is checked and mounted anew."""
+    def unmounted():
+        return subprocess.run(["umount", folder(zone)], capture_output=True, check=False).returncode == 0
+    wait_for(unmounted)
+    image = f"{os.path.dirname(DATA)}/disk-{zone}.img"
+    subprocess.run(["mount", "-o", "loop", image, folder(zone)], check=True)
+
+
+def failed_round(writers, zone):
+    ended = log(zone).count("disk_failed")
+    fail_disk(zone)
+    check("failed: it says which file and what to do",
+          wait_for(lambda: log(zone).count("disk_failed") > ended), log(zone)[-900:])
+    check("failed: writes go on", wait_for_acks(writers, 200))
+    check("failed: the supervisor tells the code",
+          wait_for(lambda: f"controlplane-{zone} ended with code 74" in supervisor_log()), supervisor_log()[-600:])
+    mount_again(zone)
+    check("failed: mounted again, the node is back",
+          wait_for(lambda: is_shown(zone, " connected") and not is_shown(zone, "NOT CONNECTED")), status())
+    check("failed: its rows were made anew", wait_for(lambda: applied_everywhere()), status())
+
+
+def supervisor_log():
+    with open(f"{DATA}/dev.log", encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
+def applied_everywhere():
+    """Each front door in turn answers the status: all of them have applied what is committed."""
+    seen = set()
+    for _ in range(60):
+        text = subprocess.run(["lapwing", "status"], capture_output=True, text=True, check=False).stdout
+        node = re.search(r"as node (\S+)", text)
+        behind = [m for m in re.findall(r"applied (\d+) of (\d+)", text) if int(m[1]) - int(m[0]) > 50]
+        if node and not behind:
+            seen.add(node[1])
+        if len(seen) == len(ZONES):
+            return True
+    return False
+
+
+def missing(writers):
+    """What was acknowledged and is not there."""
+    s3 = client()
+    there = set()
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET):
+        there.update(item["Key"] for item in page.get("Contents", []))
+    return [key for w in writers for key in w.acked if key not in there]
+
+
+def main():
+    wait_for(lambda: len(status()[0]) == 2)
+    client().create_bucket(Bucket=BUCKET)
+    writers = [Writer(n) for n in range(WRITERS)]
+    for writer in writers:
+        writer.start()
+    check("writes are taken", wait_for_acks(writers, 100))
+    first = zone_of(leader())
+    full_round(writers, first, "the leader's disk is full")
+    follower = next(z for z in ZONES if all(zone_of(l) != z for l in status()[0].values()))
+    full_round(writers, follower, "a follower's disk is full")
+    all_full(writers)
+    failed_round(writers, zone_of(leader()))
+    for writer in writers:
+        writer.stop = True
+    for writer in writers:
+        writer.join()
+    check("every acknowledged write is there", not missing(writers), missing(writers)[:10])
+    print(f"# {acks(writers)} writes, {len(errors(writers))} refused")
+    print(f"1..{count}")
+    sys.exit(1 if bad else 0)
+
+
+main()
