@@ -1,13 +1,14 @@
-"""Writes without retries while disks of the control plane are full, and while one fails.
+"""Writes without retries while disks are full, and while one fails.
 
-disk.py ENDPOINT DATA_FOLDER, where DATA_FOLDER/zone-X/controlplane is a small ext4 of its own in each of
-three zones.  A line "ok" or "not ok" for each check.
+disk.py ENDPOINT DATA_FOLDER, where DATA_FOLDER/zone-X/controlplane in each of three zones and
+zone-a/objstore are small ext4s of their own.  A line "ok" or "not ok" for each check.
 """
 
 import contextlib
 import fcntl
 import os
 import re
+import signal
 import struct
 import subprocess
 import sys
@@ -39,9 +40,9 @@ def check(name, good, detail=""):
         print("#  ", str(detail)[:1500], flush=True)
 
 
-def client():
+def client(endpoint=ENDPOINT):
     """S3 without retries and with a connection of its own."""
-    return boto3.client("s3", endpoint_url=ENDPOINT, region_name="us-east-1", aws_access_key_id="test",
+    return boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="test",
                         aws_secret_access_key="test",
                         config=Config(retries={"total_max_attempts": 1}, read_timeout=30,
                                       s3={"addressing_style": "path"}))
@@ -106,8 +107,8 @@ def leader(group="control"):
     return wait_for(lambda: (lambda name: name if name not in (None, "-") else None)(status()[0].get(group)))
 
 
-def folder(zone):
-    return f"{DATA}/zone-{zone}/controlplane"
+def folder(zone, program="controlplane"):
+    return f"{DATA}/zone-{zone}/{program}"
 
 
 def log(zone):
@@ -119,9 +120,9 @@ def events(zone, name):
     return len(re.findall(rf"\b{name}\b", log(zone)))
 
 
-def fill(zone):
+def fill(zone, program="controlplane"):
     """Until not a byte is free."""
-    fd = os.open(f"{folder(zone)}/ballast", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    fd = os.open(f"{folder(zone, program)}/ballast", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for block in (1 << 20, 4096, 1):
         with contextlib.suppress(OSError):
             while True:
@@ -129,8 +130,8 @@ def fill(zone):
     os.close(fd)
 
 
-def make_room(zone):
-    os.unlink(f"{folder(zone)}/ballast")
+def make_room(zone, program="controlplane"):
+    os.unlink(f"{folder(zone, program)}/ballast")
 
 
 def acks(writers):
@@ -197,19 +198,31 @@ def all_full(writers):
     check("all full: with room writes go on", wait_for_acks(writers, 200), errors(writers)[-3:])
 
 
-def fail_disk(zone):
-    fd = os.open(folder(zone), os.O_RDONLY)
+def fail_disk(zone, program="controlplane"):
+    fd = os.open(folder(zone, program), os.O_RDONLY)
     fcntl.ioctl(fd, SHUTDOWN, struct.pack("I", SHUTDOWN_NOLOGFLUSH))
     os.close(fd)
 
 
-def mount_again(zone):
-    """As an operator would: the file system is checked and mounted anew."""
+def mount_again(zone, program="controlplane"):
+    """As an operator would; the process that used it has ended, or is ended now."""
     def unmounted():
-        return subprocess.run(["umount", folder(zone)], capture_output=True, check=False).returncode == 0
+        end_program(zone, program)
+        return subprocess.run(["umount", folder(zone, program)], capture_output=True, check=False).returncode == 0
     wait_for(unmounted)
-    image = f"{os.path.dirname(DATA)}/disk-{zone}.img"
-    subprocess.run(["mount", "-o", "loop", image, folder(zone)], check=True)
+    image = f"{os.path.dirname(DATA)}/disk-{zone}-{program}.img"
+    subprocess.run(["mount", "-o", "loop", image, folder(zone, program)], check=True)
+    end_program(zone, program)
+
+
+def end_program(zone, program):
+    """What runs from this zone's configuration; the supervisor starts it again."""
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            with open(f"/proc/{name}/cmdline", encoding="utf-8", errors="replace") as file:
+                words = file.read().split("\0")
+            if words[0].endswith(f"lapwing-{program}") and any(w.endswith(f"{DATA}/zone-{zone}/{program}.ini") for w in words):
+                os.kill(int(name), signal.SIGKILL)
 
 
 def failed_round(writers, zone):
@@ -254,6 +267,51 @@ def missing(writers):
     return [key for w in writers for key in w.acked if key not in there]
 
 
+def store_endpoint(zone):
+    with open(f"{DATA}/zone-{zone}/objstore.ini", encoding="utf-8") as file:
+        return next("http://" + line.split("=")[1].strip() for line in file if line.startswith("http ="))
+
+
+def put_error(s3, key, body):
+    """None when it was taken."""
+    try:
+        s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+    except ClientError as error:
+        return str(error.response["ResponseMetadata"]["HTTPStatusCode"]) + " " + str(error)
+    except BotoCoreError as error:
+        return str(error)
+    return None
+
+
+def reads(s3, key, body):
+    try:
+        return s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == body
+    except (BotoCoreError, ClientError):
+        return False
+
+
+def store_round():
+    """The object store's own disk: full, then failing."""
+    s3, elsewhere = client(store_endpoint("a")), client(store_endpoint("b"))
+    body = os.urandom(3 << 20)
+    check("store: a put is taken", put_error(s3, "before", body) is None)
+    fill("a", "objstore")
+    error = put_error(s3, "during", os.urandom(3 << 20))
+    check("store full: a put is refused with 503 SlowDown", error and "503" in error and "SlowDown" in error, error)
+    check("store full: and has no name", "during" not in str(elsewhere.list_objects_v2(Bucket=BUCKET, Prefix="du")))
+    check("store full: what was put is there", reads(s3, "before", body))
+    make_room("a", "objstore")
+    check("store full: with room a put is taken", wait_for(lambda: put_error(s3, "after", body) is None))
+    fail_disk("a", "objstore")
+    error = put_error(s3, "lost", os.urandom(3 << 20))
+    check("store failed: a put is refused with 500", error and "500" in error, error)
+    check("store failed: what was put is there in other zones", reads(elsewhere, "before", body) and reads(elsewhere, "after", body))
+    mount_again("a", "objstore")
+    check("store failed: mounted again, all is there",
+          wait_for(lambda: reads(s3, "before", body) and reads(s3, "after", body)))
+    check("store failed: and a put is taken", wait_for(lambda: put_error(s3, "again", body) is None))
+
+
 def main():
     wait_for(lambda: len(status()[0]) == 2)
     client().create_bucket(Bucket=BUCKET)
@@ -271,6 +329,7 @@ def main():
         writer.stop = True
     for writer in writers:
         writer.join()
+    store_round()
     check("every acknowledged write is there", not missing(writers), missing(writers)[:10])
     print(f"# {acks(writers)} writes, {len(errors(writers))} refused")
     print(f"1..{count}")
