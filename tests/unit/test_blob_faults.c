@@ -1,5 +1,6 @@
-/* A blob is written to a disk that is full or broken at the 1st, 2nd, 3rd... call: an error, nothing
- * under its name that is not whole, nothing left behind, and nothing wrong with what was there. */
+/* A blob is written to a disk that is full or broken at the 1st, 2nd, 3rd... call: an error,
+ * nothing under its name that is not whole, nothing left behind, and nothing wrong with what was
+ * there. */
 #include <dirent.h>
 #include <stdlib.h>
 
