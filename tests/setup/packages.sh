@@ -11,7 +11,7 @@ PACKAGES_RUN='nftables iproute2'
 PACKAGES_LINT='clang-format shellcheck'
 # Node's tests skip without it; whoever runs a cluster need not have Node, which brings 100 MB: `lapwing
 # runtimes` shows what is there.
-PACKAGES_TEST='clang awscli python3-boto3 curl nodejs'
+PACKAGES_TEST='clang awscli python3-boto3 curl nodejs e2fsprogs'
 # Root images and machines, only for `./dev lab`.
 PACKAGES_LAB='qemu-system-x86 mmdebstrap e2fsprogs binutils debian-archive-keyring'
 # What building the libraft packages takes, only where Debian has none that is new enough.

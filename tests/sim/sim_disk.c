@@ -93,7 +93,7 @@ static void begin_full(struct sim_node *node, unsigned for_ms)
         event_at(sim, at_of(node), for_ms, TROUBLE_END);
 }
 
-static void begin_stuck(struct sim_node *node)
+static void begin_stuck(struct sim_node *node, unsigned for_ms)
 {
     struct sim *sim = node->sim;
 
@@ -104,7 +104,8 @@ static void begin_stuck(struct sim_node *node)
     node->trouble.number++;
     node->trouble.kind = TROUBLE_STUCK;
     event_at(sim, at_of(node), SLOW_MS, TROUBLE_NOTICE);
-    event_at(sim, at_of(node), 200 + sim_below(sim, 3000), TROUBLE_END);
+    if (for_ms > 0)
+        event_at(sim, at_of(node), for_ms, TROUBLE_END);
 }
 
 static void begin_failing(struct sim_node *node)
@@ -158,7 +159,7 @@ static void begin_some(struct sim *sim)
 
     switch (sim_below(sim, 6)) {
     case 0:
-        begin_stuck(&sim->nodes[one]);
+        begin_stuck(&sim->nodes[one], 200 + sim_below(sim, 3000));
         break;
     case 1:
         begin_failing(&sim->nodes[one]);
@@ -324,7 +325,16 @@ static void all_full(struct sim *sim)
     }
 }
 
-/* A full leader hands over; when all are full one leads on; and if that one dies, another one does.
+static bool all_are_up(const struct sim *sim)
+{
+    for (unsigned i = 0; i < SIM_NODES; i++)
+        if (!sim->nodes[i].up && !sim->nodes[i].trouble.refused)
+            return false;
+    return true;
+}
+
+/* A full or stuck leader hands over; when all are full one leads on; and if that one dies, another
+ * one does.
  */
 bool trouble_epilogue(struct sim *sim)
 {
@@ -335,24 +345,35 @@ bool trouble_epilogue(struct sim *sim)
         if (leader == NULL)
             return false;
         sim->epilogue_node = at_of(leader);
-        begin_full(leader, 0);
+        if (sim_below(sim, 2) == 0)
+            begin_full(leader, 0);
+        else
+            begin_stuck(leader, 0);
         next_stage(sim, LEADS_MS);
         return false;
     case 1:
-        if (leader != NULL && at_of(leader) != sim->epilogue_node) {
-            all_full(sim);
-            next_stage(sim, KNOWN_MS);
+        /* One that was ended with its stuck disk may lead again: it is well. */
+        if (leader != NULL &&
+            (at_of(leader) != sim->epilogue_node || leader->trouble.kind == TROUBLE_NONE)) {
+            end_trouble(&sim->nodes[sim->epilogue_node]);
+            next_stage(sim, ALONE_MS);
         } else if (sim->now_ms > sim->epilogue_until) {
-            sim_fail(sim, "node %u leads on with a full disk", sim->epilogue_node + 1);
+            sim_fail(sim, "node %u leads on with a disk that is not fit", sim->epilogue_node + 1);
         }
         return false;
-    case 2: /* everybody learns of it; one that did not know yet may have been handed the lead */
+    case 2: /* one that had to vote with a stuck disk was ended */
+        if (all_are_up(sim)) {
+            all_full(sim);
+            next_stage(sim, KNOWN_MS);
+        }
+        return false;
+    case 3: /* everybody learns of it; one that did not know yet may have been handed the lead */
         if (sim->now_ms > sim->epilogue_until && leader != NULL) {
             sim->epilogue_node = at_of(leader);
             next_stage(sim, LASTS_MS);
         }
         return false;
-    case 3:
+    case 4:
         if (leader == NULL || at_of(leader) != sim->epilogue_node)
             sim_fail(sim, "with all disks full node %u does not lead on", sim->epilogue_node + 1);
         if (sim->now_ms > sim->epilogue_until) {
@@ -360,7 +381,7 @@ bool trouble_epilogue(struct sim *sim)
             next_stage(sim, ALONE_MS);
         }
         return false;
-    case 4:
+    case 5:
         if (leader != NULL) {
             trouble_heal(sim);
             next_stage(sim, ALONE_MS);
