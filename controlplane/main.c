@@ -5,7 +5,6 @@
 #include <jansson.h>
 #include <malloc.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +42,8 @@ struct node {
     struct https_files *https; /* NULL if no port speaks it */
     struct replica *control;
     struct replica *storage;
-    _Atomic bool groups_run; /* both of them */
+    uv_mutex_t groups_mutex; /* groups that run are not stopped while it is held */
+    bool groups_run;         /* both of them; under the mutex */
     struct replica_client *control_client;
     struct replica_client *storage_client;
     struct dispatch *dispatch;
@@ -68,10 +68,19 @@ static void disk_failed_cb(void *context)
 {
     struct node *node = context;
 
-    if (!atomic_load(&node->groups_run))
-        return;
-    replica_disk_is_failing(node->control);
-    replica_disk_is_failing(node->storage);
+    uv_mutex_lock(&node->groups_mutex);
+    if (node->groups_run) {
+        replica_disk_is_failing(node->control);
+        replica_disk_is_failing(node->storage);
+    }
+    uv_mutex_unlock(&node->groups_mutex);
+}
+
+static void set_groups_run(struct node *node, bool run)
+{
+    uv_mutex_lock(&node->groups_mutex);
+    node->groups_run = run;
+    uv_mutex_unlock(&node->groups_mutex);
 }
 
 static enum status start_group(struct node *node,
@@ -118,7 +127,7 @@ static enum status start_groups(struct node *node, struct err *err)
                          &node->storage, err);
     if (st != ST_OK)
         return st;
-    atomic_store(&node->groups_run, true);
+    set_groups_run(node, true);
     node->control_client = replica_client_new(node->control, &node->loop);
     node->storage_client = replica_client_new(node->storage, &node->loop);
     return ST_OK;
@@ -386,6 +395,7 @@ int main(int argc, char **argv)
     node->config = config_start(node_options, "lapwing-controlplane",
                                 "One node of Lapwing's control plane.", argc, argv);
     CHECK(uv_loop_init(&node->loop) == 0);
+    CHECK(uv_mutex_init(&node->groups_mutex) == 0);
     st = node_start(node, &err);
     if (st != ST_OK) {
         log_event(LOG_ERROR, "cannot_start", LS("why", err.text));
@@ -396,7 +406,7 @@ int main(int argc, char **argv)
     api_free(node->api);
     https_files_free(node->https);
     dispatch_free(node->dispatch);
-    atomic_store(&node->groups_run, false);
+    set_groups_run(node, false);
     replica_stop(node->control);
     replica_stop(node->storage);
     identity_done(&node->settings.identity);

@@ -163,9 +163,11 @@ static enum status io_part_append(void *context, struct bytes data)
     struct err err = { 0 };
     enum status st = snapshot_part_append(&replica->part, data, &err);
 
-    if (st != ST_OK)
+    /* It comes again and again, as fast as the link is. */
+    if (st != ST_OK && !replica->part_failed)
         log_event(LOG_WARN, "snapshot_not_received", LS("group", replica->group),
-                  LS("error", err.text));
+                  LS("error", err.text), LS("then", "silent until a part is written"));
+    replica->part_failed = st != ST_OK;
     return st;
 }
 
@@ -309,9 +311,10 @@ static void checkpoint_work_cb(uv_work_t *work)
     struct err err = { 0 };
     enum status st = state_checkpoint(replica->state_path, REPLICA_WAL_BYTES_MAX, &err);
 
-    if (st != ST_OK)
+    if (st != ST_OK && !replica->checkpoint_failed)
         log_event(LOG_WARN, "checkpoint_failed", LS("group", replica->group), LS("error", err.text),
-                  LS("then", "trying again"));
+                  LS("then", "trying again, and silent until it works"));
+    replica->checkpoint_failed = st != ST_OK;
 }
 
 static void checkpoint_after_cb(uv_work_t *work, int status)

@@ -82,11 +82,13 @@ struct replica {
     struct reserve reserve;
     struct replica_watch watch;
     struct snapshot_part part;
-    int snapshot_fd; /* of the stored snapshot being sent; -1 */
+    bool part_failed; /* said */
+    int snapshot_fd;  /* of the stored snapshot being sent; -1 */
     uint64_t snapshot_fd_index;
     bool snapshot_writing;
     uv_work_t checkpoint;
     bool checkpointing;
+    bool checkpoint_failed; /* said; the pool thread's while checkpointing */
     uint64_t checkpoint_at;
     uint64_t checkpointed; /* applied index then */
 

@@ -151,8 +151,8 @@ def is_shown(zone, word):
     return any(word in line for node, line in status()[1].get("control", {}).items() if zone_of(node) == zone)
 
 
-def full_round(writers, zone, who):
-    """One zone's disk is full for a while."""
+def full_round(writers, zone, who, restart):
+    """One zone's disk is full for a while; its process is killed meanwhile, or not."""
     before = len(errors(writers))
     said = events(zone, "disk_full")
     back = events(zone, "disk_space_back")
@@ -162,6 +162,11 @@ def full_round(writers, zone, who):
     check(f"{who}: it leads no group",
           wait_for(lambda: all(zone_of(l) != zone for l in status()[0].values() if l != "-")), status())
     check(f"{who}: writes go on", wait_for_acks(writers, 200))
+    if restart:
+        old = events(zone, "ready")
+        end_program(zone, "controlplane")
+        check(f"{who}: killed, it starts on the full disk", wait_for(lambda: events(zone, "ready") > old), log(zone)[-900:])
+        before = len(errors(writers))  # its front door had some requests
     make_room(zone)
     check(f"{who}: with room it says disk_space_back",
           wait_for(lambda: events(zone, "disk_space_back") > back), log(zone)[-900:])
@@ -320,9 +325,9 @@ def main():
         writer.start()
     check("writes are taken", wait_for_acks(writers, 100))
     first = zone_of(leader())
-    full_round(writers, first, "the leader's disk is full")
+    full_round(writers, first, "the leader's disk is full", restart=False)
     follower = next(z for z in ZONES if all(zone_of(l) != z for l in status()[0].values()))
-    full_round(writers, follower, "a follower's disk is full")
+    full_round(writers, follower, "a follower's disk is full", restart=True)
     all_full(writers)
     failed_round(writers, zone_of(leader()))
     for writer in writers:

@@ -1,6 +1,6 @@
 /* Frames of a peer but for Raft's own messages: snapshot chunks and their acknowledgements,
- * forwarded commands, barriers.  Whatever they hold, the core lives, and a snapshot being received
- * never grows beyond what its sender said.
+ * forwarded commands, barriers, disks.  Whatever they hold, the core lives, and a snapshot being
+ * received never grows beyond what its sender said.
  *
  *   input   any number of: type, u16 length (little endian), that many bytes */
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 #include "proto/raft.pb-c.h"
 #include "tests/fuzz/fuzz.h"
 
-enum { SELF = 1, PEER = 2, FRAME_TYPES = 8, HEAD_BYTES = 3 };
+enum { SELF = 1, PEER = 2, FRAME_TYPES = 17, HEAD_BYTES = 3 };
 
 struct world {
     uint64_t part;  /* bytes received */

@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "controlplane/replica/raft_rules.h"
@@ -241,5 +242,43 @@ TEST(taking_drops_what_is_old_and_installing_drops_all)
     fixture_close(&f);
     EXPECT_EQ(fixture_open(&f), ST_OK);
     EXPECT_EQ(f.recovery.count, 2);
+    fixture_done(&f);
+}
+
+static uint64_t bytes_of_file(const struct fixture *f, const char *name)
+{
+    struct stat info;
+    char path[96];
+
+    (void)snprintf(path, sizeof path, "%s/%s", f->dir, name);
+    return stat(path, &info) == 0 ? (uint64_t)info.st_size : 0;
+}
+
+/* The checkpoint is ours, and so is that the write-ahead log stays small. */
+TEST(the_write_ahead_log_stays_small_however_much_is_written)
+{
+    enum { ROUNDS = 60, ENTRIES = 8, BYTES = 65536, LOG_MAX = 8 << 20 };
+    static const uint8_t content[BYTES];
+    struct log_data *data = log_data_new(bytes_of(content, BYTES));
+    struct log_entry entries[ENTRIES];
+    uint64_t most = 0;
+    struct fixture f;
+
+    for (unsigned i = 0; i < ENTRIES; i++)
+        entries[i] = (struct log_entry){ 1, LOG_COMMAND, data };
+    fixture_init(&f);
+    EXPECT_EQ(fixture_open(&f), ST_OK);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        struct disk_op op = {
+            .kind = DISK_APPEND, .first = 2 + round * ENTRIES, .count = ENTRIES, .entries = entries
+        };
+
+        EXPECT_EQ(log_store_append(f.store, &op, NULL, NULL), ST_OK);
+        if (bytes_of_file(&f, "log.db-wal") > most)
+            most = bytes_of_file(&f, "log.db-wal");
+    }
+    EXPECT(bytes_of_file(&f, "log.db") > (uint64_t)LOG_MAX); /* it was far more than that */
+    EXPECT(most < LOG_MAX);
+    log_data_drop(data);
     fixture_done(&f);
 }
