@@ -16,6 +16,8 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "controlplane/replica/replica.h"
+#include "controlplane/replica/state_trust.h"
 
 #define WAL_NAME "/state.db-wal"
 
@@ -210,15 +212,20 @@ static int mapped_open(
 static void bus_error(int number, siginfo_t *info, void *context)
 {
     static const char line[] =
-        "error replica_disk_failed file=state.db-wal error=\"a page could not be written or read "
-        "(SIGBUS)\" then=stopping\n";
-    ssize_t written = write(STDERR_FILENO, line, sizeof line - 1);
+        "error disk_failed file=state.db-wal error=\"a page could not be written or read "
+        "(SIGBUS)\" exit_code=74 then=\"stopping: look at the disk and its mount\"\n";
+    ssize_t written;
 
-    (void)info;
     (void)context;
+    if (info->si_code != BUS_ADRERR) { /* no page of a file: our own mistake */
+        (void)signal(number, SIG_DFL);
+        (void)raise(number);
+        return;
+    }
+    written = write(STDERR_FILENO, line, sizeof line - 1);
     (void)written;
-    (void)signal(number, SIG_DFL);
-    (void)raise(number);
+    state_trust_withdraw_all();
+    _exit(REPLICA_EXIT_DISK_FAILED);
 }
 
 /* ---- life ---- */

@@ -6,7 +6,8 @@
  * so that a full disk is SQLITE_FULL, and is never given back, so that no mapping loses its file.
  *
  * What a failing disk makes of a store into a mapping is SIGBUS, not an error: it ends the process
- * with a line that says so, as a failing log does. */
+ * with a line that says so and REPLICA_EXIT_DISK_FAILED, as a failing log does, and the rows are
+ * not believed at the next start. */
 #ifndef CONTROLPLANE_REPLICA_MAPPED_WAL_H
 #define CONTROLPLANE_REPLICA_MAPPED_WAL_H
 

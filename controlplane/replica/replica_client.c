@@ -267,8 +267,6 @@ void replica_disk_is_failing(struct replica *replica)
 {
     struct request *request = must_calloc(1, sizeof *request);
 
-    /* Of the other group's rows, which are on the same disk most likely. */
-    state_trust_withdraw(replica->trust_path);
     request->kind = REQUEST_DISK_FAILED;
     mailbox_post(replica->mailbox, &request->mail);
 }

@@ -1,7 +1,10 @@
 #include "controlplane/replica/state_trust.h"
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,11 +37,42 @@ bool state_trust_given(const char *path)
            info.st_uid == geteuid();
 }
 
+/* Those given, for the handler of a signal: only ever added to, each path before it is counted. */
+static char given[STATE_TRUST_MAX][STATE_TRUST_PATH_BYTES];
+static _Atomic unsigned given_count;
+static pthread_mutex_t giving = PTHREAD_MUTEX_INITIALIZER;
+
+static bool note(const char *path)
+{
+    unsigned count;
+    bool noted = false;
+
+    pthread_mutex_lock(&giving);
+    count = atomic_load(&given_count);
+    for (unsigned i = 0; i < count; i++)
+        noted = noted || strcmp(given[i], path) == 0;
+    if (!noted && count < STATE_TRUST_MAX) {
+        memcpy(given[count], path, strlen(path) + 1);
+        atomic_store(&given_count, count + 1);
+        noted = true;
+    }
+    pthread_mutex_unlock(&giving);
+    return noted;
+}
+
+void state_trust_withdraw_all(void)
+{
+    unsigned count = atomic_load(&given_count);
+
+    for (unsigned i = 0; i < count; i++)
+        (void)unlink(given[i]);
+}
+
 void state_trust_give(const char *path)
 {
     int fd;
 
-    if (path[0] == '\0')
+    if (path[0] == '\0' || !note(path))
         return;
     fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd >= 0)

@@ -15,7 +15,10 @@
 
 #include <stdbool.h>
 
-enum { STATE_TRUST_PATH_BYTES = 64 };
+enum {
+    STATE_TRUST_PATH_BYTES = 64,
+    STATE_TRUST_MAX = 8, /* folders of one process; a further one is not trusted */
+};
 
 /* The file for a group's folder, which exists; empty when it can not be named: then nothing is ever
  * trusted. */
@@ -23,5 +26,7 @@ void state_trust_path(const char *dir, char out[STATE_TRUST_PATH_BYTES]);
 bool state_trust_given(const char *path);
 void state_trust_give(const char *path);
 void state_trust_withdraw(const char *path); /* any thread */
+/* Of all folders that this process gave it to; a signal handler may call it. */
+void state_trust_withdraw_all(void);
 
 #endif

@@ -50,3 +50,25 @@ TEST(what_somebody_else_put_there_is_no_trust)
     }
     EXPECT_EQ(rmdir(dir), 0);
 }
+
+TEST(all_is_withdrawn_at_once_and_no_more_folders_are_trusted_than_can_be)
+{
+    char dirs[STATE_TRUST_MAX + 4][32];
+    char paths[ARRAY_LEN(dirs)][STATE_TRUST_PATH_BYTES];
+    unsigned trusted = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+        (void)snprintf(dirs[i], sizeof dirs[i], "/tmp/test_trust.XXXXXX");
+        CHECK(mkdtemp(dirs[i]) != NULL);
+        state_trust_path(dirs[i], paths[i]);
+        state_trust_give(paths[i]);
+        trusted += state_trust_given(paths[i]);
+    }
+    EXPECT(trusted > 0 && trusted <= STATE_TRUST_MAX);
+    EXPECT(!state_trust_given(paths[ARRAY_LEN(dirs) - 1]));
+    state_trust_withdraw_all();
+    for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+        EXPECT(!state_trust_given(paths[i]));
+        EXPECT_EQ(rmdir(dirs[i]), 0);
+    }
+}
