@@ -269,7 +269,7 @@ void trouble_lies(struct sim_node *node)
     uint64_t last_term;
     bool lost = false;
 
-    if (!node->trouble.liar || sim_below(sim, 2) == 0)
+    if (!node->trouble.liar || (sim->broken != BREAK_MARK && sim_below(sim, 2) == 0))
         return;
     while (count-- > 0 && disk->count > 0 &&
            disk->first + disk->count - 1 > disk->snapshot.index + 1) {
