@@ -63,7 +63,7 @@ struct log_store {
 
 static enum status failed(struct log_store *store, const char *what, struct err *err)
 {
-    int errnum = sqlite3_system_errno(store->db);
+    int errnum = sqlite_fault_errnum(store->db);
     enum status st = sqlite_fault(sqlite3_extended_errcode(store->db), errnum);
 
     if (st == ST_BAD_INPUT)

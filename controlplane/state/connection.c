@@ -15,7 +15,7 @@ void connection_note(struct connection *connection, int rc)
         return;
     if (connection->failure != ST_OK)
         return; /* what follows the first failure says nothing new */
-    connection->failure = sqlite_fault(rc, sqlite3_system_errno(connection->db));
+    connection->failure = sqlite_fault(rc, sqlite_fault_errnum(connection->db));
     if (connection->failure == ST_BAD_INPUT) /* no input reaches SQL unchecked: our mistake */
         check_failed(__FILE__, __LINE__, sqlite3_errmsg(connection->db)); /* says more than CHECK */
     (void)err_set(&connection->failure_text, connection->failure, "state database: %s (%s)",

@@ -1,6 +1,8 @@
 #include "controlplane/state/sqlite_fault.h"
 
-#include <sqlite3.h>
+#include <stddef.h>
+
+#include "base/check.h"
 
 static enum status io_fault(int code, int errnum)
 {
@@ -41,4 +43,28 @@ enum status sqlite_fault(int code, int errnum)
     default: /* read-only, locked for too long, out of memory */
         return ST_IO;
     }
+}
+
+static int last_errnum(sqlite3_file *file)
+{
+    int errnum = 0;
+
+    if (file == NULL || file->pMethods == NULL ||
+        file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &errnum) != SQLITE_OK)
+        return 0;
+    return errnum;
+}
+
+int sqlite_fault_errnum(sqlite3 *db)
+{
+    static const int pointers[] = { SQLITE_FCNTL_JOURNAL_POINTER, SQLITE_FCNTL_FILE_POINTER };
+    int errnum = sqlite3_system_errno(db);
+
+    for (size_t i = 0; errnum == 0 && i < ARRAY_LEN(pointers); i++) {
+        sqlite3_file *file = NULL;
+
+        if (sqlite3_file_control(db, "main", pointers[i], &file) == SQLITE_OK)
+            errnum = last_errnum(file);
+    }
+    return errnum;
 }

@@ -238,6 +238,9 @@ def failed_round(writers, zone):
     check("failed: writes go on", wait_for_acks(writers, 200))
     check("failed: the supervisor tells the code",
           wait_for(lambda: f"controlplane-{zone} ended with code 74" in supervisor_log()), supervisor_log()[-600:])
+    told = [line for line in log(zone).splitlines() if "disk_failed" in line or "cannot_start" in line]
+    for line in sorted(set(re.sub(r"^\S+ ", "", line) for line in told)):
+        print("#  ", line[:300], flush=True)
     mount_again(zone)
     check("failed: mounted again, the node is back",
           wait_for(lambda: is_shown(zone, " connected") and not is_shown(zone, "NOT CONNECTED")), status())

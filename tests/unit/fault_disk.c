@@ -51,6 +51,7 @@ static bool concerned(enum call call)
 {
     switch (fault.kind) {
     case FAULT_FULL:
+    case FAULT_QUOTA:
         return call == CALL_WRITE || call == CALL_GROW || call == CALL_OPEN;
     case FAULT_BROKEN:
         return true;
@@ -108,7 +109,14 @@ static enum fault_kind kind_now(void)
 
 static int errnum_of(void)
 {
-    return kind_now() == FAULT_FULL ? ENOSPC : EIO;
+    switch (kind_now()) {
+    case FAULT_FULL:
+        return ENOSPC;
+    case FAULT_QUOTA:
+        return EDQUOT;
+    default:
+        return EIO;
+    }
 }
 
 /* ---- SQLite's files ---- */
@@ -179,6 +187,10 @@ static int file_check_lock(sqlite3_file *file, int *out)
 
 static int file_control(sqlite3_file *file, int op, void *arg)
 {
+    if (op == SQLITE_FCNTL_LAST_ERRNO && is_failing()) {
+        *(int *)arg = errnum_of();
+        return SQLITE_OK;
+    }
     return real_of(file)->pMethods->xFileControl(real_of(file), op, arg);
 }
 

@@ -10,6 +10,7 @@
 
 enum fault_kind {
     FAULT_FULL,   /* writes, new files and growing ones: ENOSPC */
+    FAULT_QUOTA,  /* the same with EDQUOT, which SQLite does not tell from other failures */
     FAULT_BROKEN, /* all that changes something, syncs too: EIO */
     FAULT_SYNC,   /* syncs alone: EIO; what was written looks well */
 };

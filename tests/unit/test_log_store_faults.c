@@ -245,6 +245,8 @@ static const struct {
     enum status want; /* how the story ends while calls fail; ST_OK: it does not */
 } disks[] = {
     { "full once, tried again", FAULT_FULL, false, true, ST_OK },
+    { "over quota once, tried again", FAULT_QUOTA, false, true, ST_OK },
+    { "over quota from some call on", FAULT_QUOTA, true, false, ST_NO_SPACE },
     { "full from some call on", FAULT_FULL, true, false, ST_NO_SPACE },
     { "broken at one call", FAULT_BROKEN, false, false, ST_IO },
     { "broken from some call on", FAULT_BROKEN, true, false, ST_IO },
