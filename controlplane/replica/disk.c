@@ -132,7 +132,7 @@ static bool wait_for_room(struct disk *disk)
     atomic_store(&disk->held, true);
     uv_mutex_lock(&disk->mutex);
     if (!disk->stopping)
-        (void)uv_cond_timedwait(&disk->filled, &disk->mutex, DISK_HOLD_MS * 1000000ull);
+        (void)uv_cond_timedwait(&disk->filled, &disk->mutex, disk->config.hold_ms * 1000000ull);
     stopping = disk->stopping;
     uv_mutex_unlock(&disk->mutex);
     return !stopping;
@@ -253,6 +253,8 @@ struct disk *disk_start(const struct disk_config *config)
     int rv;
 
     disk->config = *config;
+    if (disk->config.hold_ms == 0)
+        disk->config.hold_ms = DISK_HOLD_MS;
     disk->queue_end = &disk->queue;
     disk->mailbox = mailbox_new(config->loop, deliver, disk);
     rv = uv_mutex_init(&disk->mutex);

@@ -31,6 +31,7 @@ struct disk_config {
     struct state *state;
     struct reserve *reserve;
     uv_loop_t *loop;
+    uint32_t hold_ms; /* 0: DISK_HOLD_MS */
     void (*done)(void *context, struct disk_op *op);
     /* The disk failed: once, on `loop`; nothing is done any more. */
     void (*failed)(void *context, const struct err *err);

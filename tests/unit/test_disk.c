@@ -66,6 +66,7 @@ static void fixture_init(struct fixture *f)
         .state = f->state,
         .reserve = &f->reserve,
         .loop = &f->loop,
+        .hold_ms = 2,
         .done = done,
         .failed = failed,
         .context = f,
@@ -246,4 +247,57 @@ TEST(after_a_failure_nothing_is_done_and_the_owner_is_told_once)
     drop_appends(ops, 2);
     drop_appends(more, 2);
     fixture_done(&f);
+}
+
+/* Push `op` with the disk full from the `at`-th call on; once it waits, there is room again.  True
+ * when it did not have to wait. */
+static bool survives_full_disk(struct fixture *f, struct disk_op *op, unsigned at)
+{
+    struct disk_view view = { 0 };
+    bool failed;
+
+    fault_disk_arm(FAULT_FULL, at, true);
+    disk_push(f->disk, op);
+    while (f->done == 0 && !view.held) {
+        (void)uv_run(&f->loop, UV_RUN_NOWAIT);
+        disk_look(f->disk, &view);
+    }
+    failed = fault_disk_heal();
+    while (f->done == 0)
+        (void)uv_run(&f->loop, UV_RUN_ONCE);
+    EXPECT_EQ(f->failed, 0);
+    return !failed;
+}
+
+static const struct {
+    const char *name;
+    enum disk_op_kind kind;
+} snapshots[] = { { "taken", DISK_TAKE }, { "installed", DISK_INSTALL } };
+
+TEST(a_snapshot_is_taken_and_installed_when_there_is_room_again)
+{
+    fault_disk_install();
+    for (size_t i = 0; i < ARRAY_LEN(snapshots); i++) {
+        bool untouched = false;
+        unsigned at;
+
+        test_case = snapshots[i].name;
+        for (at = 1; at < 200 && !untouched; at++) {
+            char path[SNAPSHOT_PATH_BYTES];
+            struct disk_op op;
+            struct fixture f;
+
+            fixture_init(&f);
+            if (snapshots[i].kind == DISK_TAKE)
+                snapshot_file_tmp_path(f.dir, path);
+            else
+                snapshot_file_part_path(f.dir, path);
+            write_snapshot(&f, path, 5, snapshots[i].kind, &op);
+            untouched = survives_full_disk(&f, &op, at);
+            snapshot_file_path(f.dir, 5, path);
+            EXPECT_EQ(snapshot_file_verify(path, &op.snapshot, NULL), ST_OK);
+            fixture_done(&f);
+        }
+        EXPECT(at > 3 && at < 200);
+    }
 }

@@ -146,6 +146,102 @@ TEST(an_entry_whose_write_finds_the_disk_full_is_applied_again_as_a_whole)
     EXPECT(refusals > 20);
 }
 
+/* ---- a snapshot that finds the disk full ---- */
+
+static struct state *open_filled(const char *path, unsigned first, unsigned count)
+{
+    struct fixture fixture = { 0 };
+    struct state *state;
+    char name[32];
+
+    fixture_open(&fixture, path, STATE_GROUP_CONTROL);
+    for (unsigned i = first; i < first + count; i++) {
+        (void)snprintf(name, sizeof name, "function-%u", i);
+        EXPECT_EQ(fixture_create_function(&fixture, name, fixture_uid(i)), ST_OK);
+    }
+    EXPECT_EQ(state_set_boot_id(fixture.state, path, NULL), ST_OK);
+    state = fixture.state;
+    fixture.state = NULL;
+    fixture_done(&fixture);
+    return state;
+}
+
+static enum status write_snapshot(struct state *state, const char *path)
+{
+    struct state_snapshot *snapshot = NULL;
+    enum status st = state_snapshot_begin(state, &snapshot, NULL);
+
+    (void)unlink(path);
+    if (st == ST_OK)
+        st = state_snapshot_write(snapshot, path, NULL);
+    state_snapshot_end(snapshot);
+    return st;
+}
+
+static uint64_t digest_of(struct state *state)
+{
+    uint64_t digest = 0;
+
+    EXPECT_EQ(state_digest(state, &digest, NULL), ST_OK);
+    return digest;
+}
+
+/* Written and installed, each with the disk full from the `at`-th call on, then tried again with
+ * room. True when no call failed. */
+static bool snapshot_story(unsigned at)
+{
+    char dir[64];
+    char from_path[96];
+    char to_path[96];
+    char snapshot_path[96];
+    char command[128];
+    struct state *from;
+    struct state *to;
+    uint64_t before;
+    bool untouched = true;
+    enum status st;
+
+    fault_disk_folder(dir);
+    (void)snprintf(from_path, sizeof from_path, "%s/from.db", dir);
+    (void)snprintf(to_path, sizeof to_path, "%s/to.db", dir);
+    (void)snprintf(snapshot_path, sizeof snapshot_path, "%s/snapshot.db", dir);
+    from = open_filled(from_path, 0, 60);
+    to = open_filled(to_path, 100, 20);
+    before = digest_of(to);
+
+    fault_disk_arm(FAULT_FULL, at, true);
+    st = write_snapshot(from, snapshot_path);
+    EXPECT_EQ(st, fault_disk_heal() ? ST_NO_SPACE : ST_OK);
+    untouched = untouched && st == ST_OK;
+    EXPECT_EQ(write_snapshot(from, snapshot_path), ST_OK);
+
+    fault_disk_arm(FAULT_FULL, at, true);
+    st = state_install(to, snapshot_path, NULL);
+    EXPECT_EQ(st, fault_disk_heal() ? ST_NO_SPACE : ST_OK);
+    if (st != ST_OK) /* the old rows, or the new ones, and nothing between */
+        EXPECT(digest_of(to) == before || digest_of(to) == digest_of(from));
+    untouched = untouched && st == ST_OK;
+    EXPECT_EQ(state_install(to, snapshot_path, NULL), ST_OK);
+    EXPECT(digest_of(to) == digest_of(from));
+    EXPECT_TEXT(state_boot_id(to), to_path);
+
+    state_close(from);
+    state_close(to);
+    (void)snprintf(command, sizeof command, "rm -rf '%s'", dir);
+    EXPECT_EQ(system(command), 0);
+    return untouched;
+}
+
+TEST(a_snapshot_that_finds_the_disk_full_is_written_and_installed_when_there_is_room)
+{
+    unsigned at = 1;
+
+    fault_disk_install();
+    while (at < 500 && !snapshot_story(at))
+        at += 1 + at / 8;
+    EXPECT(at > 10 && at < 500);
+}
+
 /* ---- what SQLite's codes mean ---- */
 
 static const struct {
