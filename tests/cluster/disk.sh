@@ -13,7 +13,10 @@ image_of() { echo "$TEST_DIR/disk-${1/\//-}.img"; }
 # A disk of its own for a program: small, with 4 KiB blocks (SQLite's index of its write-ahead log needs
 # them to be no smaller than its pages) and nothing kept for root.
 make_disk() {
-    truncate -s 320M "$(image_of "$1")" &&
+    # What is under the mount is for nobody: a program that is started while it is away must not begin
+    # anew there.
+    find "$(folder_of "$1")" -mindepth 1 -delete && chown 0:0 "$(folder_of "$1")" && chmod 0 "$(folder_of "$1")" &&
+        truncate -s 320M "$(image_of "$1")" &&
         mkfs.ext4 -q -b 4096 -m 0 "$(image_of "$1")" &&
         mount -o loop "$(image_of "$1")" "$(folder_of "$1")" &&
         chown "$(stat -c %u:%g "$TEST_DIR/data/zone-a")" "$(folder_of "$1")"
