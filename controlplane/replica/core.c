@@ -110,19 +110,23 @@ static bool host_apply(void *context, uint64_t index, const struct log_entry *en
     Lapwing__Entry *decoded = NULL;
     struct err err = { 0 };
     enum status st = ST_OK;
+    bool decodes;
 
     if (entry->type == LOG_COMMAND)
         st = entry_decode(bytes_of(entry->data->bytes, entry->data->len), &decoded, &err);
-    if (st == ST_OK)
+    decodes = st == ST_OK;
+    if (decodes)
         st = state_apply_entry(core->state, decoded, position, on_outcome, core, &err);
     entry_free(decoded);
     if (st == ST_NO_SPACE) {
         disk_apply_held(core);
         return false;
     }
+    if (st == ST_IO || (st == ST_CORRUPT && decodes))
+        core->io.disk_failed(core->io.context, &err);
     /* What was committed can not be skipped: going on would make replicas differ. */
     if (st != ST_OK)
-        core->io.disk_failed(core->io.context, &err);
+        check_failed(__FILE__, __LINE__, err.text);
     core->bytes_since_snapshot += entry->data->len + 64;
     for (unsigned i = 0; i < core->in_flight_count; i++) {
         if (core->in_flight[i] > index)
@@ -387,7 +391,7 @@ void core_view(const struct core *core, struct core_view *out)
         out->match[i] = rules_match(rules, id);
         for (unsigned k = 0; k < core->peer_count; k++)
             if (core->peers[k].id == id)
-                out->disks[i] = core->peers[k].disk;
+                out->disks[i] = disk_of_peer(core, &core->peers[k]);
         if (id == core->config.self_id)
             out->disks[i] = core->disk;
     }

@@ -13,7 +13,11 @@
 #include "base/check.h"
 #include "proto/raft.pb-c.h"
 
-/* ---- telling each other ---- */
+/* ---- telling each other ----
+ *
+ * A node that is fit says nothing, so that a release which does not know the frame can be a member.
+ * One that is not says so when it becomes that, when a link opens, and each second; what it said
+ * counts for five, so that one that was started again is not taken for what it was. */
 
 static void tell(struct core *core, const struct peer *peer)
 {
@@ -28,10 +32,23 @@ static void tell(struct core *core, const struct peer *peer)
     buf_done(&body);
 }
 
+static void tell_all(struct core *core)
+{
+    core->disk_say_at = core->now + CORE_DISK_SAY_MS;
+    for (unsigned i = 0; i < core->peer_count; i++)
+        if (core->peers[i].up)
+            tell(core, &core->peers[i]);
+}
+
 void disk_link(struct core *core, const struct peer *peer, bool up)
 {
-    if (up)
+    if (up && core->disk != DISK_FIT)
         tell(core, peer);
+}
+
+enum disk_condition disk_of_peer(const struct core *core, const struct peer *peer)
+{
+    return core->now - peer->disk_ms < CORE_DISK_SAID_MS ? peer->disk : DISK_FIT;
 }
 
 enum status disk_frame(struct core *core, uint64_t peer_id, struct bytes body, struct err *err)
@@ -46,6 +63,7 @@ enum status disk_frame(struct core *core, uint64_t peer_id, struct bytes body, s
     if (condition >= DISK_CONDITIONS)
         return err_set(err, ST_BAD_INPUT, "raft disk: condition %u is not known", condition);
     core_peer(core, peer_id)->disk = (enum disk_condition)condition;
+    core_peer(core, peer_id)->disk_ms = core->now;
     return ST_OK;
 }
 
@@ -58,7 +76,7 @@ static uint64_t heir(const struct core *core)
     for (unsigned i = 0; i < core->peer_count; i++) {
         const struct peer *peer = &core->peers[i];
 
-        if (peer->up && peer->disk == DISK_FIT &&
+        if (peer->up && disk_of_peer(core, peer) == DISK_FIT &&
             rules_match(core->rules, peer->id) >= rules_last(core->rules))
             return peer->id;
     }
@@ -68,7 +86,7 @@ static uint64_t heir(const struct core *core)
 static bool has_fit_peer(const struct core *core)
 {
     for (unsigned i = 0; i < core->peer_count; i++)
-        if (core->peers[i].up && core->peers[i].disk == DISK_FIT)
+        if (core->peers[i].up && disk_of_peer(core, &core->peers[i]) == DISK_FIT)
             return true;
     return false;
 }
@@ -107,9 +125,7 @@ void core_set_disk(struct core *core, uint64_t now_ms, enum disk_condition condi
         return;
     core->disk = condition;
     core->disk_handover_at = 0;
-    for (unsigned i = 0; i < core->peer_count; i++)
-        if (core->peers[i].up)
-            tell(core, &core->peers[i]);
+    tell_all(core);
     if (!disk_takes_commands(core))
         commit_drop_queue(core);
     core_wait_scan(core);
@@ -138,6 +154,11 @@ void disk_apply_held(struct core *core)
 
 void disk_scan(struct core *core)
 {
+    if (core->disk != DISK_FIT) {
+        if (core->now >= core->disk_say_at)
+            tell_all(core);
+        core_wait_scan(core);
+    }
     if (!core->apply_held)
         return;
     if (core->now >= core->apply_again_ms) {

@@ -20,6 +20,8 @@ enum {
     CORE_TRANSFER_MS = 10000,  /* a snapshot transfer without an acknowledgement is given up */
     CORE_APPLY_AGAIN_MS = 200, /* an entry that found no room is tried again */
     CORE_HANDOVER_AGAIN_MS = 3000, /* an unfit leader that could not hand over tries again */
+    CORE_DISK_SAY_MS = 1000,       /* an unfit node says so again */
+    CORE_DISK_SAID_MS = 5000,      /* what was said counts for so long */
     CORE_PATIENCE_TIMEOUTS = 10,   /* without a leader for so long, an unfit node stands as well */
 };
 
@@ -75,7 +77,8 @@ struct transfer {
 struct peer {
     uint64_t id;
     bool up;
-    enum disk_condition disk; /* as it said last */
+    enum disk_condition disk; /* as it said last... */
+    uint64_t disk_ms;         /* ...then */
     struct transfer transfer;
 };
 
@@ -135,6 +138,7 @@ struct core {
 
     struct handover handover;
     enum disk_condition disk;
+    uint64_t disk_say_at;
     uint64_t disk_handover_at; /* not before */
     bool apply_held;
     uint64_t apply_again_ms;
@@ -185,6 +189,7 @@ bool disk_takes_commands(const struct core *core);
 bool disk_refuses_commands(const struct core *core);
 /* Not to stand for election now; until when, at the latest. */
 bool disk_withholds_tick(const struct core *core, uint64_t *out_until_ms);
+enum disk_condition disk_of_peer(const struct core *core, const struct peer *peer);
 void disk_turn(struct core *core);
 void disk_apply_held(struct core *core);
 void disk_scan(struct core *core);

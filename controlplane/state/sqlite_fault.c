@@ -49,7 +49,7 @@ static int last_errnum(sqlite3_file *file)
 {
     int errnum = 0;
 
-    if (file == NULL || file->pMethods == NULL ||
+    if (file == NULL || file->pMethods == NULL || file->pMethods->xFileControl == NULL ||
         file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &errnum) != SQLITE_OK)
         return 0;
     return errnum;

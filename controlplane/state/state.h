@@ -74,9 +74,9 @@ struct state_position {
  *
  * ST_NO_SPACE: no row has changed and nothing was called back: the same call can be made again when
  * there is room.  ST_IO, ST_CORRUPT: the database failed; no row has changed and the replica cannot
- * go on.  ST_UNSUPPORTED: the entry raises the cluster to a version that this release cannot follow;
- * the same.
- * A body that cannot be decoded stops the process.  About 15 us a command plus 20 us an entry. */
+ * go on.  ST_UNSUPPORTED: the entry raises the cluster to a version that this release cannot
+ * follow; the same. A body that cannot be decoded stops the process.  About 15 us a command plus 20
+ * us an entry. */
 enum status state_apply_entry(struct state *state,
                               const Lapwing__Entry *entry,
                               struct state_position at,

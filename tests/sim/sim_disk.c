@@ -22,7 +22,7 @@ enum {
     SLOW_MS = 1000,
     STOP_MS = 500,
     KNOWN_MS = 2000,
-    LEADS_MS = 4000, /* within which somebody else leads */
+    LEADS_MS = 9000, /* within which somebody else leads, what a peer said long ago included */
     LASTS_MS = 3000,
     ALONE_MS = 15000, /* the same when all are full */
 };

@@ -232,21 +232,48 @@ TEST(an_unfit_member_stands_for_election_only_when_nobody_else_does)
     }
 }
 
-TEST(peers_are_told_when_a_link_opens_and_at_each_change)
+TEST(peers_are_told_of_a_disk_that_is_not_fit_again_and_again)
 {
     struct world world;
 
     world_init(&world, 3);
     core_link(world.core, world.now, 2, true);
-    EXPECT_EQ(world.told, 1);
-    EXPECT_EQ(world.said, DISK_FIT);
+    EXPECT_EQ(world.told, 0); /* one that is fit says nothing */
     core_set_disk(world.core, world.now, DISK_FULL);
-    EXPECT_EQ(world.told, 2);
+    EXPECT_EQ(world.told, 1);
     EXPECT_EQ(world.said, DISK_FULL);
     core_set_disk(world.core, world.now, DISK_FULL);
-    EXPECT_EQ(world.told, 2);
+    EXPECT_EQ(world.told, 1);
     core_link(world.core, world.now, 3, true);
-    EXPECT_EQ(world.told, 3);
+    EXPECT_EQ(world.told, 2);
+    pass(&world, 900);
+    EXPECT_EQ(world.told, 2);
+    pass(&world, 200);
+    EXPECT_EQ(world.told, 4);
+    core_set_disk(world.core, world.now, DISK_FIT);
+    EXPECT_EQ(world.told, 6);
+    EXPECT_EQ(world.said, DISK_FIT);
+    pass(&world, 3000);
+    EXPECT_EQ(world.told, 6);
+    world_done(&world);
+}
+
+TEST(what_a_peer_said_counts_for_five_seconds)
+{
+    static const uint8_t full[] = { 0x08, DISK_FULL };
+    struct core_view view;
+    struct world world;
+
+    world_init(&world, 3);
+    EXPECT_EQ(core_frame(world.core, world.now, 2, LAPWING__RAFT_FRAME__RAFT_DISK,
+                         bytes_of(full, sizeof full), NULL),
+              ST_OK);
+    core_flush(world.core, world.now + 4999);
+    core_view(world.core, &view);
+    EXPECT_EQ(view.disks[1], DISK_FULL);
+    core_flush(world.core, world.now + 5000);
+    core_view(world.core, &view);
+    EXPECT_EQ(view.disks[1], DISK_FIT);
     world_done(&world);
 }
 
