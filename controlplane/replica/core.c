@@ -110,14 +110,19 @@ static void host_apply(void *context, uint64_t index, const struct log_entry *en
     Lapwing__Entry *decoded = NULL;
     struct err err = { 0 };
     enum status st = ST_OK;
+    uint64_t began_us;
 
-    core->bytes_since_snapshot += entry->data->len + 64;
     for (unsigned i = 0; i < core->in_flight_count; i++) {
         if (core->in_flight[i] > index)
             continue;
         core->in_flight[i] = core->in_flight[--core->in_flight_count];
         i--;
     }
+    if (entry->data == NULL) { /* the state has it since before this start */
+        snapshot_need_add(&core->since_snapshot, entry->bytes, 0);
+        return;
+    }
+    began_us = core->io.work_us(core->io.context);
     if (entry->type == LOG_COMMAND)
         st = entry_decode(bytes_of(entry->data->bytes, entry->data->len), &decoded, &err);
     if (st == ST_OK)
@@ -126,6 +131,15 @@ static void host_apply(void *context, uint64_t index, const struct log_entry *en
     /* What was committed can not be skipped: going on would make replicas differ. */
     if (st != ST_OK)
         check_failed(__FILE__, __LINE__, err.text);
+    snapshot_need_add(&core->since_snapshot, entry->data->len,
+                      core->io.work_us(core->io.context) - began_us);
+}
+
+static void host_read(void *context, uint64_t first, unsigned count, struct log_entry *out)
+{
+    struct core *core = context;
+
+    core->io.log_read(core->io.context, first, count, out);
 }
 
 /* ---- life ---- */
@@ -139,6 +153,7 @@ struct core *core_new(const struct core_config *config,
                                .disk = host_disk,
                                .send = host_send,
                                .apply = host_apply,
+                               .read = host_read,
                                .context = core };
     struct rules_config rules = {
         .id = config->self_id,
@@ -153,7 +168,9 @@ struct core *core_new(const struct core_config *config,
         .first = config->first,
         .entries = config->entries,
         .count = config->entry_count,
+        .memory_bytes = config->log_memory_bytes ? config->log_memory_bytes : CORE_LOG_MEMORY_BYTES,
     };
+    uint64_t state_term;
     char address[24];
 
     core->config = *config;
@@ -161,6 +178,9 @@ struct core *core_new(const struct core_config *config,
     core->config.entries = NULL;
     if (core->config.chunk_bytes == 0)
         core->config.chunk_bytes = CORE_CHUNK_BYTES;
+    core->config.snapshots = snapshot_policy_of(&config->snapshots);
+    if (core->config.apply_bytes == 0)
+        core->config.apply_bytes = CORE_APPLY_BYTES;
     CHECK(core->config.chunk_bytes <= CORE_CHUNK_BYTES);
     core->io = *io;
     core->state = state;
@@ -172,6 +192,7 @@ struct core *core_new(const struct core_config *config,
             core->peers[core->peer_count++].id = config->member_ids[i];
     (void)snprintf(address, sizeof address, "%llu", (unsigned long long)config->self_id);
     rules.address = address;
+    state_applied(state, &rules.state_index, &state_term);
     core->rules = rules_new(&rules, &host);
     core_flush(core, core->now);
     return core;
@@ -212,7 +233,7 @@ static void turn_end(struct core *core)
         core->leader_ms = state_leader_ms(core->state);
     core->leading = leading;
     if (core->seen_installing && !rules_installing(core->rules)) {
-        core->bytes_since_snapshot = 0;
+        core->since_snapshot = (struct snapshot_need){ 0 };
         commit_after_install(core);
     }
     core->seen_installing = rules_installing(core->rules);
@@ -232,6 +253,7 @@ static void advance(struct core *core, uint64_t now_ms)
 void core_flush(struct core *core, uint64_t now_ms)
 {
     advance(core, now_ms);
+    rules_apply_more(core->rules, core->config.apply_bytes);
     turn_end(core);
     commit_flush(core);
     barrier_scan(core, false);
@@ -262,6 +284,8 @@ uint64_t core_timeout_ms(const struct core *core)
 {
     uint64_t at = rules_timeout_ms(core->rules);
 
+    if (rules_apply_waits(core->rules))
+        return core->now;
     if (core->next_scan != 0 && core->next_scan < at)
         at = core->next_scan;
     return at;
@@ -272,6 +296,11 @@ void core_disk_done(struct core *core, uint64_t now_ms, struct disk_op *op)
     advance(core, now_ms);
     rules_disk_done(core->rules, core->now, op);
     turn_end(core);
+}
+
+void core_hold(struct core *core, bool held)
+{
+    rules_hold(core->rules, held);
 }
 
 void core_link(struct core *core, uint64_t now_ms, uint64_t peer_id, bool up)
@@ -353,6 +382,7 @@ void core_view(const struct core *core, struct core_view *out)
         .snapshot_index = rules_snapshot(rules)->index,
         .last = rules_last(rules),
         .log_bytes = rules_log_bytes(rules),
+        .log_held_bytes = rules_held_bytes(rules),
     };
     /* While installing, the state is the disk's. */
     if (!rules_installing(rules))

@@ -14,6 +14,7 @@
 #include "base/limits.h"
 #include "base/status.h"
 #include "controlplane/replica/log_entry.h"
+#include "controlplane/replica/snapshot_rules.h"
 #include "proto/command.pb-c.h"
 
 struct core;
@@ -27,6 +28,8 @@ enum {
     CORE_CHUNK_BYTES = 262144,
     CORE_CHUNKS_IN_FLIGHT_MAX = 8,
     CORE_MESSAGE_BYTES_MAX = 4 << 20, /* entries in one AppendEntries frame */
+    CORE_LOG_MEMORY_BYTES = 8 << 20,  /* of durable entries held in memory */
+    CORE_APPLY_BYTES = 256 << 10,     /* applied in one turn of the loop: about 30 ms */
 };
 
 /* None of these may call back into the core. */
@@ -40,6 +43,10 @@ struct core_io {
     void (*send)(void *context, uint64_t peer, uint16_t type, struct bytes body);
     /* The machine's clock, for stamping entries: may jump, the core does not. */
     uint64_t (*stamp_ms)(void *context);
+    /* A clock for what work costs, in microseconds from any start; never goes back. */
+    uint64_t (*work_us)(void *context);
+    /* As in rules_host. */
+    void (*log_read)(void *context, uint64_t first, unsigned count, struct log_entry *out);
     /* Freeze the state's rows now and write them to a file, then core_snapshot_written(). */
     void (*snapshot_write)(void *context, const struct snapshot_meta *meta);
     /* Bytes of the stored snapshot.  ST_NOT_FOUND: it is not that of `index` any more. */
@@ -61,8 +68,10 @@ struct core_config {
     unsigned member_count;
     uint32_t election_ms;
     uint32_t heartbeat_ms;
-    uint64_t snapshot_log_bytes;
-    uint32_t chunk_bytes; /* of a snapshot in transfer; 0: CORE_CHUNK_BYTES */
+    struct snapshot_policy snapshots;
+    uint64_t log_memory_bytes; /* 0: CORE_LOG_MEMORY_BYTES */
+    uint64_t apply_bytes;      /* 0: CORE_APPLY_BYTES */
+    uint32_t chunk_bytes;      /* of a snapshot in transfer; 0: CORE_CHUNK_BYTES */
     unsigned random_seed;
     uint64_t now_ms; /* monotonic; every later now_ms is at least this */
 
@@ -99,6 +108,9 @@ enum status core_frame(struct core *core,
 void core_link(struct core *core, uint64_t now_ms, uint64_t peer, bool up);
 /* Takes `op` back, the oldest one asked for. */
 void core_disk_done(struct core *core, uint64_t now_ms, struct disk_op *op);
+/* Nothing is applied while held: the writer of a snapshot needs time, or room.  Commands, barriers
+ * and installs' ends wait for applying as ever; votes, entries and heartbeats go on. */
+void core_hold(struct core *core, bool held);
 /* What snapshot_write() asked for is written and synced, or failed. */
 void core_snapshot_written(struct core *core,
                            uint64_t now_ms,
@@ -128,12 +140,14 @@ struct core_view {
     uint64_t snapshot_index;
     uint64_t last;
     uint64_t log_bytes;
+    uint64_t log_held_bytes;   /* of those, in memory */
     uint64_t leader_ms;        /* newest stamped time applied */
     uint64_t match[NODES_MAX]; /* as member_ids; leader only */
 };
 void core_view(const struct core *core, struct core_view *out);
 uint64_t core_applied(const struct core *core); /* the index alone */
-/* The entry at `index` if it is held, else NULL: for the simulator's eyes. */
+/* The entry at `index` if it is in the log, else NULL; its data may be on disk only: for the
+ * simulator's eyes. */
 const struct log_entry *core_entry_at(const struct core *core, uint64_t index);
 
 #endif

@@ -102,7 +102,7 @@ struct core {
     uint64_t barrier_asked_ms;
     uint64_t next_request;
 
-    uint64_t bytes_since_snapshot;
+    struct snapshot_need since_snapshot;
     bool snapshot_writing;
     struct {
         uint64_t index; /* 0: nothing */

@@ -1,4 +1,5 @@
-/* Snapshots: taken by bytes of log, sent in acknowledged chunks, received into a part.
+/* Snapshots: taken when snapshot_rules.h says so, sent in acknowledged chunks, received into a
+ * part.
  *
  *   sender                                receiver
  *   chunk(offset 0, no data)      ->      what do you hold of (index, term)?
@@ -27,7 +28,9 @@ void snapshot_maybe_take(struct core *core)
     uint64_t index;
     uint64_t term;
 
-    if (core->snapshot_writing || core->bytes_since_snapshot < core->config.snapshot_log_bytes)
+    if (core->snapshot_writing ||
+        !snapshot_is_due(&core->config.snapshots, rules_snapshot(core->rules)->bytes,
+                         &core->since_snapshot))
         return;
     if (snapshot_sending(core) || !rules_snapshot_ready(core->rules, &meta))
         return;
@@ -36,7 +39,7 @@ void snapshot_maybe_take(struct core *core)
     if (index != meta.index)
         return;
     core->snapshot_writing = true;
-    core->bytes_since_snapshot = 0;
+    core->since_snapshot = (struct snapshot_need){ 0 };
     core->io.snapshot_write(core->io.context, &meta);
 }
 
@@ -50,9 +53,13 @@ void core_snapshot_written(struct core *core,
         core->now = now_ms;
     core->snapshot_writing = false;
     /* A transfer reads the stored file: it is not changed under it.  The next one will do. */
-    if (st != ST_OK || snapshot_sending(core))
+    if (st != ST_OK || snapshot_sending(core)) {
+        snapshot_need_failed(&core->config.snapshots, rules_snapshot(core->rules)->bytes,
+                             &core->since_snapshot);
         return;
-    rules_snapshot_written(core->rules, meta, core->config.snapshot_log_bytes / 4);
+    }
+    rules_snapshot_written(core->rules, meta,
+                           snapshot_trailing_bytes(&core->config.snapshots, meta->bytes));
 }
 
 /* ---- sending ---- */

@@ -34,10 +34,7 @@ _Noreturn static void fatal(const struct disk *disk, enum status st, const struc
     check_failed(__FILE__, __LINE__, "the group's disk failed");
 }
 
-static enum status take(struct disk *disk,
-                        const struct snapshot_meta *meta,
-                        uint64_t first,
-                        struct err *err)
+static enum status take(struct disk *disk, const struct snapshot_meta *meta, struct err *err)
 {
     char path[SNAPSHOT_PATH_BYTES];
     enum status st;
@@ -45,7 +42,7 @@ static enum status take(struct disk *disk,
     snapshot_file_tmp_path(disk->config.dir, path);
     st = snapshot_file_store(disk->config.dir, path, meta->index, err);
     if (st == ST_OK)
-        st = log_store_take(disk->config.store, meta, first, err);
+        st = log_store_take(disk->config.store, meta, err);
     return st;
 }
 
@@ -74,7 +71,10 @@ static void perform(struct disk *disk, struct disk_op *first, struct disk_op *en
         st = log_store_append(disk->config.store, first, end, &err);
         break;
     case DISK_TAKE:
-        st = take(disk, &first->snapshot, first->first, &err);
+        st = take(disk, &first->snapshot, &err);
+        break;
+    case DISK_DROP:
+        st = log_store_drop(disk->config.store, first->first, &err);
         break;
     case DISK_INSTALL:
         st = install(disk, &first->snapshot, &err);
@@ -82,7 +82,7 @@ static void perform(struct disk *disk, struct disk_op *first, struct disk_op *en
     }
     if (st != ST_OK)
         fatal(disk, st, &err);
-    if (first->kind == DISK_APPEND)
+    if (first->kind == DISK_APPEND || first->kind == DISK_DROP)
         return;
     /* Here, in the order of the work: on the loop it would come late, when the snapshot of the next
      * operation is in the folder already, and remove that. */

@@ -32,6 +32,7 @@ enum {
     TICK_MS_MIN = 5,       /* [1] between two RAFT_TIMEOUT events */
     INFLIGHT_ENTRIES = 64, /* sent to one peer and not acknowledged */
     BARRIER_BYTES = 8,
+    APPLY_ENTRY_BYTES = 64, /* what an entry costs beside its bytes, as bytes of it */
 };
 
 /* [11] The process ends here; a restart recovers from what is durable. */
@@ -47,7 +48,7 @@ _Noreturn static void fail(const struct rules *rules, int rv)
 
 /* ---- disk work, [2] ---- */
 
-static struct disk_op *op_new(struct rules *rules, enum disk_op_kind kind)
+struct disk_op *rules_op_new(struct rules *rules, enum disk_op_kind kind)
 {
     struct disk_op *op = must_calloc(1, sizeof *op);
 
@@ -133,11 +134,12 @@ static void update_entries(struct rules *rules, const struct raft_update *update
 
     if (first <= memory_log_last(&rules->log)) {
         memory_log_truncate(&rules->log, first);
+        rules_window_clear(rules);
         ops_cut(rules, first);
         if (rules->persisted >= first)
             rules->persisted = first - 1;
     }
-    op = op_new(rules, DISK_APPEND);
+    op = rules_op_new(rules, DISK_APPEND);
     op->first = first;
     op->count = op->valid = count;
     op->entries = must_calloc(count, sizeof *op->entries);
@@ -165,7 +167,8 @@ static void update_snapshot(struct rules *rules, struct raft_update *update)
     rules->installing = true;
     rules->persisted = 0;
     memory_log_reset(&rules->log, rules->received.index + 1);
-    op = op_new(rules, DISK_INSTALL);
+    rules_window_clear(rules);
+    op = rules_op_new(rules, DISK_INSTALL);
     op->snapshot = rules->received;
     rules->host.disk(rules->host.context, op);
 }
@@ -175,23 +178,16 @@ static void update_snapshot(struct rules *rules, struct raft_update *update)
 static void send_append(struct rules *rules, struct raft_message *message)
 {
     struct raft_append_entries *args = &message->append_entries;
-    struct log_entry *entries = NULL;
+    unsigned count = args->n_entries;
+    struct log_entry *entries = rules_gather(rules, args->prev_log_index + 1, count);
 
     args->entries = NULL;
-    if (args->n_entries > 0)
-        entries = must_calloc(args->n_entries, sizeof *entries);
-    for (unsigned i = 0; i < args->n_entries; i++) {
-        const struct log_entry *entry = memory_log_at(&rules->log, args->prev_log_index + 1 + i);
-
-        CHECK(entry != NULL); /* [11] */
-        entries[i] = *entry;
-    }
     rules_told(rules, message->server_id,
                args->leader_commit < args->prev_log_index + args->n_entries
                    ? args->leader_commit
                    : args->prev_log_index + args->n_entries);
     rules->host.send(rules->host.context, message, entries);
-    free(entries);
+    rules_give_back(entries, count);
 }
 
 static void update_messages(struct rules *rules, const struct raft_update *update)
@@ -230,6 +226,7 @@ static int feed(struct rules *rules, struct raft_event *event)
     event->time = rules->now;
     event->capacity = CAPACITY;
     memset(&update, 0, sizeof update);
+    raft_set_max_inflight_entries(&rules->raft, rules_inflight_max(rules, INFLIGHT_ENTRIES));
     rv = raft_step(&rules->raft, event, &update);
     if (rv != 0) {
         if (event->type == RAFT_SUBMIT && (rv == RAFT_NOTLEADER || rv == RAFT_NOSPACE))
@@ -263,18 +260,28 @@ static void feed_configuration(struct rules *rules, uint64_t index, struct log_d
 
 static void apply(struct rules *rules)
 {
-    while (!rules->installing && rules->applied < rules->commit) {
+    while (rules_apply_waits(rules) && rules->apply_left > 0) {
         uint64_t index = rules->applied + 1;
         const struct log_entry *held = memory_log_at(&rules->log, index);
         struct log_entry entry;
+        uint64_t cost;
 
         CHECK(held != NULL);
-        entry = *held;
+        entry = index > rules->state_index ? *rules_entry_whole(rules, index) : *held;
+        cost = index > rules->state_index ? held->bytes + APPLY_ENTRY_BYTES : APPLY_ENTRY_BYTES;
+        rules->apply_left -= cost < rules->apply_left ? cost : rules->apply_left;
         rules->applied = index;
         rules->host.apply(rules->host.context, index, &entry);
         if (entry.type == LOG_CHANGE)
             feed_configuration(rules, index, entry.data);
     }
+}
+
+void rules_apply_more(struct rules *rules, uint64_t bytes)
+{
+    CHECK(bytes > 0);
+    rules->apply_left = bytes;
+    apply(rules);
 }
 
 static void submit_barrier(struct rules *rules);
@@ -360,6 +367,9 @@ static void load(struct rules *rules, const struct rules_config *config)
         memory_log_reset(&rules->log, snapshot->index + 1);
     }
     rules->applied = snapshot->index;
+    rules->state_index = config->state_index;
+    rules->memory_bytes = config->memory_bytes;
+    rules->apply_left = 1; /* what START itself commits, if anything; the host asks for the rest */
     rules->commit = snapshot->index;
     rules->persisted = memory_log_last(&rules->log);
     if (snapshot->index > 0) {
@@ -438,6 +448,7 @@ void rules_free(struct rules *rules)
     }
     raft_close(&rules->raft, NULL);
     memory_log_done(&rules->log);
+    rules_window_clear(rules);
     log_data_drop(rules->change_data);
     free(rules);
 }
@@ -656,6 +667,7 @@ static void append_done(struct rules *rules, const struct disk_op *op)
     rules->persisted = op->first + op->valid - 1;
     event.persisted_entries.index = rules->persisted;
     run(rules, &event);
+    rules_evict(rules); /* now that what could be applied at once is */
 }
 
 static void take_done(struct rules *rules, const struct disk_op *op)
@@ -670,10 +682,18 @@ static void take_done(struct rules *rules, const struct disk_op *op)
         return;
     CHECK(op->first >= rules->log.first);
     CHECK(op->first <= meta->index + 1);
-    memory_log_shift(&rules->log, op->first);
+    if (op->first > rules->drop_below)
+        rules->drop_below = op->first;
     raft_convert_metadata(meta, &event.snapshot.metadata); /* [3] handed over */
     event.snapshot.trailing = (unsigned)(meta->index + 1 - op->first);
     run(rules, &event);
+    rules_drop_more(rules);
+}
+
+static void drop_done(struct rules *rules)
+{
+    rules->dropping = false;
+    rules_drop_more(rules);
 }
 
 static void install_done(struct rules *rules, const struct disk_op *op) /* [7] */
@@ -710,6 +730,9 @@ void rules_disk_done(struct rules *rules, uint64_t now_ms, struct disk_op *op)
     case DISK_TAKE:
         take_done(rules, op);
         break;
+    case DISK_DROP:
+        drop_done(rules);
+        break;
     case DISK_INSTALL:
         install_done(rules, op);
         break;
@@ -743,20 +766,21 @@ void rules_snapshot_written(struct rules *rules,
                             uint64_t trailing_bytes)
 {
     uint64_t first = meta->index + 1;
+    uint64_t floor = rules->log.first > rules->drop_below ? rules->log.first : rules->drop_below;
     uint64_t kept = 0;
     struct disk_op *op;
 
     if (rules->installing || rules->taking || meta->index <= rules->snapshot.index)
         return; /* overtaken by an install; the next one will do */
     CHECK(meta->index <= rules->applied);
-    while (first > rules->log.first) {
-        kept += memory_log_at(&rules->log, first - 1)->data->len;
+    while (first > floor) {
+        kept += memory_log_at(&rules->log, first - 1)->bytes;
         if (kept > trailing_bytes)
             break;
         first--;
     }
     rules->taking = true;
-    op = op_new(rules, DISK_TAKE);
+    op = rules_op_new(rules, DISK_TAKE);
     op->snapshot = *meta;
     op->first = first;
     rules->host.disk(rules->host.context, op);

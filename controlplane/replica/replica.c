@@ -67,6 +67,25 @@ static uint64_t io_stamp_ms(void *context)
     return clock_stamp_ms(&clock_system);
 }
 
+static uint64_t io_work_us(void *context)
+{
+    (void)context;
+    return uv_hrtime() / 1000;
+}
+
+static void io_log_read(void *context, uint64_t first, unsigned count, struct log_entry *out)
+{
+    struct replica *replica = context;
+    struct err err = { 0 };
+
+    if (log_store_read(replica->log_store, first, count, out, &err) == ST_OK)
+        return;
+    /* The restart reads the whole log, and tells whether this node may go on with it. */
+    log_event(LOG_ERROR, "replica_disk_failed", LS("group", replica->group), LS("error", err.text),
+              LS("then", "stopping"));
+    check_failed(__FILE__, __LINE__, "an entry could not be read back");
+}
+
 static void snapshot_work_cb(uv_work_t *work)
 {
     struct snapshot_job *job = container_of(work, struct snapshot_job, work);
@@ -197,6 +216,8 @@ static const struct core_io core_io = {
     .disk = io_disk,
     .send = io_send,
     .stamp_ms = io_stamp_ms,
+    .work_us = io_work_us,
+    .log_read = io_log_read,
     .snapshot_write = io_snapshot_write,
     .snapshot_read = io_snapshot_read,
     .part_reset = io_part_reset,
@@ -451,8 +472,7 @@ static void start_core(struct replica *replica,
         .member_count = config->member_count,
         .election_ms = config->election_ms ? config->election_ms : REPLICA_ELECTION_MS,
         .heartbeat_ms = config->heartbeat_ms ? config->heartbeat_ms : REPLICA_HEARTBEAT_MS,
-        .snapshot_log_bytes =
-            config->snapshot_log_bytes ? config->snapshot_log_bytes : REPLICA_SNAPSHOT_LOG_BYTES,
+        .snapshots.log_bytes_min = config->snapshot_log_bytes,
         .now_ms = replica_now_ms(),
         .term = recovery->term,
         .voted_for = recovery->voted_for,

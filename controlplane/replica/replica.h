@@ -26,7 +26,6 @@ enum {
     REPLICA_BARRIERS_MAX = 4096,
     REPLICA_ELECTION_MS = 300,
     REPLICA_HEARTBEAT_MS = 50,
-    REPLICA_SNAPSHOT_LOG_BYTES = 16 << 20,
 };
 
 struct replica_member {
@@ -47,7 +46,8 @@ struct replica_config {
     enum stream_service service; /* STREAM_RAFT_CONTROL or STREAM_RAFT_STORAGE */
     uint32_t election_ms;        /* 0: REPLICA_ELECTION_MS; randomised between 1x and 2x */
     uint32_t heartbeat_ms;       /* 0: REPLICA_HEARTBEAT_MS */
-    uint64_t snapshot_log_bytes; /* 0: REPLICA_SNAPSHOT_LOG_BYTES; of log since the last one */
+    uint64_t
+        snapshot_log_bytes; /* 0: 16 MiB; with less log no snapshot is due (snapshot_rules.h) */
 };
 
 /* Recover from `dir`, listen, and start the thread.

@@ -87,9 +87,19 @@ static void barrier_done(void *context, void *token, enum status st)
 static struct core *core_of(struct world *world, struct state *state)
 {
     const uint64_t ids[] = { SELF, PEER, 3 };
-    const struct core_io io = { set_vote,       disk,          send_frame,   stamp_ms,
-                                snapshot_write, snapshot_read, part_reset,   part_append,
-                                part_hash,      proposed,      barrier_done, world };
+    const struct core_io io = { .set_vote = set_vote,
+                                .disk = disk,
+                                .send = send_frame,
+                                .stamp_ms = stamp_ms,
+                                .work_us = stamp_ms,
+                                .snapshot_write = snapshot_write,
+                                .snapshot_read = snapshot_read,
+                                .part_reset = part_reset,
+                                .part_append = part_append,
+                                .part_hash = part_hash,
+                                .proposed = proposed,
+                                .barrier_done = barrier_done,
+                                .context = world };
     struct log_entry entry = { 1, LOG_CHANGE, rules_bootstrap(ids, ARRAY_LEN(ids)) };
     struct snapshot_meta none = { 0 };
     struct core_config config = {
@@ -98,7 +108,7 @@ static struct core *core_of(struct world *world, struct state *state)
         .member_count = ARRAY_LEN(ids),
         .election_ms = 300,
         .heartbeat_ms = 50,
-        .snapshot_log_bytes = 1 << 20,
+        .snapshots.log_bytes_min = 1 << 20,
         .now_ms = 1000,
         .term = 1,
         .snapshot = &none,

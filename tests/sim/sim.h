@@ -28,10 +28,11 @@ enum {
 /* Rules left out on purpose, to see that the checks find it (README, "Does it find anything?"). */
 enum sim_break {
     BREAK_NOTHING,
-    BREAK_VOTES,    /* term and vote are lost in a crash */
+    BREAK_VOTES,    /* every second term and vote is lost in a crash */
     BREAK_APPENDS,  /* the newest appends are lost in a crash, acknowledged or not */
     BREAK_SEQUENCE, /* a client asks again under a new sequence */
     BREAK_INSTALL,  /* a received snapshot is stored, its rows are not */
+    BREAK_READBACK, /* an evicted entry that is read back is its neighbour */
 };
 
 enum sim_event_kind {
@@ -96,6 +97,8 @@ struct sim_node {
     int64_t clock_skew_ms;
     uint64_t tick_at;
     uint64_t seen_applied; /* by the checks */
+    uint64_t work_us;      /* the clock of what applying costs */
+    bool writing;          /* a snapshot */
 };
 
 enum sim_op_state { OP_IDLE, OP_WAITING, OP_RETRY, OP_ANSWERED };
@@ -144,7 +147,7 @@ struct sim_row {
 
 struct sim_counts {
     uint64_t events, crashes, kills, installs, takes, link_breaks, leaders, acks, retries, unknown,
-        reads, truncations, committed;
+        reads, truncations, committed, read_back, drops;
 };
 
 struct sim {
@@ -196,6 +199,9 @@ void node_tick(struct sim_node *node);
 void node_disk(struct sim_node *node);
 void node_snapshot_written(struct sim_node *node, void *data);
 void node_after(struct sim_node *node); /* after every call into its core */
+/* The entry at `index` of its log, with its data, from memory or disk; NULL when it has none.
+ * Data is not held in memory only where the disk has it. */
+const struct log_entry *node_entry(const struct sim_node *node, uint64_t index);
 void node_free(struct sim_node *node);
 
 /* sim_network.c */

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "controlplane/replica/raft_rules.h"
+#include "controlplane/replica/snapshot_rules.h"
 #include "tests/sim/sim.h"
 
 enum { STAMP_BASE_MS = 1700000000 };
@@ -55,7 +56,7 @@ static void disk_append(struct sim_node *node, const struct disk_op *op, unsigne
     }
 }
 
-static void disk_take(struct sim_node *node, const struct disk_op *op, bool torn)
+static void disk_take(struct sim_node *node, const struct disk_op *op)
 {
     struct sim_disk *disk = &node->disk;
 
@@ -64,8 +65,15 @@ static void disk_take(struct sim_node *node, const struct disk_op *op, bool torn
     buf_done(&disk->image);
     disk->image = node->written;
     node->written = (struct buf){ 0 };
-    if (!torn)
-        disk_shift(disk, op->first);
+}
+
+static void disk_drop(struct sim_node *node, const struct disk_op *op)
+{
+    if (op->first > node->disk.snapshot.index + 1)
+        sim_fail(node->sim, "node %llu: drops entries that no snapshot stands for",
+                 (unsigned long long)node->id);
+    node->sim->counts.drops++;
+    disk_shift(&node->disk, op->first);
 }
 
 static void install_rows(struct sim_node *node)
@@ -103,7 +111,10 @@ static void disk_perform(struct sim_node *node, const struct disk_op *op)
         disk_append(node, op, op->count);
         return;
     case DISK_TAKE:
-        disk_take(node, op, false);
+        disk_take(node, op);
+        return;
+    case DISK_DROP:
+        disk_drop(node, op);
         return;
     case DISK_INSTALL:
         disk_install(node, op, false);
@@ -118,7 +129,9 @@ static void disk_perform_torn(struct sim_node *node, const struct disk_op *op)
         disk_append(node, op, sim_below(node->sim, op->count + 1));
         return;
     case DISK_TAKE:
-        disk_take(node, op, true);
+        disk_take(node, op);
+        return;
+    case DISK_DROP:
         return;
     case DISK_INSTALL:
         disk_install(node, op, true);
@@ -145,8 +158,8 @@ static void io_set_vote(void *context, uint64_t term, uint64_t voted_for)
 {
     struct sim_node *node = context;
 
-    if (node->sim->broken == BREAK_VOTES)
-        voted_for = 0;
+    if (node->sim->broken == BREAK_VOTES && sim_below(node->sim, 2) == 0)
+        return;
     node->disk.term = term;
     node->disk.voted_for = voted_for;
 }
@@ -182,6 +195,40 @@ static uint64_t io_stamp_ms(void *context)
     return (uint64_t)((int64_t)(STAMP_BASE_MS + node->sim->now_ms) + node->clock_skew_ms);
 }
 
+/* Sometimes applying is so dear that a snapshot is due by time. */
+static uint64_t io_work_us(void *context)
+{
+    struct sim_node *node = context;
+
+    node->work_us += sim_below(node->sim, 100);
+    if (node->slow && sim_below(node->sim, 16) == 0)
+        node->work_us += SNAPSHOT_REPLAY_US_MAX / 4;
+    return node->work_us;
+}
+
+static void io_log_read(void *context, uint64_t first, unsigned count, struct log_entry *out)
+{
+    struct sim_node *node = context;
+    const struct sim_disk *disk = &node->disk;
+
+    node->sim->counts.read_back += count;
+    if (first < disk->first || first + count > disk->first + disk->count)
+        sim_fail(node->sim, "node %llu: reads back %llu+%u, its disk has %llu+%llu",
+                 (unsigned long long)node->id, (unsigned long long)first, count,
+                 (unsigned long long)disk->first, (unsigned long long)disk->count);
+    for (unsigned i = 0; i < count; i++) {
+        out[i] = disk->entries[first - disk->first + i];
+        log_data_share(out[i].data);
+    }
+    if (node->sim->broken == BREAK_READBACK && count > 1 && out[0].term == out[1].term &&
+        out[0].type == out[1].type && out[0].data->len == out[1].data->len) {
+        struct log_data *data = out[0].data;
+
+        out[0].data = out[1].data;
+        out[1].data = data;
+    }
+}
+
 static void io_snapshot_write(void *context, const struct snapshot_meta *meta)
 {
     struct sim_node *node = context;
@@ -189,6 +236,7 @@ static void io_snapshot_write(void *context, const struct snapshot_meta *meta)
     struct snapshot_meta *copy = must_calloc(1, sizeof *copy);
     struct err err = { 0 };
 
+    node->writing = true;
     buf_done(&node->written);
     if (state_image(node->state, &node->written, &err) != ST_OK)
         sim_fail(sim, "node %llu: image: %s", (unsigned long long)node->id, err.text);
@@ -206,6 +254,8 @@ void node_snapshot_written(struct sim_node *node, void *data)
 {
     enum status st = sim_below(node->sim, 20) == 0 ? ST_IO : ST_OK;
 
+    node->writing = false;
+    core_hold(node->core, false);
     core_snapshot_written(node->core, node->sim->now_ms, st, data);
     node_after(node);
 }
@@ -265,6 +315,8 @@ static const struct core_io core_io = {
     .disk = io_disk,
     .send = io_send,
     .stamp_ms = io_stamp_ms,
+    .work_us = io_work_us,
+    .log_read = io_log_read,
     .snapshot_write = io_snapshot_write,
     .snapshot_read = io_snapshot_read,
     .part_reset = io_part_reset,
@@ -310,15 +362,45 @@ static void open_state(struct sim_node *node)
         install_rows(node);
 }
 
+const struct log_entry *node_entry(const struct sim_node *node, uint64_t index)
+{
+    const struct log_entry *entry = core_entry_at(node->core, index);
+
+    if (entry == NULL || entry->data != NULL)
+        return entry;
+    if (index < node->disk.first || index >= node->disk.first + node->disk.count)
+        sim_fail(node->sim, "node %llu: entry %llu is neither in memory nor on disk",
+                 (unsigned long long)node->id, (unsigned long long)index);
+    return &node->disk.entries[index - node->disk.first];
+}
+
+/* As log_store brings them: the data of commands stays on disk. */
+static struct log_entry *entries_without_data(const struct sim_disk *disk)
+{
+    struct log_entry *out = must_calloc(disk->count + 1, sizeof *out);
+
+    for (uint64_t i = 0; i < disk->count; i++) {
+        out[i] = disk->entries[i];
+        out[i].bytes = out[i].data->len;
+        if (out[i].type != LOG_CHANGE)
+            out[i].data = NULL;
+    }
+    return out;
+}
+
 void node_start(struct sim_node *node)
 {
     struct sim *sim = node->sim;
+    struct log_entry *entries = entries_without_data(&node->disk);
     struct core_config config = {
         .self_id = node->id,
         .member_count = SIM_NODES,
         .election_ms = SIM_ELECTION_MS,
         .heartbeat_ms = SIM_HEARTBEAT_MS,
-        .snapshot_log_bytes = 4096 + (sim->seed % 5) * 4096,
+        .snapshots.log_bytes_min = 4096 + (sim->seed % 5) * 4096,
+        .snapshots.state_share = sim->seed % 3 == 0 ? 0 : 64,
+        .log_memory_bytes = (uint64_t)1 << (9 + sim->seed % 7),
+        .apply_bytes = (uint64_t)1 << (8 + sim->seed % 11),
         .chunk_bytes = 16384,
         .random_seed = (unsigned)sim_random(sim),
         .now_ms = sim->now_ms,
@@ -326,7 +408,7 @@ void node_start(struct sim_node *node)
         .voted_for = node->disk.voted_for,
         .snapshot = &node->disk.snapshot,
         .first = node->disk.first,
-        .entries = node->disk.entries,
+        .entries = entries,
         .entry_count = (unsigned)node->disk.count,
     };
     struct core_io io = core_io;
@@ -344,6 +426,7 @@ void node_start(struct sim_node *node)
     node->seen_applied = 0;
     node->tick_at = 0;
     node->core = core_new(&config, &io, node->state);
+    free(entries);
     /* What log_store does when it opens: a log that does not join on to the snapshot is dropped. */
     if (core_entry_at(node->core, node->disk.first) == NULL && node->disk.count > 0) {
         disk_truncate(&node->disk, 0);
@@ -401,6 +484,7 @@ void node_crash(struct sim_node *node, bool power_cut)
         node->state = NULL;
     }
     node->part.len = 0;
+    node->writing = false;
     node->disk_busy_until = 0;
     for (unsigned i = 0; i < SIM_NODES; i++) {
         network_break(sim, at, i, false);
@@ -423,6 +507,9 @@ void node_after(struct sim_node *node)
     struct sim *sim = node->sim;
     uint64_t at;
 
+    /* As where the write-ahead log of the rows has become too large for the snapshot's reader. */
+    if (node->writing && sim_below(sim, 8) == 0)
+        core_hold(node->core, true);
     core_flush(node->core, sim->now_ms);
     at = core_timeout_ms(node->core);
     if (at <= sim->now_ms)
