@@ -24,6 +24,8 @@ struct snapshot_job {
     struct replica *replica;
     struct snapshot_meta meta;
     struct state_snapshot *snapshot;
+    int fd;               /* of the file, for syncing it piece by piece; -1 */
+    _Atomic bool give_up; /* set by the group's thread */
     enum status st;
     struct err err;
 };
@@ -86,6 +88,21 @@ static void io_log_read(void *context, uint64_t first, unsigned count, struct lo
     check_failed(__FILE__, __LINE__, "an entry could not be read back");
 }
 
+/* What is copied is written out as it comes: a gigabyte of it at the end would hold up the log's
+ * own syncs for as long as the disk takes. */
+static bool snapshot_go_on(void *context)
+{
+    struct snapshot_job *job = context;
+    char path[SNAPSHOT_PATH_BYTES];
+
+    snapshot_file_tmp_path(job->replica->dir, path);
+    if (job->fd < 0)
+        job->fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (job->fd >= 0)
+        (void)fdatasync(job->fd); /* a failure is reported by the sync that counts, in sealing */
+    return !atomic_load(&job->give_up);
+}
+
 static void snapshot_work_cb(uv_work_t *work)
 {
     struct snapshot_job *job = container_of(work, struct snapshot_job, work);
@@ -93,7 +110,9 @@ static void snapshot_work_cb(uv_work_t *work)
 
     snapshot_file_tmp_path(job->replica->dir, path);
     (void)unlink(path); /* of one that was never stored */
-    job->st = state_snapshot_write(job->snapshot, path, &job->err);
+    job->st = state_snapshot_write(job->snapshot, path, snapshot_go_on, job, &job->err);
+    if (job->fd >= 0)
+        (void)close(job->fd);
     if (job->st == ST_OK)
         job->st = snapshot_file_seal(path, &job->meta, &job->err);
 }
@@ -104,8 +123,12 @@ static void snapshot_after_cb(uv_work_t *work, int status)
     struct replica *replica = job->replica;
 
     (void)status; /* never cancelled */
-    replica->snapshot_writing = false;
+    replica->snapshot_job = NULL;
+    replica->checkpoint_at = 0; /* what had to wait for the view that is now closed */
+    replica->snapshot_gave_up = job->st == ST_CANCELLED;
     state_snapshot_end(job->snapshot);
+    if (replica->core != NULL)
+        core_hold(replica->core, false);
     if (job->st != ST_OK)
         log_event(LOG_WARN, "snapshot_failed", LS("group", replica->group),
                   LS("error", job->err.text), LS("then", "trying again with more log"));
@@ -123,10 +146,12 @@ static void io_snapshot_write(void *context, const struct snapshot_meta *meta)
 
     job->replica = replica;
     job->meta = *meta;
+    job->fd = -1;
     st = state_snapshot_begin(replica->state, &job->snapshot, &job->err);
     if (st != ST_OK)
         check_failed(__FILE__, __LINE__, job->err.text); /* our own database, just used */
-    replica->snapshot_writing = true;
+    replica->snapshot_job = job;
+    replica->snapshot_held = false;
     rv = uv_queue_work(&replica->loop, &job->work, snapshot_work_cb, snapshot_after_cb);
     CHECK(rv == 0);
 }
@@ -310,7 +335,7 @@ static void maybe_checkpoint(struct replica *replica, uint64_t now_ms)
 
     /* Nothing is moved past the view of a snapshot, and waiting for its end would hold up applying.
      */
-    if (replica->checkpointing || replica->snapshot_writing || now_ms < replica->checkpoint_at)
+    if (replica->checkpointing || replica->snapshot_job != NULL || now_ms < replica->checkpoint_at)
         return;
     replica->checkpoint_at = now_ms + REPLICA_CHECKPOINT_MS;
     if (replica->status.applied == replica->checkpointed)
@@ -320,6 +345,27 @@ static void maybe_checkpoint(struct replica *replica, uint64_t now_ms)
     rv = uv_queue_work(&replica->loop, &replica->checkpoint, checkpoint_work_cb,
                        checkpoint_after_cb);
     CHECK(rv == 0);
+}
+
+static void watch_snapshot(struct replica *replica)
+{
+    struct snapshot_job *job = replica->snapshot_job;
+    uint64_t wal_bytes = state_wal_bytes(replica->state);
+    enum snapshot_wal decision =
+        snapshot_wal_decide(wal_bytes, replica->snapshot_wal_bytes_max, replica->snapshot_gave_up);
+
+    if (decision == SNAPSHOT_WAL_GO_ON || atomic_load(&job->give_up) || replica->snapshot_held)
+        return;
+    log_event(LOG_WARN, "snapshot_wal_full", LS("group", replica->group),
+              LU("wal_bytes", wal_bytes), LU("limit", replica->snapshot_wal_bytes_max),
+              LS("then", decision == SNAPSHOT_WAL_GIVE_UP ? "given up, trying again with more log"
+                                                          : "commands wait until it is written"));
+    if (decision == SNAPSHOT_WAL_GIVE_UP) {
+        atomic_store(&job->give_up, true);
+        return;
+    }
+    replica->snapshot_held = true;
+    core_hold(replica->core, true);
 }
 
 static void timer_cb(uv_timer_t *timer);
@@ -333,6 +379,8 @@ static void turn(struct replica *replica)
 
     if (replica->core == NULL)
         return;
+    if (replica->snapshot_job != NULL)
+        watch_snapshot(replica);
     core_flush(replica->core, now);
     note_changes(replica);
     if (now >= replica->status_at) {
@@ -570,6 +618,8 @@ static struct replica *replica_new(const struct replica_config *config)
     replica->service = config->service;
     replica->part.fd = -1;
     replica->snapshot_fd = -1;
+    replica->snapshot_wal_bytes_max =
+        config->snapshot_wal_bytes_max ? config->snapshot_wal_bytes_max : SNAPSHOT_WAL_BYTES_MAX;
     rv = uv_mutex_init(&replica->status_mutex);
     CHECK(rv == 0);
     rv = uv_loop_init(&replica->loop);
@@ -589,6 +639,8 @@ void replica_stop_now(struct replica *replica)
 {
     struct core *core = replica->core;
 
+    if (replica->snapshot_job != NULL)
+        atomic_store(&replica->snapshot_job->give_up, true);
     disk_stop(replica->disk);
     replica->disk = NULL;
     replica->core = NULL;

@@ -48,6 +48,7 @@ struct replica_config {
     uint32_t heartbeat_ms;       /* 0: REPLICA_HEARTBEAT_MS */
     uint64_t
         snapshot_log_bytes; /* 0: 16 MiB; with less log no snapshot is due (snapshot_rules.h) */
+    uint64_t snapshot_wal_bytes_max; /* 0: SNAPSHOT_WAL_BYTES_MAX; of state.db during a copy */
 };
 
 /* Recover from `dir`, listen, and start the thread.

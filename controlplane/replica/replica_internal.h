@@ -20,6 +20,8 @@ enum {
     REPLICA_STATUS_MS = 10,
 };
 
+struct snapshot_job; /* replica.c */
+
 /* A connection to, and the connections from, one other member. */
 struct replica_peer {
     struct replica *replica;
@@ -56,7 +58,10 @@ struct replica {
     struct snapshot_part part;
     int snapshot_fd; /* of the stored snapshot being sent; -1 */
     uint64_t snapshot_fd_index;
-    bool snapshot_writing;
+    struct snapshot_job *snapshot_job; /* being written; NULL */
+    bool snapshot_gave_up;             /* the last one did, at the limit of the write-ahead log */
+    bool snapshot_held;                /* applying waits for this one */
+    uint64_t snapshot_wal_bytes_max;
     uv_work_t checkpoint;
     bool checkpointing;
     uint64_t checkpoint_at;

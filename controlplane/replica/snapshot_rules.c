@@ -47,6 +47,13 @@ void snapshot_need_failed(const struct snapshot_policy *policy,
     need->replay_us += policy->replay_us_max / 4 * 3;
 }
 
+enum snapshot_wal snapshot_wal_decide(uint64_t wal_bytes, uint64_t wal_bytes_max, bool gave_up)
+{
+    if (wal_bytes <= wal_bytes_max)
+        return SNAPSHOT_WAL_GO_ON;
+    return gave_up ? SNAPSHOT_WAL_HOLD : SNAPSHOT_WAL_GIVE_UP;
+}
+
 uint64_t snapshot_trailing_bytes(const struct snapshot_policy *policy, uint64_t state_bytes)
 {
     return log_bytes_due(policy, state_bytes) / SNAPSHOT_TRAILING_SHARE;

@@ -47,6 +47,14 @@ bool snapshot_is_due(const struct snapshot_policy *policy,
 void snapshot_need_failed(const struct snapshot_policy *policy,
                           uint64_t state_bytes,
                           struct snapshot_need *need);
+/* What to do about the write-ahead log of the rows while a snapshot is being copied: no page of it
+ * can be moved before the copy ends.  The first copy that meets the limit is given up: a burst is
+ * not made to wait.  The next one is let through and applying waits for it, or a busy group would
+ * never have a snapshot again: its log and its next restart would grow without end. */
+enum snapshot_wal { SNAPSHOT_WAL_GO_ON, SNAPSHOT_WAL_GIVE_UP, SNAPSHOT_WAL_HOLD };
+enum { SNAPSHOT_WAL_BYTES_MAX = 1 << 30 };
+enum snapshot_wal snapshot_wal_decide(uint64_t wal_bytes, uint64_t wal_bytes_max, bool gave_up);
+
 /* Of log kept before a snapshot. */
 uint64_t snapshot_trailing_bytes(const struct snapshot_policy *policy, uint64_t state_bytes);
 

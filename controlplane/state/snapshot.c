@@ -55,25 +55,36 @@ void state_snapshot_applied(const struct state_snapshot *snapshot,
 }
 
 /* Copy all pages of `from` over those of `to`, which becomes the same database in one transaction.
- */
-static void copy_database(struct connection *to, struct connection *from)
+ * ST_CANCELLED, or ST_OK and whatever `to` says. */
+static enum status copy_database(struct connection *to,
+                                 struct connection *from,
+                                 state_copy_fn go_on,
+                                 void *context)
 {
+    enum { STEP_PAGES = 2048 };
     sqlite3_backup *backup = sqlite3_backup_init(to->db, "main", from->db, "main");
+    bool wanted;
     int rc;
 
     if (backup == NULL) {
         connection_note(to, sqlite3_extended_errcode(to->db));
-        return;
+        return ST_OK;
     }
     do {
-        rc = sqlite3_backup_step(backup, -1);
-    } while (rc == SQLITE_BUSY || rc == SQLITE_LOCKED);
+        rc = sqlite3_backup_step(backup, STEP_PAGES);
+        wanted = go_on == NULL || go_on(context);
+    } while (wanted && (rc == SQLITE_OK || rc == SQLITE_BUSY || rc == SQLITE_LOCKED));
     (void)sqlite3_backup_finish(backup); /* repeats what the step said */
+    if (!wanted)
+        return ST_CANCELLED;
     connection_note(to, rc);
+    return ST_OK;
 }
 
 enum status state_snapshot_write(struct state_snapshot *snapshot,
                                  const char *to_path,
+                                 state_copy_fn go_on,
+                                 void *context,
                                  struct err *err)
 {
     struct connection to;
@@ -84,8 +95,11 @@ enum status state_snapshot_write(struct state_snapshot *snapshot,
         return st;
     st = connection_run_text(&to, "PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF;", err);
     if (st == ST_OK) {
-        copy_database(&to, &snapshot->reader->connection);
-        st = connection_status(&to, err);
+        st = copy_database(&to, &snapshot->reader->connection, go_on, context);
+        if (st == ST_OK)
+            st = connection_status(&to, err);
+        else
+            (void)err_set(err, st, "copy of the rows: given up");
     }
     if (st == ST_OK) {
         /* The copied header says WAL: whoever opened the file would make two more beside it. */
@@ -111,14 +125,14 @@ static enum status install(struct state *state, struct connection *from, struct 
     struct connection *to = &state->reader.connection;
     char boot_id[sizeof state->now.boot_id];
     struct meta meta;
-    enum status st = database_check(from, state->reader.group, &meta, err);
+    enum status st = database_check_foreign(from, state->reader.group, err);
 
-    if (st == ST_NOT_FOUND)
-        return err_set(err, ST_CORRUPT, "install snapshot: the database is empty");
+    if (st == ST_OK)
+        st = database_check(from, state->reader.group, &meta, err);
     if (st != ST_OK)
         return st;
     memcpy(boot_id, state->now.boot_id, sizeof boot_id);
-    copy_database(to, from);
+    (void)copy_database(to, from, NULL, NULL);
     st = connection_status(to, err);
     if (st != ST_OK)
         return st;
@@ -186,7 +200,7 @@ enum status state_checkpoint(const char *path, uint64_t wal_bytes_max, struct er
 {
     struct connection connection;
     sqlite3_int64 page_bytes = 4096;
-    enum { HOLD_UP_MS = 20 };
+    enum { HOLD_UP_MS = 20, ROUNDS_MAX = 10, REST_PAGES = 1024 };
     int log_pages = 0;
     int moved_pages = 0;
     int rc;
@@ -203,6 +217,11 @@ enum status state_checkpoint(const char *path, uint64_t wal_bytes_max, struct er
     (void)sqlite3_busy_timeout(connection.db, HOLD_UP_MS);
     rc = sqlite3_wal_checkpoint_v2(connection.db, NULL, SQLITE_CHECKPOINT_PASSIVE, &log_pages,
                                    &moved_pages);
+    /* The writer went on meanwhile: what it wrote then is moved, too, and so on, until so little is
+     * left that holding it up for the rest takes no time. */
+    for (int i = 0; rc == SQLITE_OK && i < ROUNDS_MAX && log_pages - moved_pages > REST_PAGES; i++)
+        rc = sqlite3_wal_checkpoint_v2(connection.db, NULL, SQLITE_CHECKPOINT_PASSIVE, &log_pages,
+                                       &moved_pages);
     /* What a passive checkpoint moved can be overwritten only once the writer finds the whole log
      * moved, which a busy one may never do.  So above the bound it is made to wait for the rest. */
     if (rc == SQLITE_OK && log_pages > 0 && (uint64_t)log_pages * page_bytes > wal_bytes_max)

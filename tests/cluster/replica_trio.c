@@ -35,7 +35,8 @@ void replica_trio_start(struct replica_trio *trio, unsigned at)
                                      .member_count = trio->member_count,
                                      .identity = &trio->identity[at],
                                      .service = STREAM_RAFT_CONTROL,
-                                     .snapshot_log_bytes = trio->snapshot_log_bytes };
+                                     .snapshot_log_bytes = trio->snapshot_log_bytes,
+                                     .snapshot_wal_bytes_max = trio->snapshot_wal_bytes_max };
     struct err err = { 0 };
     char dir[300];
 

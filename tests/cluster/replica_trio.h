@@ -12,6 +12,7 @@ struct replica_trio {
     uint16_t port;         /* of the first; the others follow */
     unsigned member_count; /* 3; or 1, started as the first */
     uint64_t snapshot_log_bytes;
+    uint64_t snapshot_wal_bytes_max;
     struct replica_member members[TRIO];
     struct stream_identity identity[TRIO];
     struct replica *replicas[TRIO]; /* NULL: not running */

@@ -77,7 +77,7 @@ static void write_snapshot(
     struct state_snapshot *snapshot = NULL;
 
     EXPECT_EQ(state_snapshot_begin(f->state, &snapshot, NULL), ST_OK);
-    EXPECT_EQ(state_snapshot_write(snapshot, path, NULL), ST_OK);
+    EXPECT_EQ(state_snapshot_write(snapshot, path, NULL, NULL, NULL), ST_OK);
     state_snapshot_end(snapshot);
     *op = (struct disk_op){ .kind = kind, .first = index + 1 };
     op->snapshot.index = index;

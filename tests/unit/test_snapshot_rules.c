@@ -35,6 +35,23 @@ TEST(a_snapshot_is_due_by_log_and_by_the_time_that_it_takes_to_apply)
     }
 }
 
+static const struct {
+    uint64_t wal_bytes;
+    bool gave_up;
+    enum snapshot_wal want;
+} wals[] = {
+    { 100, false, SNAPSHOT_WAL_GO_ON },
+    { 101, false, SNAPSHOT_WAL_GIVE_UP },
+    { 100, true, SNAPSHOT_WAL_GO_ON },
+    { 101, true, SNAPSHOT_WAL_HOLD },
+};
+
+TEST(a_copy_that_meets_the_limit_is_given_up_once_and_then_waited_for)
+{
+    for (size_t i = 0; i < ARRAY_LEN(wals); i++)
+        EXPECT_EQ(snapshot_wal_decide(wals[i].wal_bytes, 100, wals[i].gave_up), wals[i].want);
+}
+
 TEST(time_is_measured_or_estimated)
 {
     struct snapshot_need need = { 0 };

@@ -382,7 +382,7 @@ TEST(a_snapshot_is_the_state_at_its_index_and_readers_see_what_is_installed)
     EXPECT_EQ(fixture_create_function(&from, "two", fixture_uid(2)), ST_OK);
     state_snapshot_applied(snapshot, &index, &term);
     EXPECT_EQ(index, 1);
-    EXPECT_EQ(state_snapshot_write(snapshot, folders[0].other, &err), ST_OK);
+    EXPECT_EQ(state_snapshot_write(snapshot, folders[0].other, NULL, NULL, &err), ST_OK);
     state_snapshot_end(snapshot);
 
     fixture_open(&to, folders[1].path, STATE_GROUP_CONTROL);
