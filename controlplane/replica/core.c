@@ -183,6 +183,7 @@ struct core *core_new(const struct core_config *config,
         core->config.apply_bytes = CORE_APPLY_BYTES;
     CHECK(core->config.chunk_bytes <= CORE_CHUNK_BYTES);
     core->io = *io;
+    core->part = config->part;
     core->state = state;
     core->now = config->now_ms;
     core->queue_end = &core->queue;

@@ -52,8 +52,9 @@ struct core_io {
     /* Bytes of the stored snapshot.  ST_NOT_FOUND: it is not that of `index` any more. */
     enum status (*snapshot_read)(
         void *context, uint64_t index, uint64_t offset, uint8_t *out, size_t len);
-    /* The snapshot being received: empty it, append to it, hash what is there. */
-    void (*part_reset)(void *context);
+    /* The snapshot being received: begin with nothing of this one, append to it, hash what is
+     * there. */
+    void (*part_reset)(void *context, const struct snapshot_progress *which);
     enum status (*part_append)(void *context, struct bytes data);
     void (*part_hash)(void *context, uint8_t out[SNAPSHOT_HASH_BYTES]);
     /* Answers, each exactly once.  `outcome` is borrowed, NULL unless st is ST_OK. */
@@ -82,6 +83,7 @@ struct core_config {
     uint64_t first;
     const struct log_entry *entries;
     unsigned entry_count;
+    struct snapshot_progress part; /* what is there, right so far, of a snapshot being received */
 };
 
 /* `state` is borrowed: at or past the snapshot's index, and of this log. */

@@ -104,12 +104,7 @@ struct core {
 
     struct snapshot_need since_snapshot;
     bool snapshot_writing;
-    struct {
-        uint64_t index; /* 0: nothing */
-        uint64_t term;
-        uint64_t total;
-        uint64_t offset;
-    } part;
+    struct snapshot_progress part;
 
     unsigned peer_count;
     struct peer peers[NODES_MAX];

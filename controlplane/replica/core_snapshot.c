@@ -8,7 +8,8 @@
  *                                 <-      ack(offset)
  *   InstallSnapshot               ->      whole and its hash right: to libraft, then to disk
  *
- * A link that breaks begins anew with the question, so nothing is sent twice.  libraft offers a
+ * A link that breaks begins anew with the question, so nothing is sent twice, and so does a
+ * receiver that was restarted: its host keeps what was synced (core_config.part).  libraft offers a
  * snapshot again while one is on its way: one transfer a peer at a time. */
 #include "controlplane/replica/core_internal.h"
 
@@ -231,11 +232,12 @@ static enum status receive(struct core *core, const Lapwing__RaftSnapshotChunk *
 
     if (core->part.index != chunk->last_index || core->part.term != chunk->last_term ||
         core->part.total != chunk->bytes_total) {
-        core->io.part_reset(core->io.context);
-        core->part.index = chunk->last_index;
-        core->part.term = chunk->last_term;
-        core->part.total = chunk->bytes_total;
-        core->part.offset = 0;
+        core->part = (struct snapshot_progress){
+            .index = chunk->last_index,
+            .term = chunk->last_term,
+            .total = chunk->bytes_total,
+        };
+        core->io.part_reset(core->io.context, &core->part);
     }
     if (chunk->offset != core->part.offset || data.len == 0)
         return ST_OK; /* the answer says where we are */

@@ -7,6 +7,7 @@
 #include "base/mailbox.h"
 #include "controlplane/replica/log_store.h"
 #include "controlplane/replica/snapshot_file.h"
+#include "controlplane/replica/snapshot_part.h"
 #include "controlplane/state/state.h"
 
 /* A run of operations that became durable together. */
@@ -53,6 +54,7 @@ static enum status install(struct disk *disk, const struct snapshot_meta *meta, 
 
     snapshot_file_part_path(disk->config.dir, path);
     st = snapshot_file_store(disk->config.dir, path, meta->index, err);
+    snapshot_part_remove(disk->config.dir); /* its mark */
     if (st == ST_OK)
         st = log_store_install(disk->config.store, meta, err);
     if (st != ST_OK)
@@ -86,7 +88,7 @@ static void perform(struct disk *disk, struct disk_op *first, struct disk_op *en
         return;
     /* Here, in the order of the work: on the loop it would come late, when the snapshot of the next
      * operation is in the folder already, and remove that. */
-    snapshot_file_sweep(disk->config.dir, first->snapshot.index, false);
+    snapshot_file_sweep(disk->config.dir, first->snapshot.index);
     log_event(LOG_INFO, first->kind == DISK_TAKE ? "snapshot_taken" : "snapshot_installed",
               LS("group", disk->config.group), LU("index", first->snapshot.index),
               LU("bytes", first->snapshot.bytes));

@@ -44,6 +44,16 @@ struct snapshot_meta {
     uint8_t configuration[CONFIGURATION_BYTES_MAX];
 };
 
+/* A snapshot on its way in: which one, how large it will be, how much of it is here.  index 0:
+ * none.
+ */
+struct snapshot_progress {
+    uint64_t index;
+    uint64_t term;
+    uint64_t total;
+    uint64_t offset;
+};
+
 enum disk_op_kind {
     DISK_APPEND,  /* drop entries from `first` on, then append `count` of them, in one step */
     DISK_TAKE,    /* the snapshot just written becomes the stored one; entries stay */

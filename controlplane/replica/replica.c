@@ -174,14 +174,40 @@ static enum status io_snapshot_read(
     return pread(replica->snapshot_fd, out, len, (off_t)offset) == (ssize_t)len ? ST_OK : ST_IO;
 }
 
-static void io_part_reset(void *context)
+static void io_part_reset(void *context, const struct snapshot_progress *which)
 {
     struct replica *replica = context;
     struct err err = { 0 };
 
-    if (snapshot_part_reset(&replica->part, replica->dir, &err) != ST_OK)
+    log_event(LOG_INFO, "snapshot_receiving", LS("group", replica->group),
+              LU("index", which->index), LU("bytes", which->total));
+    if (snapshot_part_reset(&replica->part, replica->dir, which, &err) != ST_OK)
         log_event(LOG_WARN, "snapshot_not_received", LS("group", replica->group),
                   LS("error", err.text));
+}
+
+static void part_work_cb(uv_work_t *work)
+{
+    struct replica *replica = container_of(work, struct replica, part_work);
+
+    snapshot_part_note(&replica->part_point, replica->dir);
+}
+
+static void part_after_cb(uv_work_t *work, int status)
+{
+    (void)status; /* never cancelled */
+    container_of(work, struct replica, part_work)->part_syncing = false;
+}
+
+static void sync_part(struct replica *replica)
+{
+    int rv;
+
+    if (replica->part_syncing || !snapshot_part_point(&replica->part, &replica->part_point))
+        return;
+    replica->part_syncing = true;
+    rv = uv_queue_work(&replica->loop, &replica->part_work, part_work_cb, part_after_cb);
+    CHECK(rv == 0);
 }
 
 static enum status io_part_append(void *context, struct bytes data)
@@ -193,6 +219,7 @@ static enum status io_part_append(void *context, struct bytes data)
     if (st != ST_OK)
         log_event(LOG_WARN, "snapshot_not_received", LS("group", replica->group),
                   LS("error", err.text));
+    sync_part(replica);
     return st;
 }
 
@@ -484,7 +511,15 @@ static enum status catch_up_with_snapshot(struct replica *replica,
     uint64_t term;
     enum status st;
 
-    snapshot_file_sweep(replica->dir, snapshot->index, true);
+    snapshot_file_sweep(replica->dir, snapshot->index);
+    snapshot_file_tmp_path(replica->dir, path);
+    (void)unlink(path);
+    snapshot_part_resume(&replica->part, replica->dir, snapshot->index);
+    if (replica->part.progress.index > 0)
+        log_event(LOG_INFO, "snapshot_resumed", LS("group", replica->group),
+                  LU("index", replica->part.progress.index),
+                  LU("offset", replica->part.progress.offset),
+                  LU("bytes", replica->part.progress.total));
     state_applied(replica->state, &index, &term);
     if (index >= snapshot->index)
         return ST_OK;
@@ -528,6 +563,7 @@ static void start_core(struct replica *replica,
         .first = recovery->first,
         .entries = recovery->entries,
         .entry_count = recovery->count,
+        .part = replica->part.progress,
     };
     struct core_io io = core_io;
 

@@ -12,6 +12,7 @@
 #include "controlplane/replica/log_store.h"
 #include "controlplane/replica/replica.h"
 #include "controlplane/replica/snapshot_file.h"
+#include "controlplane/replica/snapshot_part.h"
 #include "controlplane/state/state.h"
 
 enum {
@@ -56,6 +57,9 @@ struct replica {
     struct log_store *log_store;
     struct disk *disk;
     struct snapshot_part part;
+    uv_work_t part_work; /* syncs what came of it */
+    struct snapshot_part_point part_point;
+    bool part_syncing;
     int snapshot_fd; /* of the stored snapshot being sent; -1 */
     uint64_t snapshot_fd_index;
     struct snapshot_job *snapshot_job; /* being written; NULL */

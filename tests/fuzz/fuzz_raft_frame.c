@@ -53,7 +53,7 @@ static enum status snapshot_read(
     CHECK(!"only a leader sends a snapshot");
 }
 
-static void part_reset(void *context)
+static void part_reset(void *context, const struct snapshot_progress *which)
 {
     struct world *world = context;
 

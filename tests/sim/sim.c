@@ -212,6 +212,10 @@ static void dispatch(struct sim *sim, const struct sim_event *event)
         if (sim->faults_on)
             fault(sim);
         return;
+    case EVENT_CRASH:
+        if (alive && sim->faults_on)
+            node_crash(node, sim_below(sim, 2) == 0);
+        return;
     case EVENT_HEAL:
         heal(sim);
         return;

@@ -44,6 +44,7 @@ enum sim_event_kind {
     EVENT_SNAPSHOT_WRITTEN,
     EVENT_CLIENT,
     EVENT_FAULT,
+    EVENT_CRASH, /* of one that receives a snapshot */
     EVENT_HEAL,
 };
 
@@ -93,7 +94,8 @@ struct sim_node {
     struct disk_op **ops_end;
     uint64_t disk_busy_until;
     struct buf part;
-    struct buf written; /* snapshot image being written */
+    struct snapshot_progress part_is; /* whose, and after a crash how much */
+    struct buf written;               /* snapshot image being written */
     int64_t clock_skew_ms;
     uint64_t tick_at;
     uint64_t seen_applied; /* by the checks */
@@ -147,7 +149,7 @@ struct sim_row {
 
 struct sim_counts {
     uint64_t events, crashes, kills, installs, takes, link_breaks, leaders, acks, retries, unknown,
-        reads, truncations, committed, read_back, drops;
+        reads, truncations, committed, read_back, drops, resumes;
 };
 
 struct sim {

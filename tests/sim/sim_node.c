@@ -97,6 +97,7 @@ static void disk_install(struct sim_node *node, const struct disk_op *op, bool t
     buf_done(&disk->image);
     disk->image = node->part;
     node->part = (struct buf){ 0 };
+    node->part_is = (struct snapshot_progress){ 0 };
     if (torn)
         return;
     disk_truncate(disk, 0);
@@ -272,9 +273,11 @@ static enum status io_snapshot_read(
     return ST_OK;
 }
 
-static void io_part_reset(void *context)
+static void io_part_reset(void *context, const struct snapshot_progress *which)
 {
     struct sim_node *node = context;
+
+    node->part_is = *which;
 
     node->part.len = 0;
 }
@@ -286,6 +289,11 @@ static enum status io_part_append(void *context, struct bytes data)
     if (sim_below(node->sim, 200) == 0 && node->sim->faults_on)
         return ST_IO;
     buf_append(&node->part, data.data, data.len);
+    if (sim_below(node->sim, 60) == 0)
+        sim_at(node->sim, (struct sim_event){ .at_ms = node->sim->now_ms + 1,
+                                              .kind = EVENT_CRASH,
+                                              .node = at_of(node),
+                                              .life = node->life });
     return ST_OK;
 }
 
@@ -401,7 +409,7 @@ void node_start(struct sim_node *node)
         .snapshots.state_share = sim->seed % 3 == 0 ? 0 : 64,
         .log_memory_bytes = (uint64_t)1 << (9 + sim->seed % 7),
         .apply_bytes = (uint64_t)1 << (8 + sim->seed % 11),
-        .chunk_bytes = 16384,
+        .chunk_bytes = sim->seed % 2 == 0 ? 16384 : 4096,
         .random_seed = (unsigned)sim_random(sim),
         .now_ms = sim->now_ms,
         .term = node->disk.term,
@@ -410,6 +418,7 @@ void node_start(struct sim_node *node)
         .first = node->disk.first,
         .entries = entries,
         .entry_count = (unsigned)node->disk.count,
+        .part = node->part_is,
     };
     struct core_io io = core_io;
 
@@ -462,6 +471,22 @@ static void lose_queue(struct sim_node *node)
         disk_truncate(&node->disk, node->disk.first + node->disk.count - 1 - sim_below(sim, 3));
 }
 
+/* What was synced of a snapshot being received; the rest of it comes again. */
+static void keep_part(struct sim_node *node)
+{
+    enum { SYNC_BYTES = 8192 };
+    uint64_t synced = node->part.len / SYNC_BYTES * SYNC_BYTES;
+
+    if (synced > 0 && sim_below(node->sim, 3) == 0)
+        synced -= SYNC_BYTES;
+    node->part.len = synced;
+    node->part_is.offset = synced;
+    if (synced == 0)
+        node->part_is = (struct snapshot_progress){ 0 };
+    else
+        node->sim->counts.resumes++;
+}
+
 void node_crash(struct sim_node *node, bool power_cut)
 {
     struct sim *sim = node->sim;
@@ -483,7 +508,7 @@ void node_crash(struct sim_node *node, bool power_cut)
         state_close(node->state);
         node->state = NULL;
     }
-    node->part.len = 0;
+    keep_part(node);
     node->writing = false;
     node->disk_busy_until = 0;
     for (unsigned i = 0; i < SIM_NODES; i++) {
