@@ -129,8 +129,10 @@ static void host_apply(void *context, uint64_t index, const struct log_entry *en
         st = state_apply_entry(core->state, decoded, position, on_outcome, core, &err);
     entry_free(decoded);
     /* What was committed can not be skipped: going on would make replicas differ. */
-    if (st != ST_OK)
+    if (st != ST_OK) {
+        core->io.state_failed(core->io.context, st, &err);
         check_failed(__FILE__, __LINE__, err.text);
+    }
     snapshot_need_add(&core->since_snapshot, entry->data->len,
                       core->io.work_us(core->io.context) - began_us);
 }

@@ -45,6 +45,9 @@ struct core_io {
     uint64_t (*stamp_ms)(void *context);
     /* A clock for what work costs, in microseconds from any start; never goes back. */
     uint64_t (*work_us)(void *context);
+    /* The rows' database failed: say so and see to it that a restart does not meet it again.  The
+     * process ends when it returns. */
+    void (*state_failed)(void *context, enum status st, const struct err *err);
     /* As in rules_host. */
     void (*log_read)(void *context, uint64_t first, unsigned count, struct log_entry *out);
     /* Freeze the state's rows now and write them to a file, then core_snapshot_written(). */
@@ -113,6 +116,9 @@ void core_disk_done(struct core *core, uint64_t now_ms, struct disk_op *op);
 /* Nothing is applied while held: the writer of a snapshot needs time, or room.  Commands, barriers
  * and installs' ends wait for applying as ever; votes, entries and heartbeats go on. */
 void core_hold(struct core *core, bool held);
+/* The stored snapshot has rotted, the rows have not: it is not sent any more, and another one is
+ * taken at once, or as soon as anything is committed behind it. */
+void core_snapshot_rotten(struct core *core, uint64_t now_ms);
 /* What snapshot_write() asked for is written and synced, or failed. */
 void core_snapshot_written(struct core *core,
                            uint64_t now_ms,

@@ -104,6 +104,7 @@ struct core {
 
     struct snapshot_need since_snapshot;
     bool snapshot_writing;
+    uint64_t rotten_index; /* of the stored snapshot, while that is not to be trusted; else 0 */
     struct snapshot_progress part;
 
     unsigned peer_count;
@@ -145,6 +146,7 @@ void snapshot_offer(struct core *core, const struct raft_message *message);
 void snapshot_link(struct core *core, struct peer *peer, bool up);
 void snapshot_scan(struct core *core);
 bool snapshot_sending(const struct core *core);
+bool snapshot_rotten(const struct core *core);
 const struct snapshot_meta *snapshot_received(struct core *core, const struct snapshot_meta *meta);
 enum status snapshot_chunk(struct core *core, uint64_t peer, struct bytes body, struct err *err);
 enum status snapshot_ack(struct core *core, uint64_t peer, struct bytes body, struct err *err);

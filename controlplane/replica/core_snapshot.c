@@ -30,8 +30,9 @@ void snapshot_maybe_take(struct core *core)
     uint64_t term;
 
     if (core->snapshot_writing ||
-        !snapshot_is_due(&core->config.snapshots, rules_snapshot(core->rules)->bytes,
-                         &core->since_snapshot))
+        (!snapshot_rotten(core) &&
+         !snapshot_is_due(&core->config.snapshots, rules_snapshot(core->rules)->bytes,
+                          &core->since_snapshot)))
         return;
     if (snapshot_sending(core) || !rules_snapshot_ready(core->rules, &meta))
         return;
@@ -42,6 +43,20 @@ void snapshot_maybe_take(struct core *core)
     core->snapshot_writing = true;
     core->since_snapshot = (struct snapshot_need){ 0 };
     core->io.snapshot_write(core->io.context, &meta);
+}
+
+bool snapshot_rotten(const struct core *core)
+{
+    return core->rotten_index != 0 && core->rotten_index == rules_snapshot(core->rules)->index;
+}
+
+void core_snapshot_rotten(struct core *core, uint64_t now_ms)
+{
+    if (now_ms > core->now)
+        core->now = now_ms;
+    core->rotten_index = rules_snapshot(core->rules)->index;
+    for (unsigned i = 0; i < core->peer_count; i++)
+        core->peers[i].transfer.active = false;
 }
 
 void core_snapshot_written(struct core *core,
@@ -104,8 +119,8 @@ void snapshot_offer(struct core *core, const struct raft_message *message)
 {
     struct peer *peer = core_peer(core, message->server_id);
 
-    if (peer == NULL || !peer->up)
-        return;
+    if (peer == NULL || !peer->up || snapshot_rotten(core))
+        return; /* libraft offers it again */
     if (peer->transfer.active && peer->transfer.meta.index == rules_snapshot(core->rules)->index) {
         peer->transfer.message = *message; /* perhaps of a newer term of ours */
         peer->transfer.message.server_address = NULL;

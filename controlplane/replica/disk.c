@@ -53,14 +53,18 @@ static enum status install(struct disk *disk, const struct snapshot_meta *meta, 
     enum status st;
 
     snapshot_file_part_path(disk->config.dir, path);
-    st = snapshot_file_store(disk->config.dir, path, meta->index, err);
+    /* Before it takes the place of a log that is whole: its hash says that it is what the leader
+     * has, not that this release can live with it. */
+    st = state_check_snapshot(path, disk->config.state_group, err);
+    if (st == ST_OK)
+        st = snapshot_file_store(disk->config.dir, path, meta->index, err);
     snapshot_part_remove(disk->config.dir); /* its mark */
     if (st == ST_OK)
         st = log_store_install(disk->config.store, meta, err);
     if (st != ST_OK)
         return st;
     snapshot_file_path(disk->config.dir, meta->index, path);
-    return state_install(disk->config.state, path, err);
+    return state_install(disk->config.state, path, true, err);
 }
 
 static void perform(struct disk *disk, struct disk_op *first, struct disk_op *end)

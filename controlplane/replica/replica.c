@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "controlplane/replica/raft_rules.h"
+#include "controlplane/replica/recovery_rules.h"
 #include "controlplane/replica/replica_internal.h"
 
 /* A snapshot on its way to a file, on a pool thread. */
@@ -69,10 +70,33 @@ static uint64_t io_stamp_ms(void *context)
     return clock_stamp_ms(&clock_system);
 }
 
+static void remove_state(const struct replica *replica)
+{
+    static const char *const tails[] = { "", "-wal", "-shm" };
+    char path[SNAPSHOT_PATH_BYTES + 8];
+
+    for (size_t i = 0; i < ARRAY_LEN(tails); i++) {
+        (void)snprintf(path, sizeof path, "%s%s", replica->state_path, tails[i]);
+        (void)unlink(path);
+    }
+}
+
 static uint64_t io_work_us(void *context)
 {
     (void)context;
     return uv_hrtime() / 1000;
+}
+
+static void io_state_failed(void *context, enum status st, const struct err *err)
+{
+    struct replica *replica = context;
+
+    /* Our own boot wrote them, so the next start would keep them and meet the same page again. */
+    if (st == ST_CORRUPT)
+        remove_state(replica);
+    log_event(LOG_ERROR, "state_failed", LS("group", replica->group), LS("error", err->text),
+              LS("then", st == ST_CORRUPT ? "stopping; made anew from snapshot and log at the start"
+                                          : "stopping"));
 }
 
 static void io_log_read(void *context, uint64_t first, unsigned count, struct log_entry *out)
@@ -269,6 +293,7 @@ static const struct core_io core_io = {
     .send = io_send,
     .stamp_ms = io_stamp_ms,
     .work_us = io_work_us,
+    .state_failed = io_state_failed,
     .log_read = io_log_read,
     .snapshot_write = io_snapshot_write,
     .snapshot_read = io_snapshot_read,
@@ -333,6 +358,43 @@ void replica_status(struct replica *replica, struct replica_status *out)
 const char *replica_state_path(const struct replica *replica)
 {
     return replica->state_path;
+}
+
+/* ---- is the stored snapshot still what it was? ---- */
+
+static void verify_work_cb(uv_work_t *work)
+{
+    struct replica_verify *verify = container_of(work, struct replica_verify, work);
+    char path[SNAPSHOT_PATH_BYTES];
+
+    snapshot_file_path(verify->replica->dir, verify->snapshot.index, path);
+    verify->st = snapshot_file_verify(path, &verify->snapshot, &verify->err);
+}
+
+static void verify_after_cb(uv_work_t *work, int status)
+{
+    struct replica_verify *verify = container_of(work, struct replica_verify, work);
+    struct replica *replica = verify->replica;
+
+    (void)status; /* never cancelled */
+    if (verify->st == ST_OK || replica->core == NULL ||
+        replica->status.snapshot_index != verify->snapshot.index)
+        return; /* or there is a newer one already */
+    log_event(LOG_ERROR, "snapshot_rotten", LS("group", replica->group),
+              LS("error", verify->err.text), LS("then", "taking another one of the rows"));
+    core_snapshot_rotten(replica->core, replica_now_ms());
+}
+
+/* The rows were kept, so nobody has read it: the next boot, or a peer, would find out too late. */
+static void verify_start(struct replica *replica)
+{
+    int rv;
+
+    replica->verify.replica = replica;
+    if (replica->verify.snapshot.index == 0)
+        return;
+    rv = uv_queue_work(&replica->loop, &replica->verify.work, verify_work_cb, verify_after_cb);
+    CHECK(rv == 0);
 }
 
 /* ---- the loop ---- */
@@ -470,17 +532,6 @@ static void read_boot_id(char out[STATE_BOOT_ID_BYTES_MAX + 1])
     (void)fclose(file);
 }
 
-static void remove_state(const struct replica *replica)
-{
-    static const char *const tails[] = { "", "-wal", "-shm" };
-    char path[SNAPSHOT_PATH_BYTES + 8];
-
-    for (size_t i = 0; i < ARRAY_LEN(tails); i++) {
-        (void)snprintf(path, sizeof path, "%s%s", replica->state_path, tails[i]);
-        (void)unlink(path);
-    }
-}
-
 /* The rows are a cache of the log: kept only if this boot of the machine wrote them for this log.
  * They are written without syncing, so after a power cut a torn page could not be seen. */
 static enum status open_state(struct replica *replica, bool fresh_log, struct err *err)
@@ -502,6 +553,22 @@ static enum status open_state(struct replica *replica, bool fresh_log, struct er
     return st;
 }
 
+/* Rows of another history than the log's are made anew, too. */
+static enum status judge_state(struct replica *replica,
+                               const struct log_recovery *recovery,
+                               struct err *err)
+{
+    uint64_t index;
+    uint64_t term;
+
+    state_applied(replica->state, &index, &term);
+    if (recovery_judge_rows(recovery, index, term) != RECOVERY_ROWS_FOREIGN)
+        return ST_OK;
+    log_event(LOG_WARN, "state_not_of_the_log", LS("group", replica->group), LU("index", index),
+              LU("term", term), LS("then", "made anew from snapshot and log"));
+    return open_state(replica, true, err);
+}
+
 static enum status catch_up_with_snapshot(struct replica *replica,
                                           const struct snapshot_meta *snapshot,
                                           struct err *err)
@@ -521,12 +588,14 @@ static enum status catch_up_with_snapshot(struct replica *replica,
                   LU("offset", replica->part.progress.offset),
                   LU("bytes", replica->part.progress.total));
     state_applied(replica->state, &index, &term);
+    replica->verify.snapshot = *snapshot;
     if (index >= snapshot->index)
         return ST_OK;
     snapshot_file_path(replica->dir, snapshot->index, path);
     st = snapshot_file_verify(path, snapshot, err);
     if (st == ST_OK)
-        st = state_install(replica->state, path, err);
+        st = state_install(replica->state, path, true, err);
+    replica->verify.snapshot.index = 0; /* done */
     return st;
 }
 
@@ -574,6 +643,18 @@ static void start_core(struct replica *replica,
     replica->core = core_new(&core, &io, replica->state);
 }
 
+/* What this node promised to others it may not remember: it does not vote, and its files stay. */
+static enum status refuse(const struct replica *replica, struct err *err)
+{
+    struct err why = { 0 };
+
+    if (err == NULL)
+        return ST_CORRUPT;
+    why = *err;
+    return err_set(err, ST_CORRUPT, "%.130s; %.40s is left as it is: lapwing node replace",
+                   why.text, replica->dir);
+}
+
 static enum status recover(struct replica *replica,
                            const struct replica_config *config,
                            struct err *err)
@@ -598,15 +679,22 @@ static enum status recover(struct replica *replica,
     if (st == ST_OK)
         st = open_state(replica, recovery.fresh, err);
     if (st == ST_OK)
+        st = judge_state(replica, &recovery, err);
+    if (st == ST_OK)
         st = catch_up_with_snapshot(replica, &recovery.snapshot, err);
     if (st == ST_OK) {
         disk.store = replica->log_store;
         disk.state = replica->state;
+        disk.state_group = replica->state_group;
         replica->disk = disk_start(&disk);
         start_core(replica, config, &recovery);
     }
+    if (st == ST_OK && recovery.wrong != NULL)
+        log_event(LOG_WARN, "log_tail_dropped", LS("group", replica->group),
+                  LU("index", recovery.wrong_index), LS("because", recovery.wrong),
+                  LS("then", "nothing is lost: it was never durable"));
     log_recovery_done(&recovery);
-    return st;
+    return st == ST_CORRUPT ? refuse(replica, err) : st;
 }
 
 /* ---- life ---- */
@@ -742,6 +830,7 @@ enum status replica_start(const struct replica_config *config,
         return st;
     }
     publish_status(replica);
+    verify_start(replica);
     rv = uv_check_start(&replica->check, check_cb);
     CHECK(rv == 0);
     rv = uv_timer_start(&replica->timer, timer_cb, 1, 0);

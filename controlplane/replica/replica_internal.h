@@ -31,6 +31,15 @@ struct replica_peer {
     struct stream *out; /* open; frames go here */
 };
 
+/* Reading the stored snapshot once after a start that did not, on a pool thread. */
+struct replica_verify {
+    uv_work_t work;
+    struct replica *replica;
+    struct snapshot_meta snapshot; /* index 0: nothing to do */
+    enum status st;
+    struct err err;
+};
+
 struct replica {
     /* Fixed once started. */
     char dir[SNAPSHOT_PATH_BYTES / 2];
@@ -56,6 +65,7 @@ struct replica {
     struct state *state;
     struct log_store *log_store;
     struct disk *disk;
+    struct replica_verify verify;
     struct snapshot_part part;
     uv_work_t part_work; /* syncs what came of it */
     struct snapshot_part_point part_point;

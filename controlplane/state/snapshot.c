@@ -120,15 +120,20 @@ void state_snapshot_end(struct state_snapshot *snapshot)
 }
 
 /* Replace the rows by those of `from`, which must be a database of this group. */
-static enum status install(struct state *state, struct connection *from, struct err *err)
+static enum status install(struct state *state,
+                           struct connection *from,
+                           bool checked,
+                           struct err *err)
 {
     struct connection *to = &state->reader.connection;
     char boot_id[sizeof state->now.boot_id];
     struct meta meta;
-    enum status st = database_check_foreign(from, state->reader.group, err);
+    enum status st = checked ? ST_OK : database_check_foreign(from, state->reader.group, err);
 
     if (st == ST_OK)
         st = database_check(from, state->reader.group, &meta, err);
+    if (st == ST_NOT_FOUND)
+        return err_set(err, ST_CORRUPT, "install snapshot: the database is empty");
     if (st != ST_OK)
         return st;
     memcpy(boot_id, state->now.boot_id, sizeof boot_id);
@@ -143,14 +148,29 @@ static enum status install(struct state *state, struct connection *from, struct 
     return state_set_boot_id(state, boot_id, err);
 }
 
-enum status state_install(struct state *state, const char *from_path, struct err *err)
+enum status state_check_snapshot(const char *path, enum state_group group, struct err *err)
+{
+    struct connection connection;
+    struct meta meta;
+    enum status st = connection_open(&connection, path, SQLITE_OPEN_READONLY, err);
+
+    if (st != ST_OK)
+        return st;
+    st = database_check_foreign(&connection, group, err);
+    if (st == ST_OK)
+        st = database_check(&connection, group, &meta, err);
+    connection_done(&connection);
+    return st;
+}
+
+enum status state_install(struct state *state, const char *from_path, bool checked, struct err *err)
 {
     struct connection from;
     enum status st = connection_open(&from, from_path, SQLITE_OPEN_READONLY, err);
 
     if (st != ST_OK)
         return st;
-    st = install(state, &from, err);
+    st = install(state, &from, checked, err);
     connection_done(&from);
     return st;
 }
@@ -191,7 +211,7 @@ enum status state_install_image(struct state *state, struct bytes image, struct 
     connection_note(&from, rc);
     st = connection_status(&from, err);
     if (st == ST_OK)
-        st = install(state, &from, err);
+        st = install(state, &from, false, err);
     connection_done(&from);
     return st;
 }

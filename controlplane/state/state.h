@@ -146,12 +146,21 @@ enum status state_snapshot_write(struct state_snapshot *snapshot,
 void state_snapshot_end(struct state_snapshot *snapshot); /* accepts NULL */
 
 /* Replace all rows by those of a snapshot file, in one transaction: readers see the old rows or the
- * new ones, and need not open again.  The boot id stays this state's.  Writer's thread; blocks on
+ * new ones, and need not open again.
+ *
+ * checked  the file is known to be one that passed state_check_snapshot(), or that we wrote
+ *
+ *   The boot id stays this state's.  Writer's thread; blocks on
  * disk.  The file may be a stranger's: its tables are compared with ours and its pages checked
  * before it replaces anything.  ST_CORRUPT, ST_UNSUPPORTED, ST_CONFLICT as state_open(): the old
  * rows stay.
  */
-enum status state_install(struct state *state, const char *from_path, struct err *err);
+enum status state_install(struct state *state,
+                          const char *from_path,
+                          bool checked,
+                          struct err *err);
+/* The checks alone, on any thread: reads the whole file. */
+enum status state_check_snapshot(const char *path, enum state_group group, struct err *err);
 
 /* The same two for states in memory (the simulation): the image is a database file's bytes,
  * appended to `out`. */

@@ -101,6 +101,8 @@ struct sim_node {
     uint64_t seen_applied; /* by the checks */
     uint64_t work_us;      /* the clock of what applying costs */
     bool writing;          /* a snapshot */
+    bool rotten;           /* the stored one, since this start */
+    uint64_t rotten_index;
 };
 
 enum sim_op_state { OP_IDLE, OP_WAITING, OP_RETRY, OP_ANSWERED };

@@ -207,6 +207,13 @@ static uint64_t io_work_us(void *context)
     return node->work_us;
 }
 
+static void io_state_failed(void *context, enum status st, const struct err *err)
+{
+    struct sim_node *node = context;
+
+    sim_fail(node->sim, "node %llu: rows: %s", (unsigned long long)node->id, err->text);
+}
+
 static void io_log_read(void *context, uint64_t first, unsigned count, struct log_entry *out)
 {
     struct sim_node *node = context;
@@ -268,6 +275,8 @@ static enum status io_snapshot_read(
 
     if (node->disk.snapshot.index != index)
         return ST_NOT_FOUND;
+    if (node->rotten && node->rotten_index == index)
+        sim_fail(node->sim, "node %llu sends a rotten snapshot", (unsigned long long)node->id);
     CHECK(offset + len <= node->disk.image.len);
     memcpy(out, node->disk.image.data + offset, len);
     return ST_OK;
@@ -324,6 +333,7 @@ static const struct core_io core_io = {
     .send = io_send,
     .stamp_ms = io_stamp_ms,
     .work_us = io_work_us,
+    .state_failed = io_state_failed,
     .log_read = io_log_read,
     .snapshot_write = io_snapshot_write,
     .snapshot_read = io_snapshot_read,
@@ -429,6 +439,9 @@ void node_start(struct sim_node *node)
     for (unsigned i = 0; i < SIM_NODES; i++)
         config.member_ids[i] = i + 1;
     io.context = node;
+    /* The snapshot rots while the rows are good: another start would not have it. */
+    node->rotten = node->state != NULL && node->disk.snapshot.index > 0 && sim_below(sim, 8) == 0;
+    node->rotten_index = node->disk.snapshot.index;
     open_state(node);
     node->life++;
     node->up = true;
@@ -441,6 +454,8 @@ void node_start(struct sim_node *node)
         disk_truncate(&node->disk, 0);
         node->disk.first = node->disk.snapshot.index + 1;
     }
+    if (node->rotten)
+        core_snapshot_rotten(node->core, sim->now_ms);
     network_node_started(sim, at_of(node));
     node_after(node);
 }

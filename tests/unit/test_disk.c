@@ -49,6 +49,7 @@ static void fixture_init(struct fixture *f)
         .group = "control",
         .store = f->store,
         .state = f->state,
+        .state_group = STATE_GROUP_CONTROL,
         .loop = &f->loop,
         .done = done,
         .context = f,

@@ -390,7 +390,7 @@ TEST(a_snapshot_is_the_state_at_its_index_and_readers_see_what_is_installed)
     EXPECT_EQ(state_set_boot_id(to.state, "of the host", &err), ST_OK);
     EXPECT_EQ(state_open_reader(folders[1].path, STATE_GROUP_CONTROL, &reader, &err), ST_OK);
     EXPECT(function_exists(reader, "gone"));
-    EXPECT_EQ(state_install(to.state, folders[0].other, &err), ST_OK);
+    EXPECT_EQ(state_install(to.state, folders[0].other, false, &err), ST_OK);
     EXPECT_EQ(applied_index(&to), 1);
     EXPECT_EQ(fixture_digest(&to), digest);
     EXPECT_TEXT(state_boot_id(to.state), "of the host");
