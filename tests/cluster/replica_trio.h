@@ -22,6 +22,8 @@ struct replica_trio {
 void replica_trio_init(struct replica_trio *trio, const char *dir, uint16_t port);
 /* Start one; a failure is printed and ends the process. */
 void replica_trio_start(struct replica_trio *trio, unsigned at);
+/* Start one, or say why not. */
+enum status replica_trio_try(struct replica_trio *trio, unsigned at, struct err *err);
 void replica_trio_stop(struct replica_trio *trio, unsigned at);
 /* The body of a CreateFunction for this name: a valid one of about 250 bytes. */
 void replica_trio_create_body(const char *name, uint64_t number, struct buf *out);
