@@ -283,6 +283,11 @@ uint64_t core_applied(const struct core *core)
     return rules_applied(core->rules);
 }
 
+bool core_installing(const struct core *core)
+{
+    return rules_installing(core->rules);
+}
+
 uint64_t core_timeout_ms(const struct core *core)
 {
     uint64_t at = rules_timeout_ms(core->rules);

@@ -154,6 +154,7 @@ struct core_view {
 };
 void core_view(const struct core *core, struct core_view *out);
 uint64_t core_applied(const struct core *core); /* the index alone */
+bool core_installing(const struct core *core);  /* DISK_INSTALL is under way */
 /* The entry at `index` if it is in the log, else NULL; its data may be on disk only: for the
  * simulator's eyes. */
 const struct log_entry *core_entry_at(const struct core *core, uint64_t index);

@@ -19,18 +19,6 @@
 #include "controlplane/replica/recovery_rules.h"
 #include "controlplane/replica/replica_internal.h"
 
-/* A snapshot on its way to a file, on a pool thread. */
-struct snapshot_job {
-    uv_work_t work;
-    struct replica *replica;
-    struct snapshot_meta meta;
-    struct state_snapshot *snapshot;
-    int fd;               /* of the file, for syncing it piece by piece; -1 */
-    _Atomic bool give_up; /* set by the group's thread */
-    enum status st;
-    struct err err;
-};
-
 uint64_t replica_now_ms(void)
 {
     return uv_hrtime() / 1000000;
@@ -112,148 +100,6 @@ static void io_log_read(void *context, uint64_t first, unsigned count, struct lo
     check_failed(__FILE__, __LINE__, "an entry could not be read back");
 }
 
-/* What is copied is written out as it comes: a gigabyte of it at the end would hold up the log's
- * own syncs for as long as the disk takes. */
-static bool snapshot_go_on(void *context)
-{
-    struct snapshot_job *job = context;
-    char path[SNAPSHOT_PATH_BYTES];
-
-    snapshot_file_tmp_path(job->replica->dir, path);
-    if (job->fd < 0)
-        job->fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (job->fd >= 0)
-        (void)fdatasync(job->fd); /* a failure is reported by the sync that counts, in sealing */
-    return !atomic_load(&job->give_up);
-}
-
-static void snapshot_work_cb(uv_work_t *work)
-{
-    struct snapshot_job *job = container_of(work, struct snapshot_job, work);
-    char path[SNAPSHOT_PATH_BYTES];
-
-    snapshot_file_tmp_path(job->replica->dir, path);
-    (void)unlink(path); /* of one that was never stored */
-    job->st = state_snapshot_write(job->snapshot, path, snapshot_go_on, job, &job->err);
-    if (job->fd >= 0)
-        (void)close(job->fd);
-    if (job->st == ST_OK)
-        job->st = snapshot_file_seal(path, &job->meta, &job->err);
-}
-
-static void snapshot_after_cb(uv_work_t *work, int status)
-{
-    struct snapshot_job *job = container_of(work, struct snapshot_job, work);
-    struct replica *replica = job->replica;
-
-    (void)status; /* never cancelled */
-    replica->snapshot_job = NULL;
-    replica->checkpoint_at = 0; /* what had to wait for the view that is now closed */
-    replica->snapshot_gave_up = job->st == ST_CANCELLED;
-    state_snapshot_end(job->snapshot);
-    if (replica->core != NULL)
-        core_hold(replica->core, false);
-    if (job->st != ST_OK)
-        log_event(LOG_WARN, "snapshot_failed", LS("group", replica->group),
-                  LS("error", job->err.text), LS("then", "trying again with more log"));
-    if (replica->core != NULL)
-        core_snapshot_written(replica->core, replica_now_ms(), job->st, &job->meta);
-    free(job);
-}
-
-static void io_snapshot_write(void *context, const struct snapshot_meta *meta)
-{
-    struct replica *replica = context;
-    struct snapshot_job *job = must_calloc(1, sizeof *job);
-    enum status st;
-    int rv;
-
-    job->replica = replica;
-    job->meta = *meta;
-    job->fd = -1;
-    st = state_snapshot_begin(replica->state, &job->snapshot, &job->err);
-    if (st != ST_OK)
-        check_failed(__FILE__, __LINE__, job->err.text); /* our own database, just used */
-    replica->snapshot_job = job;
-    replica->snapshot_held = false;
-    rv = uv_queue_work(&replica->loop, &job->work, snapshot_work_cb, snapshot_after_cb);
-    CHECK(rv == 0);
-}
-
-static enum status io_snapshot_read(
-    void *context, uint64_t index, uint64_t offset, uint8_t *out, size_t len)
-{
-    struct replica *replica = context;
-    char path[SNAPSHOT_PATH_BYTES];
-
-    if (replica->snapshot_fd < 0 || replica->snapshot_fd_index != index) {
-        if (replica->snapshot_fd >= 0)
-            (void)close(replica->snapshot_fd);
-        snapshot_file_path(replica->dir, index, path);
-        replica->snapshot_fd = open(path, O_RDONLY | O_CLOEXEC);
-        replica->snapshot_fd_index = index;
-    }
-    if (replica->snapshot_fd < 0)
-        return ST_NOT_FOUND;
-    return pread(replica->snapshot_fd, out, len, (off_t)offset) == (ssize_t)len ? ST_OK : ST_IO;
-}
-
-static void io_part_reset(void *context, const struct snapshot_progress *which)
-{
-    struct replica *replica = context;
-    struct err err = { 0 };
-
-    log_event(LOG_INFO, "snapshot_receiving", LS("group", replica->group),
-              LU("index", which->index), LU("bytes", which->total));
-    if (snapshot_part_reset(&replica->part, replica->dir, which, &err) != ST_OK)
-        log_event(LOG_WARN, "snapshot_not_received", LS("group", replica->group),
-                  LS("error", err.text));
-}
-
-static void part_work_cb(uv_work_t *work)
-{
-    struct replica *replica = container_of(work, struct replica, part_work);
-
-    snapshot_part_note(&replica->part_point, replica->dir);
-}
-
-static void part_after_cb(uv_work_t *work, int status)
-{
-    (void)status; /* never cancelled */
-    container_of(work, struct replica, part_work)->part_syncing = false;
-}
-
-static void sync_part(struct replica *replica)
-{
-    int rv;
-
-    if (replica->part_syncing || !snapshot_part_point(&replica->part, &replica->part_point))
-        return;
-    replica->part_syncing = true;
-    rv = uv_queue_work(&replica->loop, &replica->part_work, part_work_cb, part_after_cb);
-    CHECK(rv == 0);
-}
-
-static enum status io_part_append(void *context, struct bytes data)
-{
-    struct replica *replica = context;
-    struct err err = { 0 };
-    enum status st = snapshot_part_append(&replica->part, data, &err);
-
-    if (st != ST_OK)
-        log_event(LOG_WARN, "snapshot_not_received", LS("group", replica->group),
-                  LS("error", err.text));
-    sync_part(replica);
-    return st;
-}
-
-static void io_part_hash(void *context, uint8_t out[SNAPSHOT_HASH_BYTES])
-{
-    struct replica *replica = context;
-
-    snapshot_part_hash(&replica->part, out);
-}
-
 uint64_t replica_changes(const struct replica *replica)
 {
     return atomic_load(&replica->changes);
@@ -295,11 +141,11 @@ static const struct core_io core_io = {
     .work_us = io_work_us,
     .state_failed = io_state_failed,
     .log_read = io_log_read,
-    .snapshot_write = io_snapshot_write,
-    .snapshot_read = io_snapshot_read,
-    .part_reset = io_part_reset,
-    .part_append = io_part_append,
-    .part_hash = io_part_hash,
+    .snapshot_write = replica_snapshot_write,
+    .snapshot_read = replica_snapshot_read,
+    .part_reset = replica_part_reset,
+    .part_append = replica_part_append,
+    .part_hash = replica_part_hash,
     .proposed = io_proposed,
     .barrier_done = io_barrier_done,
 };
@@ -360,43 +206,6 @@ const char *replica_state_path(const struct replica *replica)
     return replica->state_path;
 }
 
-/* ---- is the stored snapshot still what it was? ---- */
-
-static void verify_work_cb(uv_work_t *work)
-{
-    struct replica_verify *verify = container_of(work, struct replica_verify, work);
-    char path[SNAPSHOT_PATH_BYTES];
-
-    snapshot_file_path(verify->replica->dir, verify->snapshot.index, path);
-    verify->st = snapshot_file_verify(path, &verify->snapshot, &verify->err);
-}
-
-static void verify_after_cb(uv_work_t *work, int status)
-{
-    struct replica_verify *verify = container_of(work, struct replica_verify, work);
-    struct replica *replica = verify->replica;
-
-    (void)status; /* never cancelled */
-    if (verify->st == ST_OK || replica->core == NULL ||
-        replica->status.snapshot_index != verify->snapshot.index)
-        return; /* or there is a newer one already */
-    log_event(LOG_ERROR, "snapshot_rotten", LS("group", replica->group),
-              LS("error", verify->err.text), LS("then", "taking another one of the rows"));
-    core_snapshot_rotten(replica->core, replica_now_ms());
-}
-
-/* The rows were kept, so nobody has read it: the next boot, or a peer, would find out too late. */
-static void verify_start(struct replica *replica)
-{
-    int rv;
-
-    replica->verify.replica = replica;
-    if (replica->verify.snapshot.index == 0)
-        return;
-    rv = uv_queue_work(&replica->loop, &replica->verify.work, verify_work_cb, verify_after_cb);
-    CHECK(rv == 0);
-}
-
 /* ---- the loop ---- */
 
 static void checkpoint_work_cb(uv_work_t *work)
@@ -436,27 +245,6 @@ static void maybe_checkpoint(struct replica *replica, uint64_t now_ms)
     CHECK(rv == 0);
 }
 
-static void watch_snapshot(struct replica *replica)
-{
-    struct snapshot_job *job = replica->snapshot_job;
-    uint64_t wal_bytes = state_wal_bytes(replica->state);
-    enum snapshot_wal decision =
-        snapshot_wal_decide(wal_bytes, replica->snapshot_wal_bytes_max, replica->snapshot_gave_up);
-
-    if (decision == SNAPSHOT_WAL_GO_ON || atomic_load(&job->give_up) || replica->snapshot_held)
-        return;
-    log_event(LOG_WARN, "snapshot_wal_full", LS("group", replica->group),
-              LU("wal_bytes", wal_bytes), LU("limit", replica->snapshot_wal_bytes_max),
-              LS("then", decision == SNAPSHOT_WAL_GIVE_UP ? "given up, trying again with more log"
-                                                          : "commands wait until it is written"));
-    if (decision == SNAPSHOT_WAL_GIVE_UP) {
-        atomic_store(&job->give_up, true);
-        return;
-    }
-    replica->snapshot_held = true;
-    core_hold(replica->core, true);
-}
-
 static void timer_cb(uv_timer_t *timer);
 
 /* The end of a turn: form batches, and wake up in time for the next thing that is due. */
@@ -468,8 +256,7 @@ static void turn(struct replica *replica)
 
     if (replica->core == NULL)
         return;
-    if (replica->snapshot_job != NULL)
-        watch_snapshot(replica);
+    replica_snapshot_watch(replica);
     core_flush(replica->core, now);
     note_changes(replica);
     if (now >= replica->status_at) {
@@ -569,6 +356,25 @@ static enum status judge_state(struct replica *replica,
     return open_state(replica, true, err);
 }
 
+/* Nobody reads the rows yet, so the file itself can take their place: installing it would write all
+ * of it twice, into a write-ahead log first. */
+static enum status begin_with(struct replica *replica, const char *snapshot, struct err *err)
+{
+    char boot_id[STATE_BOOT_ID_BYTES_MAX + 1];
+    enum status st;
+
+    read_boot_id(boot_id);
+    state_close(replica->state);
+    replica->state = NULL;
+    remove_state(replica);
+    st = snapshot_file_copy(snapshot, replica->state_path, err);
+    if (st == ST_OK)
+        st = state_open(replica->state_path, replica->state_group, &replica->state, err);
+    if (st == ST_OK)
+        st = state_set_boot_id(replica->state, boot_id, err);
+    return st;
+}
+
 static enum status catch_up_with_snapshot(struct replica *replica,
                                           const struct snapshot_meta *snapshot,
                                           struct err *err)
@@ -594,7 +400,7 @@ static enum status catch_up_with_snapshot(struct replica *replica,
     snapshot_file_path(replica->dir, snapshot->index, path);
     st = snapshot_file_verify(path, snapshot, err);
     if (st == ST_OK)
-        st = state_install(replica->state, path, true, err);
+        st = begin_with(replica, path, err);
     replica->verify.snapshot.index = 0; /* done */
     return st;
 }
@@ -763,8 +569,7 @@ void replica_stop_now(struct replica *replica)
 {
     struct core *core = replica->core;
 
-    if (replica->snapshot_job != NULL)
-        atomic_store(&replica->snapshot_job->give_up, true);
+    replica_snapshot_give_up(replica);
     disk_stop(replica->disk);
     replica->disk = NULL;
     replica->core = NULL;
@@ -830,7 +635,7 @@ enum status replica_start(const struct replica_config *config,
         return st;
     }
     publish_status(replica);
-    verify_start(replica);
+    replica_verify_start(replica);
     rv = uv_check_start(&replica->check, check_cb);
     CHECK(rv == 0);
     rv = uv_timer_start(&replica->timer, timer_cb, 1, 0);

@@ -1,6 +1,7 @@
 /* What the acting files of a replica share; nobody else includes this.
  *
  *   replica.c          life, recovery, the loop's thread, what the core asks for
+ *   replica_snapshots.c   snapshots: copied, read, received, read again
  *   replica_links.c    streams to and from the other members
  *   replica_client.c   callers on other loops */
 #ifndef CONTROLPLANE_REPLICA_REPLICA_INTERNAL_H
@@ -21,7 +22,7 @@ enum {
     REPLICA_STATUS_MS = 10,
 };
 
-struct snapshot_job; /* replica.c */
+struct snapshot_job; /* replica_snapshots.c */
 
 /* A connection to, and the connections from, one other member. */
 struct replica_peer {
@@ -96,6 +97,20 @@ uint64_t replica_now_ms(void);
 enum status replica_links_start(struct replica *replica, struct err *err);
 void replica_links_stop(struct replica *replica);
 void replica_links_send(struct replica *replica, uint64_t peer, uint16_t type, struct bytes body);
+
+/* replica_snapshots.c: of core_io */
+void replica_snapshot_write(void *context, const struct snapshot_meta *meta);
+enum status replica_snapshot_read(
+    void *context, uint64_t index, uint64_t offset, uint8_t *out, size_t len);
+void replica_part_reset(void *context, const struct snapshot_progress *which);
+enum status replica_part_append(void *context, struct bytes data);
+void replica_part_hash(void *context, uint8_t out[SNAPSHOT_HASH_BYTES]);
+/* Each turn: the write-ahead log of the rows has a limit while a snapshot is copied. */
+void replica_snapshot_watch(struct replica *replica);
+/* What is being copied is not wanted any more. */
+void replica_snapshot_give_up(struct replica *replica);
+/* The rows were kept, so nobody has read the stored snapshot (replica->verify says which): do. */
+void replica_verify_start(struct replica *replica);
 
 /* On the group's thread: a request from a client's loop, and its answers. */
 void replica_client_deliver(struct mail *mail, void *replica);

@@ -243,9 +243,10 @@ enum status state_checkpoint(const char *path, uint64_t wal_bytes_max, struct er
         rc = sqlite3_wal_checkpoint_v2(connection.db, NULL, SQLITE_CHECKPOINT_PASSIVE, &log_pages,
                                        &moved_pages);
     /* What a passive checkpoint moved can be overwritten only once the writer finds the whole log
-     * moved, which a busy one may never do.  So above the bound it is made to wait for the rest. */
+     * moved, which a busy one may never do.  So above the bound it is made to wait for the rest.
+     * The file keeps its size: cutting off a gigabyte takes the writer longer than an election. */
     if (rc == SQLITE_OK && log_pages > 0 && (uint64_t)log_pages * page_bytes > wal_bytes_max)
-        rc = sqlite3_wal_checkpoint_v2(connection.db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+        rc = sqlite3_wal_checkpoint_v2(connection.db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
     if (rc == SQLITE_BUSY) {
         st = err_set(err, ST_UNAVAILABLE, "checkpoint %s: held up by a reader", path);
         goto done;

@@ -17,7 +17,7 @@ enum {
     LARGE_BYTES = 9000,
     TERM = 3,
     VOTED_FOR = 2,
-    FLIP_STEP = 1531,
+    FLIP_STEP = 3067,
     CUT_STEP = 4096,
 };
 
