@@ -18,7 +18,7 @@ const struct config_option node_options[] = {
     { "members", "ID", NULL, "NODE,ZONE,RAFT_CONTROL_ADDRESS,RAFT_STORAGE_ADDRESS; ids from 1, never reused", CONFIG_ENTRIES, false, 0, 0 },
     { "objstore", "addresses", NULL, "S3 addresses of the object stores, comma separated, the own zone's first", CONFIG_TEXT, false, 1, 1024 },
     { "data", "dir", NULL, "folder of the replicated state", CONFIG_TEXT, false, 1, PATH_MAX - 64 },
-    { "replica", "snapshot_log_bytes", "16777216", "a group takes a snapshot after so much log, which is held in memory until then", CONFIG_UNSIGNED, false, 65536, 1 << 30 },
+    { "replica", "snapshot_log_bytes", "16777216", "with less log than this no snapshot is due by log; more for a large state, less if applying it takes long", CONFIG_UNSIGNED, false, 65536, 1 << 30 },
     { "account", "id", "000000000000", "account that all keys belong to", CONFIG_TEXT, false, ACCOUNT_DIGITS, ACCOUNT_DIGITS },
     { "keys", "ACCESS_KEY_ID", NULL, "its secret", CONFIG_ENTRIES, true, 0, 0 },
     { 0 },
