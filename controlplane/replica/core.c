@@ -181,6 +181,9 @@ struct core *core_new(const struct core_config *config,
     if (core->config.chunk_bytes == 0)
         core->config.chunk_bytes = CORE_CHUNK_BYTES;
     core->config.snapshots = snapshot_policy_of(&config->snapshots);
+    for (unsigned i = 0; i < config->member_count; i++)
+        if (config->member_ids[i] == config->self_id)
+            core->config.snapshots.late_percent = snapshot_late_percent(i);
     if (core->config.apply_bytes == 0)
         core->config.apply_bytes = CORE_APPLY_BYTES;
     CHECK(core->config.chunk_bytes <= CORE_CHUNK_BYTES);

@@ -55,6 +55,9 @@ struct core_io {
     /* Bytes of the stored snapshot.  ST_NOT_FOUND: it is not that of `index` any more. */
     enum status (*snapshot_read)(
         void *context, uint64_t index, uint64_t offset, uint8_t *out, size_t len);
+    /* A peer had all of the stored snapshot and refused it: is it still what it was?  Read it on
+     * another thread, and say core_snapshot_rotten() if not. */
+    void (*snapshot_doubt)(void *context, const struct snapshot_meta *meta);
     /* The snapshot being received: begin with nothing of this one, append to it, hash what is
      * there. */
     void (*part_reset)(void *context, const struct snapshot_progress *which);

@@ -69,6 +69,7 @@ struct peer {
     uint64_t id;
     bool up;
     struct transfer transfer;
+    uint64_t finished_index; /* of the snapshot that it was sent last, all of it */
 };
 
 struct core {

@@ -142,6 +142,7 @@ static void finish(struct core *core, struct peer *peer)
     struct buf body = { 0 };
 
     transfer->active = false;
+    peer->finished_index = transfer->meta.index;
     if (transfer->message.install_snapshot.term != rules_term(core->rules))
         return; /* offered by a term that is over */
     wire_encode(&transfer->message, NULL, &transfer->meta, &body);
@@ -188,6 +189,11 @@ enum status snapshot_ack(struct core *core, uint64_t peer_id, struct bytes body,
     ours = transfer->active && ack->last_index == transfer->meta.index &&
            ack->last_term == transfer->meta.term && ack->offset <= transfer->meta.bytes;
     if (ours) {
+        /* It was sent all of this one, and has nothing of it: its hash was wrong there. */
+        if (!transfer->probed && ack->offset == 0 && peer->finished_index == transfer->meta.index) {
+            peer->finished_index = 0;
+            core->io.snapshot_doubt(core->io.context, &transfer->meta);
+        }
         if (!transfer->probed || ack->offset < transfer->acked)
             transfer->next = ack->offset;
         transfer->probed = true;

@@ -143,6 +143,7 @@ static const struct core_io core_io = {
     .log_read = io_log_read,
     .snapshot_write = replica_snapshot_write,
     .snapshot_read = replica_snapshot_read,
+    .snapshot_doubt = replica_snapshot_doubt,
     .part_reset = replica_part_reset,
     .part_append = replica_part_append,
     .part_hash = replica_part_hash,
@@ -635,7 +636,8 @@ enum status replica_start(const struct replica_config *config,
         return st;
     }
     publish_status(replica);
-    replica_verify_start(replica);
+    if (replica->verify.snapshot.index != 0)
+        replica_snapshot_doubt(replica, &replica->verify.snapshot);
     rv = uv_check_start(&replica->check, check_cb);
     CHECK(rv == 0);
     rv = uv_timer_start(&replica->timer, timer_cb, 1, 0);

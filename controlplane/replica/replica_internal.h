@@ -32,11 +32,13 @@ struct replica_peer {
     struct stream *out; /* open; frames go here */
 };
 
-/* Reading the stored snapshot once after a start that did not, on a pool thread. */
+/* Reading the stored snapshot on a pool thread: after a start that kept the rows and so did not,
+ * and when a peer refused it. */
 struct replica_verify {
     uv_work_t work;
     struct replica *replica;
-    struct snapshot_meta snapshot; /* index 0: nothing to do */
+    bool running;
+    struct snapshot_meta snapshot; /* index 0: none */
     enum status st;
     struct err err;
 };
@@ -109,8 +111,7 @@ void replica_part_hash(void *context, uint8_t out[SNAPSHOT_HASH_BYTES]);
 void replica_snapshot_watch(struct replica *replica);
 /* What is being copied is not wanted any more. */
 void replica_snapshot_give_up(struct replica *replica);
-/* The rows were kept, so nobody has read the stored snapshot (replica->verify says which): do. */
-void replica_verify_start(struct replica *replica);
+void replica_snapshot_doubt(void *context, const struct snapshot_meta *meta);
 
 /* On the group's thread: a request from a client's loop, and its answers. */
 void replica_client_deliver(struct mail *mail, void *replica);

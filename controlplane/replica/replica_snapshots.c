@@ -16,6 +16,7 @@ struct snapshot_job {
     struct replica *replica;
     struct snapshot_meta meta;
     struct state_snapshot *snapshot;
+    uint64_t wal_bytes;   /* of the rows, when it began */
     int fd;               /* of the file, for syncing it piece by piece; -1 */
     _Atomic bool give_up; /* set by the group's thread */
     enum status st;
@@ -83,6 +84,7 @@ void replica_snapshot_write(void *context, const struct snapshot_meta *meta)
     job->replica = replica;
     job->meta = *meta;
     job->fd = -1;
+    job->wal_bytes = state_wal_bytes(replica->state);
     st = state_snapshot_begin(replica->state, &job->snapshot, &job->err);
     if (st != ST_OK)
         check_failed(__FILE__, __LINE__, job->err.text); /* our own database, just used */
@@ -174,7 +176,9 @@ void replica_snapshot_watch(struct replica *replica)
 
     if (job == NULL || core_installing(replica->core))
         return; /* while installing, the rows are the disk thread's */
+    /* What was there before is the checkpoint's affair; the log may have begun anew since. */
     wal_bytes = state_wal_bytes(replica->state);
+    wal_bytes = wal_bytes > job->wal_bytes ? wal_bytes - job->wal_bytes : 0;
     decision =
         snapshot_wal_decide(wal_bytes, replica->snapshot_wal_bytes_max, replica->snapshot_gave_up);
     if (decision == SNAPSHOT_WAL_GO_ON || atomic_load(&job->give_up) || replica->snapshot_held)
@@ -208,6 +212,7 @@ static void verify_after_cb(uv_work_t *work, int status)
     struct replica *replica = verify->replica;
 
     (void)status; /* never cancelled */
+    verify->running = false;
     if (verify->st == ST_OK || replica->core == NULL ||
         replica->status.snapshot_index != verify->snapshot.index)
         return; /* or there is a newer one already */
@@ -216,14 +221,16 @@ static void verify_after_cb(uv_work_t *work, int status)
     core_snapshot_rotten(replica->core, replica_now_ms());
 }
 
-/* The rows were kept, so nobody has read it: the next boot, or a peer, would find out too late. */
-void replica_verify_start(struct replica *replica)
+void replica_snapshot_doubt(void *context, const struct snapshot_meta *meta)
 {
+    struct replica *replica = context;
     int rv;
 
-    replica->verify.replica = replica;
-    if (replica->verify.snapshot.index == 0)
+    if (replica->verify.running)
         return;
+    replica->verify.replica = replica;
+    replica->verify.running = true;
+    replica->verify.snapshot = *meta;
     rv = uv_queue_work(&replica->loop, &replica->verify.work, verify_work_cb, verify_after_cb);
     CHECK(rv == 0);
 }

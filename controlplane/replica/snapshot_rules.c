@@ -17,6 +17,16 @@ struct snapshot_policy snapshot_policy_of(const struct snapshot_policy *given)
     return policy;
 }
 
+unsigned snapshot_late_percent(unsigned position)
+{
+    return position % SNAPSHOT_LATE_MEMBERS * SNAPSHOT_LATE_PERCENT;
+}
+
+static uint64_t later(const struct snapshot_policy *policy, uint64_t amount)
+{
+    return amount + amount / 100 * policy->late_percent;
+}
+
 void snapshot_need_add(struct snapshot_need *need, uint64_t bytes, uint64_t us)
 {
     need->log_bytes += bytes + ENTRY_BYTES;
@@ -35,8 +45,8 @@ bool snapshot_is_due(const struct snapshot_policy *policy,
                      uint64_t state_bytes,
                      const struct snapshot_need *need)
 {
-    return need->log_bytes >= log_bytes_due(policy, state_bytes) ||
-           need->replay_us >= policy->replay_us_max;
+    return need->log_bytes >= later(policy, log_bytes_due(policy, state_bytes)) ||
+           need->replay_us >= later(policy, policy->replay_us_max);
 }
 
 void snapshot_need_failed(const struct snapshot_policy *policy,

@@ -14,6 +14,8 @@ enum {
         2, /* log of half of the state's bytes: twice as much is written at most */
     /* Begun at half of the 30 s that a replay may take: log goes on growing while it is written. */
     SNAPSHOT_REPLAY_US_MAX = 15000000,
+    SNAPSHOT_LATE_PERCENT = 15,  /* of each member behind the one before it... */
+    SNAPSHOT_LATE_MEMBERS = 5,   /* ...of so many, then from the first one on again */
     SNAPSHOT_TRAILING_SHARE = 4, /* of the log that makes one due, kept for peers that lag */
     /* Of log that the state held at the start already, so that nothing was measured: 38 us for a
      * command of 300 bytes in a state of a million rows. */
@@ -25,7 +27,11 @@ struct snapshot_policy {
     uint64_t log_bytes_min; /* of log make none due before, but for the time that it takes */
     uint64_t state_share;
     uint64_t replay_us_max;
+    unsigned late_percent; /* added to both: see snapshot_late_percent() */
 };
+/* Members apply the same log, and would all copy their states at the same moment: each is later
+ * than the one before it in the list of members, the last of five by little over half. */
+unsigned snapshot_late_percent(unsigned position);
 /* With the defaults filled in. */
 struct snapshot_policy snapshot_policy_of(const struct snapshot_policy *given);
 

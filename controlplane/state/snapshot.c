@@ -3,6 +3,7 @@
  * A snapshot is a read transaction on a connection of its own: the write-ahead log keeps that view
  * while the writer goes on.  Nothing can be checkpointed past it, so it must not be held for long.
  */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -216,13 +217,32 @@ enum status state_install_image(struct state *state, struct bytes image, struct 
     return st;
 }
 
+/* The writer goes on while pages are moved: what it wrote then is moved in another round, and so
+ * on, until so little is left, or no less than before, that it can be held up for the rest. */
+static int move_pages(sqlite3 *db, int *log_pages)
+{
+    enum { ROUNDS_MAX = 10, REST_PAGES = 1024 };
+    int fresh = INT_MAX;
+    int rc = SQLITE_OK;
+
+    for (int round = 0; rc == SQLITE_OK && round < ROUNDS_MAX; round++) {
+        int before = *log_pages;
+        int moved = 0;
+
+        rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, log_pages, &moved);
+        if (*log_pages - before <= REST_PAGES || *log_pages - before >= fresh)
+            break;
+        fresh = *log_pages - before;
+    }
+    return rc;
+}
+
 enum status state_checkpoint(const char *path, uint64_t wal_bytes_max, struct err *err)
 {
     struct connection connection;
     sqlite3_int64 page_bytes = 4096;
-    enum { HOLD_UP_MS = 20, ROUNDS_MAX = 10, REST_PAGES = 1024 };
+    enum { HOLD_UP_MS = 20 };
     int log_pages = 0;
-    int moved_pages = 0;
     int rc;
     enum status st = connection_open(&connection, path, SQLITE_OPEN_READWRITE, err);
 
@@ -235,13 +255,7 @@ enum status state_checkpoint(const char *path, uint64_t wal_bytes_max, struct er
     /* Below, commits are held up for as long as a reader is waited for: that must not last until
      * the group elects another leader, or the writer's own patience ends. */
     (void)sqlite3_busy_timeout(connection.db, HOLD_UP_MS);
-    rc = sqlite3_wal_checkpoint_v2(connection.db, NULL, SQLITE_CHECKPOINT_PASSIVE, &log_pages,
-                                   &moved_pages);
-    /* The writer went on meanwhile: what it wrote then is moved, too, and so on, until so little is
-     * left that holding it up for the rest takes no time. */
-    for (int i = 0; rc == SQLITE_OK && i < ROUNDS_MAX && log_pages - moved_pages > REST_PAGES; i++)
-        rc = sqlite3_wal_checkpoint_v2(connection.db, NULL, SQLITE_CHECKPOINT_PASSIVE, &log_pages,
-                                       &moved_pages);
+    rc = move_pages(connection.db, &log_pages);
     /* What a passive checkpoint moved can be overwritten only once the writer finds the whole log
      * moved, which a busy one may never do.  So above the bound it is made to wait for the rest.
      * The file keeps its size: cutting off a gigabyte takes the writer longer than an election. */

@@ -94,6 +94,7 @@ static struct core *core_of(struct world *world, struct state *state)
                                 .work_us = stamp_ms,
                                 .snapshot_write = snapshot_write,
                                 .snapshot_read = snapshot_read,
+                                .snapshot_doubt = snapshot_write,
                                 .part_reset = part_reset,
                                 .part_append = part_append,
                                 .part_hash = part_hash,

@@ -2,7 +2,7 @@
  *
  *   sim_control --seeds N [--first S] [--jobs J]   many; the first failure is printed and ends it
  *   sim_control --seed S                           one, with what happened
- *   ... [--break votes|appends|sequence|install|readback] [--expect-failure]
+ *   ... [--break votes|appends|sequence|install|readback|rot] [--expect-failure]
  *
  * Each seed has a process of its own, so that a CHECK in the code under test names its seed. */
 #include <signal.h>
@@ -35,13 +35,14 @@ struct job {
 
 static enum sim_break break_of(const char *name)
 {
-    static const char *const names[] = { "nothing",  "votes",   "appends",
-                                         "sequence", "install", "readback" };
+    static const char *const names[] = { "nothing", "votes",    "appends", "sequence",
+                                         "install", "readback", "rot" };
 
     for (unsigned i = 0; i < ARRAY_LEN(names); i++)
         if (strcmp(name, names[i]) == 0)
             return (enum sim_break)i;
-    fprintf(stderr, "--break: %s is not votes, appends, sequence, install or readback\n", name);
+    fprintf(stderr, "--break: %s is not votes, appends, sequence, install, readback or rot\n",
+            name);
     exit(2);
 }
 
@@ -135,7 +136,7 @@ static void report(const struct options *options, const struct sim_counts *c)
     printf("%llu seeds from %llu: committed %llu, acknowledged %llu, repeated %llu, reads %llu, "
            "power cuts %llu, kills %llu, links broken %llu, leaders %llu, snapshots %llu, installs "
            "%llu, truncations %llu, entries read back %llu, pieces of log dropped %llu, transfers "
-           "kept over a restart %llu, events %llu\n",
+           "kept over a restart %llu, snapshots doubted %llu, events %llu\n",
            (unsigned long long)options->count, (unsigned long long)options->first,
            (unsigned long long)c->committed, (unsigned long long)c->acks,
            (unsigned long long)c->retries, (unsigned long long)c->reads,
@@ -144,7 +145,7 @@ static void report(const struct options *options, const struct sim_counts *c)
            (unsigned long long)c->takes, (unsigned long long)c->installs,
            (unsigned long long)c->truncations, (unsigned long long)c->read_back,
            (unsigned long long)c->drops, (unsigned long long)c->resumes,
-           (unsigned long long)c->events);
+           (unsigned long long)c->doubts, (unsigned long long)c->events);
 }
 
 int main(int argc, char **argv)

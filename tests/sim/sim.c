@@ -195,6 +195,10 @@ static void dispatch(struct sim *sim, const struct sim_event *event)
             node_snapshot_written(node, event->data);
         free(event->data);
         return;
+    case EVENT_VERIFIED:
+        if (alive)
+            node_verified(node);
+        return;
     case EVENT_FRAME:
         network_deliver(sim, event);
         return;

@@ -33,6 +33,7 @@ enum sim_break {
     BREAK_SEQUENCE, /* a client asks again under a new sequence */
     BREAK_INSTALL,  /* a received snapshot is stored, its rows are not */
     BREAK_READBACK, /* an evicted entry that is read back is its neighbour */
+    BREAK_ROT,      /* a peer's doubt about the stored snapshot is not heard */
 };
 
 enum sim_event_kind {
@@ -42,6 +43,7 @@ enum sim_event_kind {
     EVENT_LINK_UP,
     EVENT_RESTART,
     EVENT_SNAPSHOT_WRITTEN,
+    EVENT_VERIFIED, /* the stored snapshot was read again */
     EVENT_CLIENT,
     EVENT_FAULT,
     EVENT_CRASH, /* of one that receives a snapshot */
@@ -103,6 +105,7 @@ struct sim_node {
     bool writing;          /* a snapshot */
     bool rotten;           /* the stored one, since this start */
     uint64_t rotten_index;
+    uint64_t rot_at; /* offset of the flipped bit plus one; 0: none */
 };
 
 enum sim_op_state { OP_IDLE, OP_WAITING, OP_RETRY, OP_ANSWERED };
@@ -151,7 +154,7 @@ struct sim_row {
 
 struct sim_counts {
     uint64_t events, crashes, kills, installs, takes, link_breaks, leaders, acks, retries, unknown,
-        reads, truncations, committed, read_back, drops, resumes;
+        reads, truncations, committed, read_back, drops, resumes, doubts;
 };
 
 struct sim {
@@ -202,6 +205,7 @@ void node_crash(struct sim_node *node, bool power_cut);
 void node_tick(struct sim_node *node);
 void node_disk(struct sim_node *node);
 void node_snapshot_written(struct sim_node *node, void *data);
+void node_verified(struct sim_node *node);
 void node_after(struct sim_node *node); /* after every call into its core */
 /* The entry at `index` of its log, with its data, from memory or disk; NULL when it has none.
  * Data is not held in memory only where the disk has it. */

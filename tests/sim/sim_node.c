@@ -64,6 +64,7 @@ static void disk_take(struct sim_node *node, const struct disk_op *op)
     disk->snapshot = op->snapshot;
     buf_done(&disk->image);
     disk->image = node->written;
+    node->rot_at = 0;
     node->written = (struct buf){ 0 };
 }
 
@@ -96,6 +97,7 @@ static void disk_install(struct sim_node *node, const struct disk_op *op, bool t
     disk->snapshot = op->snapshot;
     buf_done(&disk->image);
     disk->image = node->part;
+    node->rot_at = 0;
     node->part = (struct buf){ 0 };
     node->part_is = (struct snapshot_progress){ 0 };
     if (torn)
@@ -268,6 +270,27 @@ void node_snapshot_written(struct sim_node *node, void *data)
     node_after(node);
 }
 
+static void io_snapshot_doubt(void *context, const struct snapshot_meta *meta)
+{
+    struct sim_node *node = context;
+
+    node->sim->counts.doubts++;
+    sim_at(node->sim, (struct sim_event){ .at_ms = node->sim->now_ms + 1 + sim_below(node->sim, 50),
+                                          .kind = EVENT_VERIFIED,
+                                          .node = at_of(node),
+                                          .life = node->life });
+}
+
+void node_verified(struct sim_node *node)
+{
+    if (node->rot_at == 0 || node->sim->broken == BREAK_ROT)
+        return;
+    node->rotten = true;
+    node->rotten_index = node->disk.snapshot.index;
+    core_snapshot_rotten(node->core, node->sim->now_ms);
+    node_after(node);
+}
+
 static enum status io_snapshot_read(
     void *context, uint64_t index, uint64_t offset, uint8_t *out, size_t len)
 {
@@ -278,6 +301,10 @@ static enum status io_snapshot_read(
     if (node->rotten && node->rotten_index == index)
         sim_fail(node->sim, "node %llu sends a rotten snapshot", (unsigned long long)node->id);
     CHECK(offset + len <= node->disk.image.len);
+    if (node->rot_at == 0 && node->sim->faults_on && sim_below(node->sim, 12) == 0) {
+        node->rot_at = offset + 1; /* found when the peer has it all */
+        node->disk.image.data[offset] ^= 1;
+    }
     memcpy(out, node->disk.image.data + offset, len);
     return ST_OK;
 }
@@ -337,6 +364,7 @@ static const struct core_io core_io = {
     .log_read = io_log_read,
     .snapshot_write = io_snapshot_write,
     .snapshot_read = io_snapshot_read,
+    .snapshot_doubt = io_snapshot_doubt,
     .part_reset = io_part_reset,
     .part_append = io_part_append,
     .part_hash = io_part_hash,
@@ -365,6 +393,13 @@ void node_init(struct sim_node *node, struct sim *sim, unsigned at)
     };
 }
 
+static void heal_image(struct sim_node *node)
+{
+    if (node->rot_at > 0)
+        node->disk.image.data[node->rot_at - 1] ^= 1;
+    node->rot_at = 0;
+}
+
 /* The rows, as replica.c gets them: kept over a kill, made anew after a power cut. */
 static void open_state(struct sim_node *node)
 {
@@ -376,8 +411,10 @@ static void open_state(struct sim_node *node)
         state_open(":memory:", STATE_GROUP_CONTROL, &node->state, &err) != ST_OK)
         sim_fail(node->sim, "open state: %s", err.text);
     state_applied(node->state, &index, &term);
-    if (index < node->disk.snapshot.index)
+    if (index < node->disk.snapshot.index) {
+        heal_image(node);
         install_rows(node);
+    }
 }
 
 const struct log_entry *node_entry(const struct sim_node *node, uint64_t index)
@@ -439,8 +476,11 @@ void node_start(struct sim_node *node)
     for (unsigned i = 0; i < SIM_NODES; i++)
         config.member_ids[i] = i + 1;
     io.context = node;
-    /* The snapshot rots while the rows are good: another start would not have it. */
-    node->rotten = node->state != NULL && node->disk.snapshot.index > 0 && sim_below(sim, 8) == 0;
+    if (node->state == NULL)
+        heal_image(node); /* a node without rows and snapshot would be lost for good */
+    /* The snapshot rots while the rows are good: this start finds out. */
+    node->rotten = node->state != NULL && node->disk.snapshot.index > 0 &&
+                   (node->rot_at > 0 || sim_below(sim, 8) == 0);
     node->rotten_index = node->disk.snapshot.index;
     open_state(node);
     node->life++;

@@ -52,6 +52,24 @@ TEST(a_copy_that_meets_the_limit_is_given_up_once_and_then_waited_for)
         EXPECT_EQ(snapshot_wal_decide(wals[i].wal_bytes, 100, wals[i].gave_up), wals[i].want);
 }
 
+TEST(members_take_theirs_one_after_the_other_and_none_beyond_the_time)
+{
+    struct snapshot_policy policy = snapshot_policy_of(&(struct snapshot_policy){ 1000, 0, 0, 0 });
+
+    EXPECT_EQ(snapshot_late_percent(0), 0);
+    EXPECT_EQ(snapshot_late_percent(5), 0);
+    for (unsigned position = 0; position < 5; position++) {
+        struct snapshot_need need = { 1000 + position * 150 - 1, 0 };
+
+        policy.late_percent = snapshot_late_percent(position);
+        EXPECT(!snapshot_is_due(&policy, 0, &need));
+        need.log_bytes++;
+        EXPECT(snapshot_is_due(&policy, 0, &need));
+        need = (struct snapshot_need){ 0, 24000000 };
+        EXPECT(snapshot_is_due(&policy, 0, &need));
+    }
+}
+
 TEST(time_is_measured_or_estimated)
 {
     struct snapshot_need need = { 0 };
@@ -66,7 +84,7 @@ TEST(time_is_measured_or_estimated)
 TEST(after_a_failure_a_quarter_more_log_is_waited_for)
 {
     const struct snapshot_policy policy =
-        snapshot_policy_of(&(struct snapshot_policy){ 1000, 0, 0 });
+        snapshot_policy_of(&(struct snapshot_policy){ 1000, 0, 0, 0 });
     struct snapshot_need need = { 0 };
 
     snapshot_need_failed(&policy, 0, &need);
