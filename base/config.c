@@ -485,6 +485,23 @@ struct config *config_start(const struct config_option *options,
 
 /* ---- getters ---- */
 
+/* Its place in the table, or the number of options. */
+static size_t option_index(const struct config *config, const char *section, const char *key)
+{
+    size_t i = 0;
+
+    while (config->options[i].section != NULL &&
+           (strcmp(config->options[i].section, section) != 0 ||
+            strcmp(config->options[i].key, key) != 0))
+        i++;
+    return i;
+}
+
+bool config_declares(const struct config *config, const char *section, const char *key)
+{
+    return config->options[option_index(config, section, key)].section != NULL;
+}
+
 /* Asking for what the table does not declare, or as another kind, is our mistake. */
 static const char *value_of(const struct config *config,
                             const char *section,
@@ -492,15 +509,12 @@ static const char *value_of(const struct config *config,
                             enum config_kind kind,
                             enum config_kind or_kind)
 {
-    for (size_t i = 0; config->options[i].section != NULL; i++) {
-        const struct config_option *option = &config->options[i];
+    size_t i = option_index(config, section, key);
+    const struct config_option *option = &config->options[i];
 
-        if (strcmp(option->section, section) != 0 || strcmp(option->key, key) != 0)
-            continue;
-        CHECK(option->kind == kind || option->kind == or_kind);
-        return config->values[i].text;
-    }
-    CHECK(!"config: an option that the table declares");
+    CHECK(option->section != NULL);
+    CHECK(option->kind == kind || option->kind == or_kind);
+    return config->values[i].text;
 }
 
 const char *config_text(const struct config *config, const char *section, const char *key)

@@ -65,6 +65,9 @@ void config_print_help(const struct config_option *options,
                        const char *about,
                        FILE *out);
 
+/* Does the table have this option?  For what serves programs whose tables differ. */
+bool config_declares(const struct config *config, const char *section, const char *key);
+
 /* Text and address. */
 const char *config_text(const struct config *config, const char *section, const char *key);
 uint64_t config_unsigned(const struct config *config, const char *section, const char *key);

@@ -365,11 +365,18 @@ const struct http_head *http_request_head(const struct http_request *req)
 
 const struct sockaddr *http_request_peer(const struct http_request *req)
 {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(req->connection->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const union MHD_ConnectionInfo *info;
 
+    if (req->connection->secure != NULL)
+        return (const struct sockaddr *)&req->connection->secure->peer;
+    info = MHD_get_connection_info(req->connection->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     CHECK(info != NULL);
     return info->client_addr;
+}
+
+bool http_request_is_https(const struct http_request *req)
+{
+    return req->connection->secure != NULL;
 }
 
 uint64_t http_request_content_length(const struct http_request *req)
@@ -574,6 +581,6 @@ void http_request_abort(struct http_request *req)
 {
     req->aborted = true;
     /* Also when libmicrohttpd is in the middle of sending, and would not ask us again. */
-    (void)shutdown(req->connection->fd, SHUT_RDWR);
+    http_connection_shutdown(req->connection);
     request_wake(req);
 }

@@ -22,13 +22,11 @@
 #include "base/http_server_internal.h"
 #include "base/log.h"
 #include "base/socket_progress.h"
+#include "base/tls_link.h"
 
 enum {
     SWEEP_MS = 1000,
-    ACCEPT_PAUSE_MS = 100,
-    ACCEPTS_PER_TURN = 32,
     RUNS_PER_TURN = 8,
-    LISTEN_BACKLOG = 1024,
     GONE_EVENTS = 64,
     /* Heads are checked against HTTP_HEAD_BYTES_MAX by us; what libmicrohttpd needs beside them are
      * its own records of the fields and the head of the answer.  It clears all of this after each
@@ -67,6 +65,7 @@ static void server_run(struct http_server *server)
         server->dirty = false;
         (void)MHD_run(server->daemon);
         server->adopted = 0; /* it has told of all that it kept */
+        http_secure_forget_joining(server);
         if (daemon_is_pending(server))
             server->dirty = true;
     } while (server->dirty && --left > 0);
@@ -93,6 +92,15 @@ static void poll_cb(uv_poll_t *handle, int status, int events)
 
 /* ---- clients that closed while nobody was reading from them ---- */
 
+void http_connection_gone(struct http_connection *connection)
+{
+    if (connection->gone)
+        return;
+    connection->gone = true;
+    if (connection->req != NULL)
+        http_request_gone(connection->req);
+}
+
 /* libmicrohttpd does not look at a suspended connection.  Each connection is in this set once, for
  * its whole life, edge triggered and for the closing alone: that costs nothing a request. */
 static void gone_cb(uv_poll_t *handle, int status, int events)
@@ -101,27 +109,51 @@ static void gone_cb(uv_poll_t *handle, int status, int events)
     struct epoll_event gone[GONE_EVENTS];
     int count = epoll_wait(server->gone_fd, gone, GONE_EVENTS, 0);
 
-    for (int i = 0; i < count; i++) {
-        struct http_connection *connection = gone[i].data.ptr;
-
-        if (connection->gone)
-            continue;
-        connection->gone = true;
-        if (connection->req != NULL)
-            http_request_gone(connection->req);
-    }
+    for (int i = 0; i < count; i++)
+        http_connection_gone(gone[i].data.ptr);
 }
 
 static void gone_watch(struct http_connection *connection)
 {
     struct epoll_event event = { .events = EPOLLRDHUP | EPOLLET, .data.ptr = connection };
+    int fd = http_connection_socket(connection);
 
+    if (fd < 0) {
+        connection->gone = true; /* since its first byte was read */
+        return;
+    }
     /* Without it only on_gone is missing; nothing that is promised rests on that. */
-    if (epoll_ctl(connection->server->gone_fd, EPOLL_CTL_ADD, connection->fd, &event) < 0)
+    if (epoll_ctl(connection->server->gone_fd, EPOLL_CTL_ADD, fd, &event) < 0)
         log_event(LOG_WARN, "http_watch_failed", LS("why", strerror(errno)));
 }
 
+/* A plain client's socket is closed, and so out of the set, right after its connection's end; the
+ * one of a TLS client lives on. */
+static void gone_forget(struct http_connection *connection)
+{
+    int fd = http_connection_socket(connection);
+
+    if (connection->secure != NULL && fd >= 0)
+        (void)epoll_ctl(connection->server->gone_fd, EPOLL_CTL_DEL, fd, NULL);
+}
+
 /* ---- connections ---- */
+
+int http_connection_socket(const struct http_connection *connection)
+{
+    if (connection->secure == NULL)
+        return connection->fd;
+    return connection->secure->link == NULL ? -1 : tls_link_fd(connection->secure->link);
+}
+
+void http_connection_shutdown(const struct http_connection *connection)
+{
+    int fd = http_connection_socket(connection);
+
+    (void)shutdown(connection->fd, SHUT_RDWR);
+    if (connection->secure != NULL && fd >= 0)
+        (void)shutdown(fd, SHUT_RDWR);
+}
 
 /* A connection ends.  One that sent something and never a request is told of; one that sent nothing
  * was somebody's look whether we are there. */
@@ -130,14 +162,11 @@ static void note_no_request(struct http_connection *connection)
     struct http_server *server = connection->server;
 
     if (!connection->first || connection->timed_out || server->closing ||
-        !socket_received_anything(connection->fd))
+        !socket_received_anything(http_connection_socket(connection)))
         return;
     if (http_server_may_log(server, &server->heads, "http_no_request"))
         log_event(LOG_INFO, "http_no_request", LS("then", "closed the connection"));
 }
-
-static void sweep_cb(uv_timer_t *handle);
-static void accept_set(struct http_server *server, bool accepting);
 
 static void connection_cb(void *cls,
                           struct MHD_Connection *mhd,
@@ -160,18 +189,23 @@ static void connection_cb(void *cls,
         connection->fd = info->connect_fd;
         connection->first = true;
         connection->since_ms = uv_now(server->loop);
+        connection->secure = http_secure_started(server, connection);
+        if (connection->secure != NULL)
+            connection->since_ms = connection->secure->since_ms; /* the handshake counts */
         connection->next = server->connections;
         if (connection->next != NULL)
             connection->next->previous = connection;
         server->connections = connection;
-        if (server->connection_count++ == 0)
-            (void)uv_timer_start(&server->sweep, sweep_cb, server->sweep_ms, server->sweep_ms);
+        server->connection_count++;
         gone_watch(connection);
         *slot = connection;
         return;
     }
     CHECK(connection->req == NULL);
     note_no_request(connection);
+    gone_forget(connection);
+    if (connection->secure != NULL)
+        http_secure_ended(connection->secure);
     *slot = NULL;
     if (connection->previous != NULL)
         connection->previous->next = connection->next;
@@ -179,12 +213,8 @@ static void connection_cb(void *cls,
         server->connections = connection->next;
     if (connection->next != NULL)
         connection->next->previous = connection->previous;
-    if (--server->connection_count == 0)
-        (void)uv_timer_stop(&server->sweep);
-    /* Whoever waits for room need not wait for the end of the pause.  When strangers fill the table
-     * as fast as they can, each new client still costs an idle one its place, at once. */
-    if (server->room_wanted && !server->closing)
-        accept_set(server, true);
+    server->connection_count--;
+    http_server_room(server);
     free(connection);
 }
 
@@ -199,11 +229,10 @@ bool http_server_may_log(struct http_server *server, struct log_limit *limit, co
     return true;
 }
 
-static void connection_end(struct http_connection *connection)
+void http_connection_end(struct http_connection *connection)
 {
     connection->timed_out = true;
-    /* libmicrohttpd finds the socket closed and does the rest. */
-    (void)shutdown(connection->fd, SHUT_RDWR);
+    http_connection_shutdown(connection);
 }
 
 static void connection_cut(struct http_connection *connection, const char *why)
@@ -212,7 +241,7 @@ static void connection_cut(struct http_connection *connection, const char *why)
 
     if (http_server_may_log(server, &server->slow, "http_slow_client"))
         log_event(LOG_INFO, "http_slow_client", LS("waited_for", why));
-    connection_end(connection);
+    http_connection_end(connection);
 }
 
 static void connection_sweep(struct http_connection *connection, uint64_t now_ms)
@@ -231,7 +260,7 @@ static void connection_sweep(struct http_connection *connection, uint64_t now_ms
         return;
     }
     /* Suspended: it is us who are slow. */
-    if (req->suspended || !socket_progress(connection->fd, &bytes)) {
+    if (req->suspended || !socket_progress(http_connection_socket(connection), &bytes)) {
         connection->mark_ms = 0;
         return;
     }
@@ -254,113 +283,22 @@ static void sweep_cb(uv_timer_t *handle)
     struct http_server *server = handle->data;
     uint64_t now_ms = uv_now(server->loop);
 
+    if (server->connections == NULL && server->secures == NULL && server->adopted == 0) {
+        (void)uv_timer_stop(handle); /* until somebody comes */
+        return;
+    }
     for (struct http_connection *connection = server->connections; connection != NULL;
          connection = connection->next)
         connection_sweep(connection, now_ms);
+    http_secure_sweep(server, now_ms);
     /* Its own timeouts are looked at when it runs. */
     http_server_touch(server);
 }
 
-/* ---- accepting ---- */
-
-static void accept_cb(uv_poll_t *handle, int status, int events);
-
-static void accept_set(struct http_server *server, bool accepting)
+void http_server_sweep_begin(struct http_server *server)
 {
-    server->accepting = accepting;
-    server->room_wanted = false;
-    for (struct http_listener *listener = server->listeners; listener != NULL;
-         listener = listener->next) {
-        if (accepting)
-            (void)uv_poll_start(&listener->poll, UV_READABLE, accept_cb);
-        else
-            (void)uv_poll_stop(&listener->poll);
-    }
-}
-
-static void pause_cb(uv_timer_t *handle)
-{
-    accept_set(handle->data, true);
-}
-
-/* New clients wait in the kernel's queue meanwhile. */
-static void accept_pause(struct http_server *server)
-{
-    accept_set(server, false);
-    (void)uv_timer_start(&server->pause, pause_cb, ACCEPT_PAUSE_MS, 0);
-}
-
-/* The table is full: the connection that has been idle for longest makes room. */
-static void make_room(struct http_server *server)
-{
-    struct http_connection *oldest = NULL;
-
-    for (struct http_connection *connection = server->connections; connection != NULL;
-         connection = connection->next) {
-        if (connection->req != NULL || connection->timed_out)
-            continue;
-        /* Of the same millisecond it is the one further down: the list begins with the newest. */
-        if (oldest == NULL || connection->since_ms <= oldest->since_ms)
-            oldest = connection;
-    }
-    if (http_server_may_log(server, &server->full, "http_connections_full"))
-        log_event(LOG_WARN, "http_connections_full", LU("limit", server->options.connections_max),
-                  LS("then", oldest == NULL ? "waiting" : "closing the one idle longest"));
-    if (oldest != NULL)
-        connection_end(oldest);
-    accept_pause(server);
-    server->room_wanted = true;
-}
-
-static enum status adopt(struct http_server *server,
-                         int fd,
-                         const struct sockaddr *peer,
-                         socklen_t peer_bytes,
-                         struct err *err)
-{
-    static const int on = 1;
-
-    /* Fails on a socket that is not TCP, which has nothing to delay. */
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    server->adopted++;
-    if (MHD_add_connection(server->daemon, fd, peer, peer_bytes) == MHD_NO) {
-        server->adopted--;
-        return err_set_errno(err, ST_LIMIT, errno, "add a connection");
-    }
-    http_server_touch(server);
-    return ST_OK;
-}
-
-static void accept_cb(uv_poll_t *handle, int status, int events)
-{
-    struct http_listener *listener = handle->data;
-    struct http_server *server = listener->server;
-
-    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-        struct sockaddr_storage peer = { 0 };
-        socklen_t len = sizeof peer;
-        struct err err = { 0 };
-        int fd;
-
-        /* Only the first round knows that somebody waits; if more do, we are called again. */
-        if (server->connection_count + server->adopted >= server->options.connections_max) {
-            if (i == 0)
-                make_room(server);
-            return;
-        }
-        fd = accept4(listener->fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)) {
-            log_event(LOG_WARN, "http_accept_paused", LS("why", strerror(errno)));
-            accept_pause(server);
-            return;
-        }
-        if (fd < 0 && errno == EAGAIN)
-            return;
-        if (fd < 0)
-            continue; /* the client was gone before we looked */
-        if (adopt(server, fd, (struct sockaddr *)&peer, len, &err) != ST_OK)
-            log_event(LOG_WARN, "http_accept_failed", LS("why", err.text));
-    }
+    if (!uv_is_active((uv_handle_t *)&server->sweep))
+        (void)uv_timer_start(&server->sweep, sweep_cb, server->sweep_ms, server->sweep_ms);
 }
 
 /* ---- the server ---- */
@@ -425,7 +363,7 @@ static struct MHD_Daemon *daemon_start(struct http_server *server)
         server, MHD_OPTION_NOTIFY_COMPLETED, http_request_completed, server,
         MHD_OPTION_NOTIFY_CONNECTION, connection_cb, server, MHD_OPTION_URI_LOG_CALLBACK,
         http_request_start, server, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
-        MHD_OPTION_CONNECTION_LIMIT, options->connections_max + ACCEPTS_PER_TURN,
+        MHD_OPTION_CONNECTION_LIMIT, options->connections_max + HTTP_ACCEPTS_PER_TURN,
         MHD_OPTION_CONNECTION_TIMEOUT, (options->idle_ms + 999) / 1000 + 1,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
         MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)CONNECTION_INCREMENT_BYTES,
@@ -436,14 +374,6 @@ static struct MHD_Daemon *daemon_start(struct http_server *server)
 static unsigned or_default(unsigned value, unsigned fallback)
 {
     return value == 0 ? fallback : value;
-}
-
-/* Half of the descriptors: a request may need one more for what it is passed on to. */
-static unsigned connections_default(void)
-{
-    unsigned half = descriptors_max() / 2;
-
-    return half < HTTP_CONNECTIONS_MAX ? half : HTTP_CONNECTIONS_MAX;
 }
 
 /* Often enough for the shortest limit. */
@@ -477,8 +407,9 @@ enum status http_server_new(uv_loop_t *loop,
     server->handler = handler;
     server->context = context;
     server->accepting = true;
+    server->connections_given = given.connections_max != 0;
     server->options = (struct http_server_options){
-        .connections_max = or_default(given.connections_max, connections_default()),
+        .connections_max = or_default(given.connections_max, http_server_connections_default(2)),
         .idle_ms = or_default(given.idle_ms, HTTP_IDLE_MS),
         .head_ms = or_default(given.head_ms, HTTP_HEAD_MS),
         .stall_ms = or_default(given.stall_ms, HTTP_STALL_MS),
@@ -505,100 +436,6 @@ enum status http_server_new(uv_loop_t *loop,
     return ST_OK;
 }
 
-enum status http_server_listen_fd(struct http_server *server, int fd, struct err *err)
-{
-    struct http_listener *listener = must_calloc(1, sizeof *listener);
-    int rv;
-
-    CHECK(!server->closing);
-    listener->server = server;
-    listener->fd = fd;
-    rv = uv_poll_init(server->loop, &listener->poll, fd); /* makes it non-blocking, too */
-    if (rv != 0) {
-        free(listener);
-        return err_set(err, ST_IO, "poll a listening socket: %s", uv_strerror(rv));
-    }
-    listener->poll.data = listener;
-    listener->next = server->listeners;
-    server->listeners = listener;
-    server->handles++;
-    if (server->accepting)
-        (void)uv_poll_start(&listener->poll, UV_READABLE, accept_cb);
-    return ST_OK;
-}
-
-/* A socket bound to `address` and listening, or -1 with errno set. */
-static int listening_socket(const struct sockaddr_storage *address, bool share_port)
-{
-    static const int on = 1;
-    bool v6 = address->ss_family == AF_INET6;
-    socklen_t len = v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
-    int fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    int kept;
-
-    if (fd < 0)
-        return -1;
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
-        (!share_port || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0) &&
-        (!v6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == 0) &&
-        bind(fd, (const struct sockaddr *)address, len) == 0 && listen(fd, LISTEN_BACKLOG) == 0)
-        return fd;
-    kept = errno;
-    (void)close(fd);
-    errno = kept;
-    return -1;
-}
-
-enum status http_server_listen(struct http_server *server,
-                               const char *address,
-                               bool share_port,
-                               struct err *err)
-{
-    struct sockaddr_storage parsed;
-    enum status st = address_parse(address, &parsed, err);
-    int fd;
-
-    if (st != ST_OK)
-        return st;
-    fd = listening_socket(&parsed, share_port);
-    if (fd < 0 && errno == EADDRINUSE)
-        return err_set(err, ST_EXISTS, "listen on %s: the port is in use", address);
-    if (fd < 0 && errno == EACCES)
-        return err_set(err, ST_DENIED, "listen on %s: ports below 1024 need root", address);
-    if (fd < 0)
-        return err_set_errno(err, ST_IO, errno, "listen on %s", address);
-    st = http_server_listen_fd(server, fd, err);
-    if (st != ST_OK)
-        (void)close(fd);
-    return st;
-}
-
-enum status http_server_add(struct http_server *server, int fd, struct err *err)
-{
-    struct sockaddr_storage peer = { 0 };
-    socklen_t len = sizeof peer;
-
-    if (getpeername(fd, (struct sockaddr *)&peer, &len) < 0 || len < sizeof peer.ss_family)
-        len = sizeof(struct sockaddr);
-    return adopt(server, fd, (struct sockaddr *)&peer, len, err);
-}
-
-unsigned http_server_port(const struct http_server *server)
-{
-    const struct http_listener *first = server->listeners;
-    struct sockaddr_storage bound = { 0 };
-    socklen_t len = sizeof bound;
-
-    CHECK(first != NULL);
-    while (first->next != NULL)
-        first = first->next;
-    if (getsockname(first->fd, (struct sockaddr *)&bound, &len) < 0)
-        return 0;
-    if (bound.ss_family == AF_INET6)
-        return ntohs(((struct sockaddr_in6 *)&bound)->sin6_port);
-    return ntohs(((struct sockaddr_in *)&bound)->sin_port);
-}
-
 unsigned http_server_requests(const struct http_server *server)
 {
     return server->requests;
@@ -606,7 +443,7 @@ unsigned http_server_requests(const struct http_server *server)
 
 /* ---- closing ---- */
 
-static void handle_closed(struct http_server *server)
+void http_server_handle_closed(struct http_server *server)
 {
     void (*closed)(void *context) = server->closed;
     void *context = server->context;
@@ -622,28 +459,7 @@ static void handle_closed(struct http_server *server)
 
 static void close_cb(uv_handle_t *handle)
 {
-    handle_closed(handle->data);
-}
-
-static void listener_close_cb(uv_handle_t *handle)
-{
-    struct http_listener *listener = handle->data;
-    struct http_server *server = listener->server;
-
-    free(listener);
-    handle_closed(server);
-}
-
-void http_server_stop_listening(struct http_server *server)
-{
-    while (server->listeners != NULL) {
-        struct http_listener *listener = server->listeners;
-
-        server->listeners = listener->next;
-        (void)uv_poll_stop(&listener->poll);
-        (void)close(listener->fd);
-        uv_close((uv_handle_t *)&listener->poll, listener_close_cb);
-    }
+    http_server_handle_closed(handle->data);
 }
 
 /* libmicrohttpd must not be stopped with suspended connections: wake them all, and let each end as
@@ -673,6 +489,7 @@ static void stop_cb(uv_timer_t *handle)
     server->daemon = NULL;
     server->running = false;
     CHECK(server->connection_count == 0 && server->requests == 0);
+    http_secure_finish_all(server);
     for (size_t i = 0; i < ARRAY_LEN(handles); i++)
         uv_close(handles[i], close_cb);
 }

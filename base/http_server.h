@@ -31,6 +31,7 @@
 
 struct http_server;
 struct http_request;
+struct https_certificate; /* base/https.h */
 
 struct http_handler {
     /* The head is complete. */
@@ -56,7 +57,8 @@ struct http_handler {
 struct http_server_options {
     unsigned connections_max; /* 0: HTTP_CONNECTIONS_MAX, or half of the descriptors if fewer */
     unsigned idle_ms;         /* keep-alive between requests; 0: HTTP_IDLE_MS */
-    unsigned head_ms;         /* from first byte wanted to a complete head; 0: HTTP_HEAD_MS */
+    unsigned head_ms;         /* from first byte wanted to a complete head, TLS's handshake
+                               * included; 0: HTTP_HEAD_MS */
     unsigned stall_ms;        /* body or answer moving slower than HTTP_RATE_BYTES_MIN bytes a
                                * second for so long; 0: HTTP_STALL_MS */
 };
@@ -75,6 +77,13 @@ enum status http_server_listen(struct http_server *server,
                                const char *address,
                                bool share_port, /* SO_REUSEPORT: several processes, one port */
                                struct err *err);
+/* The same for HTTPS: TLS 1.2 or 1.3 with this certificate, which is borrowed for the server's life
+ * and may be refreshed meanwhile; connections that are open go on with the one they began with. */
+enum status http_server_listen_https(struct http_server *server,
+                                     const struct https_certificate *certificate,
+                                     const char *address,
+                                     bool share_port,
+                                     struct err *err);
 /* Take a socket that is bound and listening. */
 enum status http_server_listen_fd(struct http_server *server, int fd, struct err *err);
 /* Serve one connected socket, taken in any case (socket pairs in tests, sockets passed over). */
@@ -93,6 +102,8 @@ void http_server_close(struct http_server *server, void (*closed)(void *context)
 const struct http_head *http_request_head(const struct http_request *req);
 /* Who connected; a socket pair has sa_family AF_UNSPEC or AF_UNIX. */
 const struct sockaddr *http_request_peer(const struct http_request *req);
+/* Did it come over TLS? */
+bool http_request_is_https(const struct http_request *req);
 /* From the Content-Length, else HTTP_LENGTH_UNKNOWN for a chunked body, 0 for none. */
 uint64_t http_request_content_length(const struct http_request *req);
 void http_request_set_context(struct http_request *req, void *context);

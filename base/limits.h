@@ -29,8 +29,18 @@ enum {
     NODES_MAX = 9,             /* members of one Raft group */
     ZONE_BYTES_MAX = 15,       /* zone and node names, without the NUL */
     NODE_BYTES_MAX = 31,
-    ADDRESS_BYTES_MAX = 63, /* "host:port" */
-    CLOCK_SKEW_S_MAX = 900, /* of a signed request, as AWS has it */
+    CLUSTER_NAME_BYTES_MAX = 31,
+    ROLE_NAME_BYTES_MAX = 15,         /* "controlplane": what a program is, not a role of AWS */
+    CERTIFICATE_HOSTS_MAX = 32,       /* host names and addresses in one certificate */
+    CERTIFICATE_AUTHORITIES_MAX = 16, /* in one bundle: two while a CA is replaced */
+    CERTIFICATE_CHAIN_MAX = 8,        /* certificates in one certificate file */
+    TLS_FILE_BYTES_MAX = 262144,      /* a certificate, key or bundle */
+    STREAM_HANDSHAKES_MAX = 128, /* connections of one listener that have not said their hello */
+    REFUSALS_MAX = 64,           /* peers and reasons that one listener tells apart in the log */
+    REFUSAL_AGAIN_MS = 60000,    /* the same refusal is said so often */
+    TLS_EXPIRIES_MAX = 256,      /* peers whose certificate's end a program reports */
+    ADDRESS_BYTES_MAX = 63,      /* "host:port" */
+    CLOCK_SKEW_S_MAX = 900,      /* of a signed request, as AWS has it */
 
     CLUSTER_VERSION_MAX = 1, /* newest replicated cluster_version that this release can follow */
 

@@ -9,11 +9,13 @@
 #include <sys/socket.h>
 
 #include "base/check.h"
+#include "base/link_rules.h"
 #include "base/stream_internal.h"
 
 enum {
     FRAME_HEADER_BYTES = 8,
     FRAME_HELLO = 0xffff,
+    FRAME_REFUSED = 0xfffe, /* in place of a listener's hello: a text that says why */
     HANDSHAKE_MS = 5000,
     /* A peer whose kernel has not answered for so long is gone, whatever TCP still hopes. */
     PEER_SILENT_MS = 10000,
@@ -31,6 +33,8 @@ static void handle_closed_cb(uv_handle_t *handle)
 
     if (--stream->handles > 0)
         return;
+    if (stream->opened)
+        tls_peers_remove(stream->identity->tls, &stream->standing);
     if (stream->opened)
         stream->handler->on_close(stream, stream->why, &stream->err, stream->context);
     stream->owner->on_gone(stream, stream->why, &stream->err);
@@ -184,7 +188,7 @@ static void queue_frame(struct stream *stream, uint16_t type, struct bytes head,
 
 enum status stream_send(struct stream *stream, uint16_t type, struct bytes head, struct bytes body)
 {
-    CHECK(type != FRAME_HELLO);
+    CHECK(type < FRAME_REFUSED);
     if (stream->state != STREAM_OPEN)
         return ST_UNAVAILABLE;
     if (head.len > FRAME_BYTES_MAX || body.len > FRAME_BYTES_MAX - head.len)
@@ -195,6 +199,15 @@ enum status stream_send(struct stream *stream, uint16_t type, struct bytes head,
     }
     queue_frame(stream, type, head, body);
     return ST_OK;
+}
+
+void stream_refuse(struct stream *stream, enum status why, const struct err *err)
+{
+    if (stream->state == STREAM_CLOSING)
+        return;
+    queue_frame(stream, FRAME_REFUSED, bytes_of_text(err->text), bytes_of(NULL, 0));
+    flush(stream); /* what the kernel does not take at once is lost with the connection */
+    stream_fail(stream, why, err);
 }
 
 static void send_hello(struct stream *stream)
@@ -208,20 +221,45 @@ static void send_hello(struct stream *stream)
     buf_done(&hello);
 }
 
-/* Is this a peer of our cluster that wants what we are for? */
+/* Is this the peer of the certificate, and does it want what we are for? */
 static enum status take_hello(struct stream *stream, struct bytes body, struct err *err)
 {
     enum status st = stream_hello_decode(body, &stream->peer, err);
 
+    if (st == ST_OK)
+        st = stream_hello_check(&stream->peer, &tls_peer(stream->tls)->identity, err);
     if (st != ST_OK)
         return st;
-    if (strcmp(stream->peer.cluster, stream->identity->self.cluster) != 0)
-        return err_set(err, ST_DENIED, "hello: cluster \"%s\", we are \"%s\"", stream->peer.cluster,
-                       stream->identity->self.cluster);
     if (stream->peer.service != stream->service)
         return err_set(err, ST_DENIED, "hello: service %u, this one is %u", stream->peer.service,
                        stream->service);
     return stream->owner->on_hello(stream, err);
+}
+
+/* What it says of us goes into our log: cut, and only what is printable. */
+static enum status take_refusal(struct bytes body, struct err *err)
+{
+    enum { TEXT_BYTES_MAX = 160 };
+    char text[TEXT_BYTES_MAX + 1];
+    size_t len = body.len < TEXT_BYTES_MAX ? body.len : TEXT_BYTES_MAX;
+
+    for (size_t i = 0; i < len; i++)
+        text[i] = (char)(body.data[i] >= ' ' && body.data[i] < 0x7f ? body.data[i] : '?');
+    text[len] = '\0';
+    return err_set(err, ST_DENIED, "the peer refuses us: %s", text);
+}
+
+static void open_stream(struct stream *stream)
+{
+    if (!stream->client)
+        send_hello(stream);
+    stream->state = STREAM_OPEN;
+    stream->opened = true;
+    stream->standing.facts = *tls_peer(stream->tls);
+    tls_peers_add(stream->identity->tls, &stream->standing);
+    (void)uv_timer_stop(&stream->deadline);
+    if (stream->handler->on_open != NULL)
+        stream->handler->on_open(stream, &stream->peer, stream->context);
 }
 
 static void open_by_hello(struct stream *stream, uint16_t type, struct bytes body)
@@ -229,28 +267,25 @@ static void open_by_hello(struct stream *stream, uint16_t type, struct bytes bod
     struct err err;
     enum status st;
 
-    if (type != FRAME_HELLO)
+    if (stream->client && type == FRAME_REFUSED)
+        st = take_refusal(body, &err);
+    else if (type != FRAME_HELLO)
         st = err_set(&err, ST_BAD_INPUT, "frame of type %u before the hello", type);
     else
         st = take_hello(stream, body, &err);
-    if (st != ST_OK) {
+    if (st == ST_OK)
+        open_stream(stream);
+    else if (stream->client)
         stream_fail(stream, st, &err);
-        return;
-    }
-    if (!stream->client)
-        send_hello(stream);
-    stream->state = STREAM_OPEN;
-    stream->opened = true;
-    (void)uv_timer_stop(&stream->deadline);
-    if (stream->handler->on_open != NULL)
-        stream->handler->on_open(stream, &stream->peer, stream->context);
+    else
+        stream_refuse(stream, st, &err);
 }
 
 static void take_frame(struct stream *stream, uint16_t type, struct bytes body)
 {
     if (stream->state == STREAM_HELLO) {
         open_by_hello(stream, type, body);
-    } else if (type == FRAME_HELLO) {
+    } else if (type >= FRAME_REFUSED) {
         struct err err;
         enum status st = err_set(&err, ST_BAD_INPUT, "a second hello");
 
@@ -378,9 +413,14 @@ void stream_start(struct stream *stream)
 struct stream *stream_new(uv_loop_t *loop,
                           const struct stream_identity *identity,
                           uint32_t service,
-                          struct tls_context *tls,
-                          bool client)
+                          bool client,
+                          const char *node)
 {
+    const struct tls_expected expected = {
+        .server = !client,
+        .roles = link_roles(service, client ? LINK_ACCEPTOR : LINK_DIALER),
+        .node = node,
+    };
     struct stream *stream = must_calloc(1, sizeof *stream);
     int rv = uv_tcp_init(loop, &stream->tcp);
 
@@ -399,7 +439,7 @@ struct stream *stream_new(uv_loop_t *loop,
     stream->identity = identity;
     stream->service = service;
     stream->client = client;
-    stream->tls = tls_session_new(tls);
+    stream->tls = tls_session_new(identity->tls, &expected);
     return stream;
 }
 

@@ -1,6 +1,7 @@
 /* The hello's byte format (layout in stream_internal.h).  Pure. */
 #include "base/stream_internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -88,5 +89,36 @@ enum status stream_hello_decode(struct bytes in, struct stream_hello *out, struc
     hello.version = (uint32_t)version;
     hello.service = (uint32_t)service;
     *out = hello;
+    return ST_OK;
+}
+
+void stream_hello_identity(const struct stream_hello *hello, struct node_identity *out)
+{
+    *out = (struct node_identity){ 0 };
+    (void)snprintf(out->cluster, sizeof out->cluster, "%s", hello->cluster);
+    (void)snprintf(out->role, sizeof out->role, "%s", hello->role);
+    (void)snprintf(out->zone, sizeof out->zone, "%s", hello->zone);
+    (void)snprintf(out->node, sizeof out->node, "%s", hello->node);
+}
+
+enum status stream_hello_check(const struct stream_hello *hello,
+                               const struct node_identity *certified,
+                               struct err *err)
+{
+    const struct {
+        const char *what;
+        const char *said;
+        const char *certified;
+    } rows[] = {
+        { "cluster", hello->cluster, certified->cluster },
+        { "role", hello->role, certified->role },
+        { "zone", hello->zone, certified->zone },
+        { "node", hello->node, certified->node },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (strcmp(rows[i].said, rows[i].certified) != 0)
+            return err_set(err, ST_DENIED, "hello: %s %s, its certificate says %s", rows[i].what,
+                           rows[i].said, rows[i].certified);
     return ST_OK;
 }

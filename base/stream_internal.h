@@ -1,5 +1,5 @@
-/* One end of a framed stream, shared by stream.c (the connection) and stream_link.c (who makes it).
- */
+/* One end of a framed stream, shared by stream.c (the connection), stream_listener.c and
+ * stream_dialer.c (who makes it). */
 #ifndef BASE_STREAM_INTERNAL_H
 #define BASE_STREAM_INTERNAL_H
 
@@ -8,7 +8,7 @@
 
 enum stream_state { STREAM_HANDSHAKE, STREAM_HELLO, STREAM_OPEN, STREAM_CLOSING };
 
-enum { STREAM_READ_BYTES = 65536 };
+enum { STREAM_READ_BYTES = 65536, STREAM_PEER_BYTES = 48 };
 
 /* What the listener or dialer wants to know of its streams. */
 struct stream_owner {
@@ -39,9 +39,11 @@ struct stream {
     void *context;
     struct tls_session *tls;
     struct stream_hello peer;
-    struct buf in;   /* decrypted, not yet whole frames */
-    struct buf out;  /* frames, not yet encrypted */
-    struct buf wire; /* encrypted, not yet given to the kernel */
+    char address[STREAM_PEER_BYTES]; /* of an accepted one's peer, for the log */
+    struct tls_peer_entry standing;  /* with the identity's tls while opened */
+    struct buf in;                   /* decrypted, not yet whole frames */
+    struct buf out;                  /* frames, not yet encrypted */
+    struct buf wire;                 /* encrypted, not yet given to the kernel */
     enum status why;
     struct err err;
     struct stream *next; /* the listener's list */
@@ -52,16 +54,22 @@ struct stream {
 struct stream *stream_new(uv_loop_t *loop,
                           const struct stream_identity *identity,
                           uint32_t service,
-                          struct tls_context *tls,
-                          bool client);
+                          bool client,
+                          const char *node); /* whom we expect, NULL for any; borrowed */
 /* The TCP connection stands: start handshake, deadline and reading. */
 void stream_start(struct stream *stream);
 void stream_fail(struct stream *stream, enum status why, const struct err *err);
+/* As stream_fail(), and tell the peer why: only one whose certificate we accepted. */
+void stream_refuse(struct stream *stream, enum status why, const struct err *err);
 
 /* The hello's bytes: "LWH1", u32 version, u32 service, u64 epoch (little endian), then cluster,
  * node, role and zone, each a length byte and text.  What follows is of a later release and
  * ignored. */
 void stream_hello_encode(const struct stream_hello *hello, struct buf *out);
 enum status stream_hello_decode(struct bytes in, struct stream_hello *out, struct err *err);
+/* Does the hello say what the certificate says?  ST_DENIED names what differs. */
+enum status stream_hello_check(const struct stream_hello *hello,
+                               const struct node_identity *certified,
+                               struct err *err);
 
 #endif

@@ -79,6 +79,7 @@ static enum status parse_answer(struct buf *body, long code, json_t **out, struc
 enum status api_get(const char *path, json_t **out, struct err *err)
 {
     const char *endpoint = setting("AWS_ENDPOINT_URL", "http://127.0.0.1:4566");
+    const char *ca_file = setting("AWS_CA_BUNDLE", NULL);
     struct buf url = { 0 };
     struct buf keys = { 0 };
     struct buf body = { 0 };
@@ -95,6 +96,8 @@ enum status api_get(const char *path, json_t **out, struct err *err)
     (void)curl_easy_setopt(curl, CURLOPT_USERPWD, buf_text(&keys));
     (void)curl_easy_setopt(curl, CURLOPT_AWS_SIGV4, "aws:amz:us-east-1:lapwing");
     (void)curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    if (ca_file != NULL)
+        (void)curl_easy_setopt(curl, CURLOPT_CAINFO, ca_file);
     (void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
     (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)ANSWER_MS);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);

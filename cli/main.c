@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "cli/certs/certs.h"
 #include "cli/commands.h"
 #include "cli/dev/dev.h"
 
@@ -15,6 +16,7 @@ static const struct {
     const char *what;
 } commands[] = {
     { "dev", dev_main, "run a whole cluster on this machine (dev --help)" },
+    { "certs", certs_main, "a CA and certificates for the programs of a cluster (certs --help)" },
     { "status", command_status, "zones, leaders, workers" },
     { "logs", command_logs, "logs NAME [-f]: what a function printed" },
     { "runtimes", command_runtimes, "the runtimes that this cluster can run, one a line" },

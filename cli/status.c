@@ -1,5 +1,6 @@
 /* lapwing status: what the node that answers knows of the cluster, as tables. */
 #include <stdio.h>
+#include <time.h>
 
 #include "cli/api.h"
 #include "cli/commands.h"
@@ -36,13 +37,38 @@ static void print_worker(const json_t *worker)
     json_t *runtime;
     size_t i;
 
-    (void)printf("  %-12s zone %-4s %-22s %-5s %lld of %lld MB free, %lld of %lld environments,",
+    (void)printf("  %-12s zone %-4s %-22s %-9s %lld of %lld MB free, %lld of %lld environments,",
                  text_of(worker, "worker"), text_of(worker, "zone"), text_of(worker, "address"),
-                 json_is_true(json_object_get(worker, "live")) ? "live" : "LOST",
-                 number_of(worker, "memory_free_mb"), number_of(worker, "memory_mb"),
-                 number_of(worker, "environments"), number_of(worker, "environments_max"));
+                 text_of(worker, "state"), number_of(worker, "memory_free_mb"),
+                 number_of(worker, "memory_mb"), number_of(worker, "environments"),
+                 number_of(worker, "environments_max"));
     json_array_foreach(runtimes, i, runtime)(void) printf(" %s", json_string_value(runtime));
     (void)puts("");
+}
+
+/* Which of all certificates must be renewed first. */
+static void print_certificates(const json_t *certificates)
+{
+    const json_t *first = NULL;
+    json_t *one;
+    char date[32];
+    struct tm parts;
+    time_t at;
+    size_t i;
+
+    json_array_foreach(certificates, i, one)
+    {
+        if (first == NULL || number_of(one, "expires_s") < number_of(first, "expires_s"))
+            first = one;
+    }
+    if (first == NULL)
+        return;
+    at = (time_t)number_of(first, "expires_s");
+    if (gmtime_r(&at, &parts) == NULL || strftime(date, sizeof date, "%Y-%m-%d", &parts) == 0)
+        return;
+    (void)printf("certificates: the first to run out is that of %s (%s), on %s, in %lld days\n",
+                 text_of(first, "node"), text_of(first, "role"), date,
+                 (number_of(first, "expires_s") - (long long)time(NULL)) / 86400);
 }
 
 int command_status(int argc, char **argv)
@@ -61,6 +87,7 @@ int command_status(int argc, char **argv)
     json_array_foreach(json_object_get(answer, "groups"), i, part) print_group(part);
     (void)puts("workers:");
     json_array_foreach(json_object_get(answer, "workers"), i, part) print_worker(part);
+    print_certificates(json_object_get(answer, "certificates"));
     json_decref(answer);
     return 0;
 }

@@ -13,6 +13,8 @@
 #include "base/check.h"
 #include "base/config.h"
 #include "base/descriptors.h"
+#include "base/https_files.h"
+#include "base/identity.h"
 #include "base/log.h"
 #include "controlplane/api/api.h"
 #include "controlplane/dispatch/dispatch.h"
@@ -24,6 +26,7 @@
 
 enum {
     READY_CHECK_MS = 50,
+    HANDOVER_MS = 1000, /* so long may a planned stop wait for another node to lead */
     /* More than the payload of an invocation, less than a package worth minding.  Allocations from
      * here on go back to the kernel when they are freed.  Left alone, the C library raises this
      * mark to the largest one it saw and keeps up to twice as much: 100 MB after one upload of 50
@@ -35,6 +38,7 @@ struct node {
     uv_loop_t loop;
     struct config *config;
     struct node_settings settings;
+    struct https_files *https; /* NULL if no port speaks it */
     struct replica *control;
     struct replica *storage;
     struct replica_client *control_client;
@@ -43,12 +47,15 @@ struct node {
     struct api *api;
     struct state_service *service;
     struct registration *registration;
+    struct identity_watch *watch;
     uv_timer_t readiness;
     struct readiness_plan plan;
     uv_signal_t terminate;
     uv_signal_t interrupt;
-    bool handles; /* the timer and the signals are open */
-    bool failed;  /* could not listen: the exit code says so */
+    bool stopping;
+    unsigned handovers; /* of leadership, on their way */
+    bool handles;       /* the timer and the signals are open */
+    bool failed;        /* could not listen: the exit code says so */
 };
 
 static enum status start_group(struct node *node,
@@ -111,6 +118,7 @@ static enum status start_api(struct node *node, struct err *err)
         .storage = node->storage,
         .control_client = node->control_client,
         .dispatch = node->dispatch,
+        .tls = node->settings.identity.tls,
     };
 
     return api_new(&options, &node->api, err);
@@ -118,13 +126,17 @@ static enum status start_api(struct node *node, struct err *err)
 
 static enum status listen_api(struct node *node, struct err *err)
 {
-    const char *list = config_text(node->config, "listen", "api");
+    const struct https_certificate *certificate =
+        node->https == NULL ? NULL : https_files_certificate(node->https);
     bool share = config_boolean(node->config, "listen", "share_port");
-    char address[ADDRESS_BYTES_MAX + 1];
     enum status st = ST_OK;
 
-    while (st == ST_OK && node_list_next(&list, address, sizeof address))
-        st = api_listen(node->api, address, share, err);
+    for (size_t i = 0; st == ST_OK && i < node->settings.api_count; i++) {
+        const struct endpoint *endpoint = &node->settings.api[i];
+
+        st = api_listen(node->api, endpoint->address, endpoint->https ? certificate : NULL, share,
+                        err);
+    }
     return st;
 }
 
@@ -136,6 +148,18 @@ static void heartbeat_cb(const Lapwing__Heartbeat *beat,
 
     dispatch_heartbeat(node->dispatch, beat, reply);
 }
+
+static void worker_gone_cb(const struct stream_hello *worker, const char *why, void *context)
+{
+    struct node *node = context;
+
+    dispatch_worker_gone(node->dispatch, worker->node, worker->epoch, why);
+}
+
+static const struct registration_handler registration_handler = {
+    .on_beat = heartbeat_cb,
+    .on_gone = worker_gone_cb,
+};
 
 static enum status start_doors(struct node *node, struct err *err)
 {
@@ -150,8 +174,8 @@ static enum status start_doors(struct node *node, struct err *err)
     const struct registration_config registration = {
         .loop = &node->loop,
         .address = config_text(node->config, "listen", "registration"),
-        .key = node->settings.identity.key,
-        .on_beat = heartbeat_cb,
+        .identity = &node->settings.identity,
+        .handler = &registration_handler,
         .context = node,
     };
     enum status st;
@@ -159,9 +183,9 @@ static enum status start_doors(struct node *node, struct err *err)
     node->dispatch = dispatch_new(&(struct dispatch_options){
         .loop = &node->loop,
         .identity = &node->settings.identity,
-        .node = node->settings.identity.self.node,
         .zone = node->settings.identity.self.zone,
         .control = node->control_client,
+        .detection = node->settings.detection,
     });
     st = state_service_start(&service, &node->service, err);
     if (st == ST_OK)
@@ -185,7 +209,7 @@ static bool has_worker(const struct node *node)
     const struct worker_view *const *workers = dispatch_workers(node->dispatch, &count);
 
     for (size_t i = 0; i < count; i++)
-        if (workers[i]->usable)
+        if (worker_view_is_usable(workers[i]))
             return true;
     return false;
 }
@@ -194,6 +218,7 @@ static void stop_doors(struct node *node)
 {
     registration_stop(node->registration);
     node->registration = NULL;
+    https_files_close(node->https);
     api_close(node->api);
     dispatch_close(node->dispatch);
     if (node->service != NULL)
@@ -201,6 +226,8 @@ static void stop_doors(struct node *node)
     node->service = NULL;
     replica_client_close(node->control_client);
     replica_client_close(node->storage_client);
+    identity_watch_stop(node->watch);
+    node->watch = NULL;
     if (!node->handles)
         return;
     uv_close((uv_handle_t *)&node->readiness, NULL);
@@ -234,11 +261,41 @@ static void readiness_cb(uv_timer_t *timer)
               LS("worker", readiness == READINESS_COMPLETE ? "connected" : "none"));
 }
 
+static void handed_over_cb(enum status st, void *context)
+{
+    struct node *node = context;
+
+    if (st != ST_OK)
+        log_event(LOG_WARN, "leadership_not_handed_over", LS("status", status_name(st)),
+                  LS("then", "stopping, the others elect by time-out"));
+    if (--node->handovers == 0 && node->handles)
+        stop_doors(node);
+}
+
+/* A leader that just goes costs every write an election time-out. */
+static void hand_over(struct node *node, struct replica *replica, struct replica_client *client)
+{
+    struct replica_status status;
+
+    replica_status(replica, &status);
+    if (status.role == REPLICA_LEADER && status.member_count > 1 &&
+        replica_transfer(client, 0, HANDOVER_MS, handed_over_cb, node) == ST_OK)
+        node->handovers++;
+}
+
+/* A second signal does not wait. */
 static void signal_cb(uv_signal_t *handle, int number)
 {
     struct node *node = handle->data;
 
     log_event(LOG_INFO, "stopping", LI("signal", number));
+    if (!node->stopping) {
+        node->stopping = true;
+        hand_over(node, node->control, node->control_client);
+        hand_over(node, node->storage, node->storage_client);
+        if (node->handovers > 0)
+            return;
+    }
     stop_doors(node);
 }
 
@@ -254,6 +311,7 @@ static void watch(struct node *node)
     rv |= uv_signal_start(&node->terminate, signal_cb, SIGTERM);
     rv |= uv_signal_start(&node->interrupt, signal_cb, SIGINT);
     CHECK(rv == 0);
+    node->watch = identity_watch_start(&node->loop, node->config, &node->settings.identity);
     node->handles = true;
 }
 
@@ -268,7 +326,10 @@ static enum status node_start(struct node *node, struct err *err)
                node->settings.identity.self.zone);
     log_identity(buf_text(&identity));
     buf_done(&identity);
-    st = start_groups(node, err);
+    if (node->settings.https)
+        st = https_files_open(&node->loop, node->config, &node->https, err);
+    if (st == ST_OK)
+        st = start_groups(node, err);
     if (st == ST_OK)
         st = start_doors(node, err);
     if (st == ST_OK)
@@ -287,6 +348,7 @@ int main(int argc, char **argv)
     (void)mallopt(M_MMAP_THRESHOLD, KEPT_ALLOCATION_BYTES);
     (void)mallopt(M_TRIM_THRESHOLD, KEPT_ALLOCATION_BYTES);
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGHUP, SIG_IGN); /* "read your files again": there may be none to read */
     /* Uploads and large bodies block a thread each; the default of four would let four slow ones
      * stop all others. */
     (void)setenv("UV_THREADPOOL_SIZE", "16", 0);
@@ -302,9 +364,11 @@ int main(int argc, char **argv)
     (void)uv_run(&node->loop, UV_RUN_DEFAULT);
     CHECK(uv_loop_close(&node->loop) == 0);
     api_free(node->api);
+    https_files_free(node->https);
     dispatch_free(node->dispatch);
     replica_stop(node->control);
     replica_stop(node->storage);
+    identity_done(&node->settings.identity);
     config_free(node->config);
     log_event(LOG_INFO, "stopped", LS("why", node->failed ? "cannot listen" : "signal"));
     code = node->failed ? 1 : 0;

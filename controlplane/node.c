@@ -5,19 +5,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/failure_settings.h"
+#include "base/https_files.h"
 #include "base/identity.h"
+
+/* A worker that fell silent is out by so much later than out_ms says: together still under a
+ * second. */
+enum { DETECTION_TICK_MS = 50 };
 
 // clang-format off
 const struct config_option node_options[] = {
     IDENTITY_OPTIONS,
-    { "listen", "api", NULL, "addresses of the front door, comma separated", CONFIG_TEXT, false, 1, 1024 },
+    { "listen", "api", NULL, "addresses of the front door, comma separated: https://ADDRESS, or http://ADDRESS on loopback", CONFIG_TEXT, false, 1, 1024 },
+    { "listen", "plain_http", "no", "http:// addresses of listen.api need not be loopback", CONFIG_BOOLEAN, false, 0, 0 },
+    HTTPS_OPTIONS,
     { "listen", "share_port", "no", "other nodes on this machine listen there too", CONFIG_BOOLEAN, false, 0, 0 },
     { "listen", "s3_domain", NULL, "buckets are hosts under this name: BUCKET.DOMAIN; the object stores' listen.domain", CONFIG_TEXT, true, 1, 253 },
     { "listen", "state", NULL, "address of the state service", CONFIG_ADDRESS, false, 0, 0 },
     { "listen", "registration", NULL, "address where workers register", CONFIG_ADDRESS, false, 0, 0 },
     { "members", "ID", NULL, "NODE,ZONE,RAFT_CONTROL_ADDRESS,RAFT_STORAGE_ADDRESS; ids from 1, never reused", CONFIG_ENTRIES, false, 0, 0 },
     { "objstore", "addresses", NULL, "S3 addresses of the object stores, comma separated, the own zone's first", CONFIG_TEXT, false, 1, 1024 },
+    { "objstore", "plain_http", "no", "they need not be on loopback; requests pass to them in plain HTTP", CONFIG_BOOLEAN, false, 0, 0 },
     { "data", "dir", NULL, "folder of the replicated state", CONFIG_TEXT, false, 1, PATH_MAX - 64 },
+    FAILURE_OPTIONS,
     { "replica", "snapshot_log_bytes", "16777216", "with less log than this no snapshot is due by log; more for a large state, less if applying it takes long", CONFIG_UNSIGNED, false, 65536, 1 << 30 },
     { "account", "id", "000000000000", "account that all keys belong to", CONFIG_TEXT, false, ACCOUNT_DIGITS, ACCOUNT_DIGITS },
     { "keys", "ACCESS_KEY_ID", NULL, "its secret", CONFIG_ENTRIES, true, 0, 0 },
@@ -25,7 +35,8 @@ const struct config_option node_options[] = {
 };
 // clang-format on
 
-bool node_list_next(const char **list, char *out, size_t size)
+/* Step through a comma-separated list: copies the next part into `out`; false at the end. */
+static bool node_list_next(const char **list, char *out, size_t size)
 {
     size_t len;
 
@@ -92,11 +103,34 @@ static enum status read_members(const struct config *config,
     return ST_OK;
 }
 
+static enum status read_api(const struct config *config, struct node_settings *out, struct err *err)
+{
+    bool allowed = config_boolean(config, "listen", "plain_http");
+    enum status st = endpoint_list(config_text(config, "listen", "api"), "listen.api", out->api,
+                                   ENDPOINTS_MAX, &out->api_count, err);
+
+    for (size_t i = 0; st == ST_OK && i < out->api_count; i++) {
+        out->https = out->https || out->api[i].https;
+        st = endpoint_check_plain(&out->api[i], allowed, "listen.api", "listen.plain_http", err);
+    }
+    return st;
+}
+
 enum status node_settings_read(const struct config *config,
                                struct node_settings *out,
                                struct err *err)
 {
     enum status st = identity_read(config, "controlplane", &out->identity, err);
 
-    return st == ST_OK ? read_members(config, out, err) : st;
+    if (st == ST_OK)
+        st = read_members(config, out, err);
+    if (st == ST_OK)
+        st = read_api(config, out, err);
+    if (st == ST_OK)
+        st = endpoint_list_plain(config_text(config, "objstore", "addresses"),
+                                 config_boolean(config, "objstore", "plain_http"),
+                                 "objstore.addresses", "objstore.plain_http", err);
+    if (st == ST_OK)
+        st = failure_limits_read(config, DETECTION_TICK_MS, &out->detection, err);
+    return st;
 }

@@ -13,8 +13,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* How long workers may take to find this node.  They send a heartbeat every second at the latest,
- * so after three there is none; S3 and the functions' configuration can be served all the same. */
+/* How long workers may take to find this node.  They dial it every 1.5 seconds at the latest
+ * and then send at once, so after three there is none; S3 and the functions' configuration can be
+ * served all the same. */
 enum { READINESS_WORKER_MS = 3000 };
 
 enum readiness {

@@ -11,6 +11,9 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/descriptors.h"
+#include "base/endpoint.h"
+#include "base/failure_settings.h"
+#include "base/https_files.h"
 #include "base/identity.h"
 #include "base/log.h"
 #include "base/stream.h"
@@ -30,15 +33,21 @@ enum {
 
 static const struct config_option options[] = {
     IDENTITY_OPTIONS,
-    { "listen", "http", NULL, "where S3 clients connect", CONFIG_ADDRESS, false, 0, 0 },
+    { "listen", "http", NULL,
+      "where S3 clients connect: http://ADDRESS or the address alone, or https://ADDRESS",
+      CONFIG_TEXT, false, 1, 0 },
+    { "listen", "plain_http", "no", "an http:// address need not be on loopback", CONFIG_BOOLEAN,
+      false, 0, 0 },
+    HTTPS_OPTIONS,
     { "listen", "stream", NULL, "where the other zones' object stores connect", CONFIG_ADDRESS,
       false, 0, 0 },
     { "listen", "domain", NULL, "buckets are hosts under this name: BUCKET.DOMAIN", CONFIG_TEXT,
       true, 1, 253 },
-    { "peers", "NAME", NULL, "the other object stores: NAME = ADDRESS of their listen.stream",
+    { "peers", "NODE", NULL, "the other object stores: NODE = ADDRESS of its listen.stream",
       CONFIG_ENTRIES, true, 0, 0 },
     { "state", "addresses", NULL, "state services of the control plane, own zone first, by comma",
       CONFIG_TEXT, false, 1, 1024 },
+    FAILURE_OPTIONS,
     { "store", "dir", NULL, "folder for blobs", CONFIG_TEXT, false, 1, 4096 },
     { "keys", "ACCESS_KEY", NULL, "access keys: ACCESS_KEY = SECRET", CONFIG_ENTRIES, true, 0, 0 },
     { 0 },
@@ -52,6 +61,9 @@ struct objstore_process {
     uv_timer_t stopping;
     uint64_t stop_at_ms;
     struct stream_identity identity;
+    struct endpoint http;
+    struct https_files *https; /* NULL for plain HTTP */
+    struct identity_watch *watch;
     struct s3_key key_list[KEYS_MAX];
     struct s3_keys keys;
     struct blob_store *store;
@@ -104,7 +116,7 @@ static enum status open_link(struct objstore_process *process, struct err *err)
 
 static enum status open_peers(struct objstore_process *process, struct err *err)
 {
-    const char *addresses[PEERS_MAX];
+    struct peer_address addresses[PEERS_MAX];
     struct peers_options peers = {
         .loop = &process->loop,
         .identity = &process->identity,
@@ -113,20 +125,37 @@ static enum status open_peers(struct objstore_process *process, struct err *err)
         .addresses = addresses,
         .count = config_entry_count(process->config, "peers"),
     };
-    const char *name;
+    enum status st;
 
     if (peers.count > PEERS_MAX)
         return err_set(err, ST_BAD_INPUT, "%zu peers, want at most %d", peers.count, PEERS_MAX);
     for (size_t i = 0; i < peers.count; i++)
-        config_entry_at(process->config, "peers", i, &name, &addresses[i]);
-    return peers_open(&peers, &process->peers, err);
+        config_entry_at(process->config, "peers", i, &addresses[i].node, &addresses[i].address);
+    st = failure_limits_read(process->config, PEERS_TICK_MS, &peers.detection, err);
+    return st == ST_OK ? peers_open(&peers, &process->peers, err) : st;
+}
+
+static enum status read_endpoint(struct objstore_process *process, struct err *err)
+{
+    const char *text = config_text(process->config, "listen", "http");
+    struct endpoint *http = &process->http;
+    size_t count;
+    enum status st = endpoint_list(text, "listen.http", http, 1, &count, err);
+
+    if (st == ST_OK)
+        st = endpoint_check_plain(http, config_boolean(process->config, "listen", "plain_http"),
+                                  "listen.http", "listen.plain_http", err);
+    if (st == ST_OK && http->https)
+        st = https_files_open(&process->loop, process->config, &process->https, err);
+    return st;
 }
 
 static enum status open_s3(struct objstore_process *process, struct err *err)
 {
     struct s3_options s3 = {
         .loop = &process->loop,
-        .listen = config_text(process->config, "listen", "http"),
+        .listen = process->http.address,
+        .certificate = process->https == NULL ? NULL : https_files_certificate(process->https),
         .keys = &process->keys,
         .domain = config_text(process->config, "listen", "domain"),
         .clock = &clock_system,
@@ -140,9 +169,9 @@ static enum status open_s3(struct objstore_process *process, struct err *err)
 
 static enum status open_all(struct objstore_process *process, struct err *err)
 {
-    enum status (*const rest[])(struct objstore_process *, struct err *) = { read_identity,
-                                                                             read_keys, open_link,
-                                                                             open_peers, open_s3 };
+    enum status (*const rest[])(struct objstore_process *, struct err *) = {
+        read_identity, read_keys, read_endpoint, open_link, open_peers, open_s3,
+    };
     enum status st = blob_store_open(&process->loop, config_text(process->config, "store", "dir"),
                                      &process->store, err);
 
@@ -163,9 +192,11 @@ static void s3_closed(void *context)
 static void cut(struct objstore_process *process)
 {
     uv_close((uv_handle_t *)&process->stopping, NULL);
+    identity_watch_stop(process->watch);
     for (size_t i = 0; i < ARRAY_LEN(process->signals); i++)
         uv_close((uv_handle_t *)&process->signals[i], NULL);
     /* The state first: calls to it cannot be cancelled by those who wait for them. */
+    https_files_close(process->https);
     state_link_close(process->link);
     peers_close(process->peers);
     s3_server_close(process->s3, s3_closed, process);
@@ -222,6 +253,7 @@ int main(int argc, char **argv)
     char threads[8];
 
     descriptors_raise();
+    (void)signal(SIGHUP, SIG_IGN); /* "read your files again": there may be none to read */
     (void)snprintf(threads, sizeof threads, "%d", DISK_THREADS);
     (void)setenv("UV_THREADPOOL_SIZE", threads, 0);
     process.config = config_start(options, "lapwing-objstore",
@@ -233,6 +265,7 @@ int main(int argc, char **argv)
     }
     say_who(&process);
     handle_signals(&process);
+    process.watch = identity_watch_start(&process.loop, process.config, &process.identity);
     log_event(LOG_INFO, "ready", LS("http", config_text(process.config, "listen", "http")),
               LS("dir", config_text(process.config, "store", "dir")));
     (void)uv_run(&process.loop, UV_RUN_DEFAULT);
@@ -240,6 +273,8 @@ int main(int argc, char **argv)
     peers_free(process.peers);
     blob_store_close(process.store);
     (void)uv_loop_close(&process.loop);
+    https_files_free(process.https);
+    identity_done(&process.identity);
     config_free(process.config);
     log_event(LOG_INFO, "stopped");
     return 0;

@@ -1,6 +1,8 @@
 /* Checks of registration and heartbeats; pure, any thread. */
 #include "proto/worker_check.h"
 
+#include <string.h>
+
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/limits.h"
@@ -48,6 +50,28 @@ enum status heartbeat_check(const Lapwing__Heartbeat *heartbeat, struct err *err
         st = field_number_check("memory_free_mb", heartbeat->memory_free_mb, 0,
                                 heartbeat->memory_mb, err);
     return st == ST_OK ? heartbeat_lists_check(heartbeat, err) : st;
+}
+
+enum status heartbeat_sender_check(const Lapwing__Heartbeat *heartbeat,
+                                   const struct stream_hello *peer,
+                                   struct err *err)
+{
+    const struct {
+        const char *name, *said, *is;
+    } fields[] = {
+        { "cluster", heartbeat->cluster, peer->cluster },
+        { "worker", heartbeat->worker, peer->node },
+        { "zone", heartbeat->zone, peer->zone },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+        if (strcmp(fields[i].said, fields[i].is) != 0)
+            return err_set(err, ST_DENIED, "%s: %s, its stream is of %s", fields[i].name,
+                           fields[i].said, fields[i].is);
+    if (heartbeat->epoch != peer->epoch)
+        return err_set(err, ST_DENIED, "epoch: %llu, its stream is of %llu",
+                       (unsigned long long)heartbeat->epoch, (unsigned long long)peer->epoch);
+    return ST_OK;
 }
 
 enum status heartbeat_reply_check(const Lapwing__HeartbeatReply *reply, struct err *err)

@@ -14,6 +14,9 @@
 #include "base/bytes.h"
 #include "base/status.h"
 
+/* The name of every such cluster. */
+#define DEV_CLUSTER "dev"
+
 /* The last byte a detached supervisor sends to the command that waits for it: "all is up". */
 #define DEV_READY_MARK '\006'
 
@@ -28,6 +31,7 @@ struct dev_options {
     bool stop;
     bool remove_data; /* with stop: delete the data folder's cluster afterwards */
     bool help;
+    bool https;       /* the front doors speak HTTPS, and nothing else */
     bool any_runtime; /* take every runtime name of a family that is here */
     unsigned runtime_count;
     const char *runtimes[DEV_RUNTIMES_MAX]; /* "NAME=FOLDER", of argv */
@@ -59,6 +63,17 @@ enum status dev_files_prepare(const struct dev_options *options,
                               const struct dev_user *user,
                               const char *program_dir,
                               struct err *err);
+/* CA, certificate and key of HTTPS, made if there are none yet or theirs run out within a month:
+ * DATA/https-{ca,bundle,cert,key}.pem, where the bundle is the machine's own CAs and ours. */
+enum status dev_https_prepare(const struct dev_options *options,
+                              const struct dev_user *user,
+                              struct err *err);
+/* The CA and every program's certificate: made when missing, renewed when due; safe to repeat. */
+enum status dev_certs_prepare(const struct dev_options *options,
+                              const struct dev_user *user,
+                              struct err *err);
+/* Delete the CA's key. */
+void dev_certs_remove(const struct dev_options *options);
 /* Delete what a cluster has in its data folder; other files there stay. */
 void dev_files_remove(const struct dev_options *options);
 /* As open(), with the user's rights and for the user to own: root must not be led elsewhere by what

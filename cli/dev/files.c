@@ -1,10 +1,13 @@
 /* The data folder: layout, cluster key, env.sh, lock.
  *
- *   DATA/cluster.key   64 hex digits, the secret of all links
+ *   DATA/cluster.key   64 hex digits, the secret that other secrets are derived from
+ *   DATA/ca.crt, ca/   the CA and its key (certs.c)
  *   DATA/env.sh        to source before using clients
  *   DATA/aws-config    what env.sh points AWS_CONFIG_FILE at
+ *   DATA/https-*.pem   with --https: CA, certificate, key (https.c)
  *   DATA/lock          locked by the supervisor
- *   DATA/zone-a/...    control-plane, objstore and worker folders, their .ini and .log files */
+ *   DATA/zone-a/...    control-plane, objstore and worker folders, their .ini, .log, .crt and .key
+ * files */
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -125,6 +128,17 @@ static enum status write_key(const char *data, const struct dev_user *user, stru
     return dev_file_write(path, text, 0600, user, err);
 }
 
+/* What each kind of client calls the file of CAs.  Where it takes the place of the machine's own
+ * ones, it is given those as well. */
+static void put_trust(const struct dev_options *options, struct buf *out)
+{
+    buf_printf(out,
+               "export AWS_CA_BUNDLE='%s/https-ca.pem' NODE_EXTRA_CA_CERTS='%s/https-ca.pem'\n"
+               "export CURL_CA_BUNDLE='%s/https-bundle.pem'\n"
+               "export SSL_CERT_FILE=\"$CURL_CA_BUNDLE\" REQUESTS_CA_BUNDLE=\"$CURL_CA_BUNDLE\"\n",
+               options->data, options->data, options->data);
+}
+
 static enum status write_environment(const struct dev_options *options,
                                      const struct dev_user *user,
                                      const char *program_dir,
@@ -136,7 +150,7 @@ static enum status write_environment(const struct dev_options *options,
 
     buf_printf(&text,
                "# Source this before using aws, boto3, Terraform... with this cluster.\n"
-               "export AWS_ENDPOINT_URL=http://127.0.0.1:%u\n"
+               "export AWS_ENDPOINT_URL=%s://127.0.0.1:%u\n"
                "export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test\n"
                "unset AWS_SESSION_TOKEN AWS_PROFILE AWS_DEFAULT_PROFILE AWS_REGION\n"
                "export AWS_DEFAULT_REGION=us-east-1 AWS_PAGER=\n"
@@ -144,7 +158,9 @@ static enum status write_environment(const struct dev_options *options,
                "export PATH='%s':\"$PATH\"\n"
                "# Clients older than 2023 ignore AWS_ENDPOINT_URL and would go to the real AWS.\n"
                "aws() { command aws --endpoint-url \"$AWS_ENDPOINT_URL\" \"$@\"; }\n",
-               options->port, options->data, program_dir);
+               plan_scheme(options), options->port, options->data, program_dir);
+    if (options->https)
+        put_trust(options, &text);
     (void)snprintf(path, sizeof path, "%.4000s/env.sh", options->data);
     st = dev_file_write(path, buf_text(&text), 0644, user, err);
     buf_done(&text);
@@ -208,7 +224,9 @@ static void lock_path(const struct dev_options *options, char *out, size_t size)
  * starts over holds. */
 static void remove_contents(const struct dev_options *options)
 {
-    static const char *const files[] = { "cluster.key", "env.sh", "aws-config", "dev.log" };
+    static const char *const files[] = { "cluster.key",    "env.sh",        "aws-config",
+                                         "dev.log",        "https-ca.pem",  "https-bundle.pem",
+                                         "https-cert.pem", "https-key.pem", "ca.crt" };
     char path[PATH_MAX];
 
     for (unsigned zone = 0; zone < DEV_ZONES_MAX; zone++) {
@@ -219,6 +237,7 @@ static void remove_contents(const struct dev_options *options)
         (void)snprintf(path, sizeof path, "%.4000s/%s", options->data, files[i]);
         (void)unlink(path);
     }
+    dev_certs_remove(options);
 }
 
 void dev_files_remove(const struct dev_options *options)
@@ -267,6 +286,10 @@ enum status dev_files_prepare(const struct dev_options *options,
         st = check_reach(options->data, user, err);
     if (st == ST_OK)
         st = write_key(options->data, user, err);
+    if (st == ST_OK && options->https)
+        st = dev_https_prepare(options, user, err);
+    if (st == ST_OK)
+        st = dev_certs_prepare(options, user, err);
     if (st == ST_OK)
         st = write_environment(options, user, program_dir, err);
     return st;

@@ -122,6 +122,8 @@ static bool set_flag(const char *name, struct dev_options *options)
         options->stop = true;
     else if (strcmp(name, "--remove-data") == 0)
         options->remove_data = true;
+    else if (strcmp(name, "--https") == 0)
+        options->https = true;
     else if (strcmp(name, "--any-runtime") == 0)
         options->any_runtime = true;
     else if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
@@ -178,6 +180,8 @@ void dev_options_help(void)
         "  --zones 1|3|5   how many zones (3)\n"
         "  --data DIR      where everything is kept; survives stops (a folder of the caller)\n"
         "  --port N        where clients connect, on 127.0.0.1 and ::1 (4566)\n"
+        "  --https         clients speak HTTPS, with a CA of this cluster that env.sh names to "
+        "them\n"
         "  --any-runtime   take every name of a Python, Node or custom runtime that Lambda has or "
         "had,\n"
         "                  and run the nearest version that is here; each start says so in the "

@@ -40,6 +40,11 @@ const char *plan_kind_name(enum plan_kind kind)
     return names[kind];
 }
 
+const char *plan_scheme(const struct dev_options *options)
+{
+    return options->https ? "https" : "http";
+}
+
 void plan_instance(const struct dev_options *options, unsigned zone, char *out, size_t size)
 {
     (void)snprintf(out, size, "lapwing-dev-%u-%s", options->port, plan_zone_name(zone));
@@ -63,12 +68,44 @@ static void put_setting(
     buf_append_text(out, "\n");
 }
 
-static void put_node(const struct plan *plan, const char *prefix, unsigned zone, struct buf *out)
+/* Control-plane nodes are called as their zone. */
+static const char *node_prefix(enum plan_kind kind)
+{
+    if (kind == PLAN_OBJSTORE)
+        return "objstore-";
+    return kind == PLAN_WORKER ? "worker-" : "";
+}
+
+void plan_identity(enum plan_kind kind, unsigned zone, struct node_identity *out)
 {
     const char *name = plan_zone_name(zone);
 
-    buf_printf(out, "[node]\nname = %s%s\nzone = %s\ncluster = dev\n", prefix, name, name);
-    buf_printf(out, "[cluster]\nkey_file = %s/cluster.key\n", plan->options->data);
+    CHECK(plan_has_identity(kind));
+    (void)snprintf(out->cluster, sizeof out->cluster, DEV_CLUSTER);
+    (void)snprintf(out->role, sizeof out->role, "%s", plan_kind_name(kind));
+    (void)snprintf(out->zone, sizeof out->zone, "%s", name);
+    (void)snprintf(out->node, sizeof out->node, "%s%s", node_prefix(kind), name);
+}
+
+bool plan_has_identity(enum plan_kind kind)
+{
+    return kind != PLAN_SPAWNER;
+}
+
+static void put_node(const struct plan *plan, enum plan_kind kind, unsigned zone, struct buf *out)
+{
+    const char *data = plan->options->data;
+    const char *name = plan_zone_name(zone);
+    struct node_identity self;
+
+    plan_identity(kind, zone, &self);
+    buf_printf(out, "[node]\nname = %s\nzone = %s\ncluster = %s\n", self.node, self.zone,
+               self.cluster);
+    buf_printf(out, "[cluster]\nkey_file = %s/cluster.key\n", data);
+    buf_printf(out,
+               "[tls]\nca_file = %s/ca.crt\ncert_file = %s/zone-%s/%s.crt\n"
+               "key_file = %s/zone-%s/%s.key\n",
+               data, data, name, self.role, data, name, self.role);
 }
 
 static void put_dir(
@@ -110,13 +147,15 @@ static void spawner_config(const struct plan *plan, unsigned zone, struct buf *o
     put_runtimes(plan, out);
 }
 
-/* "a = ADDRESS" for each zone; `others_only` leaves out the zone itself. */
-static void put_zones(
-    const struct plan *plan, unsigned self, bool others_only, enum port port, struct buf *out)
+/* "NODE = ADDRESS" for each other zone's object store. */
+static void put_peers(const struct plan *plan, unsigned self, struct buf *out)
 {
-    for (unsigned zone = 0; zone < plan->options->zones; zone++)
-        if (!others_only || zone != self)
-            put_setting(plan, plan_zone_name(zone), zone, port, out);
+    for (unsigned zone = 0; zone < plan->options->zones; zone++) {
+        if (zone == self)
+            continue;
+        buf_append_text(out, node_prefix(PLAN_OBJSTORE));
+        put_setting(plan, plan_zone_name(zone), zone, PORT_OBJSTORE_PEERS, out);
+    }
 }
 
 /* A list of all zones' addresses, the own zone first: nearest before others. */
@@ -136,12 +175,12 @@ static void put_list(
 
 static void objstore_config(const struct plan *plan, unsigned zone, struct buf *out)
 {
-    put_node(plan, "objstore-", zone, out);
+    put_node(plan, PLAN_OBJSTORE, zone, out);
     buf_append_text(out, "[listen]\n");
     put_setting(plan, "http", zone, PORT_OBJSTORE_HTTP, out);
     put_setting(plan, "stream", zone, PORT_OBJSTORE_PEERS, out);
     buf_append_text(out, "[peers]\n");
-    put_zones(plan, zone, true, PORT_OBJSTORE_PEERS, out);
+    put_peers(plan, zone, out);
     buf_append_text(out, "[state]\n");
     put_list(plan, "addresses", zone, PORT_STATE, out);
     buf_append_text(out, "[store]\n");
@@ -167,14 +206,18 @@ static void controlplane_config(const struct plan *plan, unsigned zone, struct b
 {
     unsigned port = plan->options->port;
 
-    put_node(plan, "", zone, out);
-    buf_printf(out, "[listen]\napi = 127.0.0.1:%u%s", port, plan->ipv6 ? "," : "\n");
+    put_node(plan, PLAN_CONTROLPLANE, zone, out);
+    buf_printf(out, "[listen]\napi = %s://127.0.0.1:%u%s", plan_scheme(plan->options), port,
+               plan->ipv6 ? "," : "\n");
     if (plan->ipv6)
-        buf_printf(out, "[::1]:%u\n", port);
+        buf_printf(out, "%s://[::1]:%u\n", plan_scheme(plan->options), port);
     buf_append_text(out, "share_port = yes\n");
     put_setting(plan, "state", zone, PORT_STATE, out);
     put_setting(plan, "registration", zone, PORT_REGISTRATION, out);
     put_members(plan, out);
+    if (plan->options->https)
+        buf_printf(out, "[https]\ncert_file = %s/https-cert.pem\nkey_file = %s/https-key.pem\n",
+                   plan->options->data, plan->options->data);
     buf_append_text(out, "[objstore]\n");
     put_list(plan, "addresses", zone, PORT_OBJSTORE_HTTP, out);
     buf_append_text(out, "[data]\n");
@@ -186,7 +229,7 @@ static void controlplane_config(const struct plan *plan, unsigned zone, struct b
 
 static void worker_config(const struct plan *plan, unsigned zone, struct buf *out)
 {
-    put_node(plan, "worker-", zone, out);
+    put_node(plan, PLAN_WORKER, zone, out);
     buf_append_text(out, "[listen]\n");
     put_setting(plan, "invoke", zone, PORT_INVOKE, out);
     buf_append_text(out, "[worker]\n");
@@ -201,7 +244,10 @@ static void worker_config(const struct plan *plan, unsigned zone, struct buf *ou
     put_list(plan, "addresses", zone, PORT_OBJSTORE_HTTP, out);
     buf_append_text(out, "[controlplane]\n");
     put_list(plan, "registration", zone, PORT_REGISTRATION, out);
-    buf_printf(out, "[api]\naddresses = 127.0.0.1:%u\n", plan->options->port);
+    buf_printf(out, "[api]\naddresses = %s://127.0.0.1:%u\n", plan_scheme(plan->options),
+               plan->options->port);
+    if (plan->options->https)
+        buf_printf(out, "ca_file = %s/https-ca.pem\n", plan->options->data);
 }
 
 void plan_config(const struct plan *plan, enum plan_kind kind, unsigned zone, struct buf *out)

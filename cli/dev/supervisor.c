@@ -116,11 +116,11 @@ static void say_ready(struct supervisor *sv)
 
     dev_data_default(sv->plan.user, usual, sizeof usual);
     elsewhere = strcmp(usual, options->data) != 0;
-    say("\nThe cluster is ready: %u zone%s on http://127.0.0.1:%u%s\n"
+    say("\nThe cluster is ready: %u zone%s on %s://127.0.0.1:%u%s\n"
         "  source %s/env.sh\n"
         "  aws lambda list-functions       lapwing status       "
         "samples/hello-python/walkthrough.sh\n",
-        options->zones, options->zones == 1 ? "" : "s", options->port,
+        options->zones, options->zones == 1 ? "" : "s", plan_scheme(options), options->port,
         sv->plan.ipv6 ? " and [::1]" : "", options->data);
     if (options->detach)
         say("Stop it with: lapwing dev --stop%s%s\n", elsewhere ? " --data " : "",

@@ -405,8 +405,14 @@ enum status api_new(const struct api_options *options, struct api **out, struct 
     return st;
 }
 
-enum status api_listen(struct api *api, const char *address, bool share_port, struct err *err)
+enum status api_listen(struct api *api,
+                       const char *address,
+                       const struct https_certificate *certificate,
+                       bool share_port,
+                       struct err *err)
 {
+    if (certificate != NULL)
+        return http_server_listen_https(api->server, certificate, address, share_port, err);
     return http_server_listen(api->server, address, share_port, err);
 }
 

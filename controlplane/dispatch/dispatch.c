@@ -8,59 +8,30 @@
 #include "base/log.h"
 #include "controlplane/dispatch/dispatch_internal.h"
 #include "controlplane/dispatch/invocation.h"
+#include "controlplane/dispatch/worker_health.h"
 #include "controlplane/dispatch/worker_question.h"
 #include "controlplane/replica/replica.h"
-#include "proto/worker_check.h"
 
-enum { SILENCE_CHECK_MS = 500, REGISTER_MS = 5000 };
+enum { REGISTER_MS = 5000 };
 
-static void worker_refresh(struct worker *worker)
-{
-    worker->view.usable = worker->registered && worker->linked;
-}
-
-static void worker_link_change_cb(struct worker_link *link, bool open)
+static void worker_link_change_cb(struct worker_link *link, bool open, const char *why)
 {
     struct worker *worker = container_of(link, struct worker, link);
 
     worker->linked = open;
+    if (why != NULL && !worker->dispatch->closing)
+        worker_lost(worker, why);
     worker_refresh(worker);
-}
-
-static void worker_forget(struct worker *worker, const char *why)
-{
-    if (worker->link.dialer == NULL)
-        return;
-    log_event(LOG_WARN, "worker_gone", LS("worker", worker->view.name),
-              LS("worker_zone", worker->view.zone), LS("why", why),
-              LS("then", "no more offers until it is heard again"));
-    worker_link_close(&worker->link);
-}
-
-/* A host that vanished sends no close: its silence must cut the link, or every offer to it would
- * wait for its own deadline. */
-static void silence_cb(uv_timer_t *timer)
-{
-    struct dispatch *dispatch = container_of(timer, struct dispatch, silence);
-    uint64_t now_ms = uv_now(timer->loop);
-
-    for (size_t i = 0; i < dispatch->worker_count; i++)
-        if (now_ms - dispatch->workers[i]->seen_ms > WORKER_SILENT_MS)
-            worker_forget(dispatch->workers[i], "silent");
 }
 
 struct dispatch *dispatch_new(const struct dispatch_options *options)
 {
     struct dispatch *dispatch = must_calloc(1, sizeof *dispatch);
-    int rv;
 
     dispatch->options = *options;
     dispatch->invocations = pool_new(invocation_bytes(), INVOCATIONS_MAX);
     dispatch->questions = pool_new(worker_question_bytes(), WORKER_QUESTIONS_MAX);
-    rv = uv_timer_init(options->loop, &dispatch->silence);
-    CHECK(rv == 0);
-    rv = uv_timer_start(&dispatch->silence, silence_cb, SILENCE_CHECK_MS, SILENCE_CHECK_MS);
-    CHECK(rv == 0);
+    worker_health_start(dispatch, &options->detection);
     return dispatch;
 }
 
@@ -71,7 +42,7 @@ void dispatch_close(struct dispatch *dispatch)
     dispatch->closing = true;
     for (size_t i = 0; i < dispatch->worker_count; i++)
         worker_link_close(&dispatch->workers[i]->link);
-    uv_close((uv_handle_t *)&dispatch->silence, NULL);
+    worker_health_stop(dispatch);
 }
 
 void dispatch_free(struct dispatch *dispatch)
@@ -106,6 +77,7 @@ static struct worker *add_worker(struct dispatch *dispatch)
     worker->dispatch = dispatch;
     worker_link_init(&worker->link, dispatch->options.loop, dispatch->options.identity,
                      worker_link_change_cb);
+    worker_health_add(worker);
     dispatch->views[dispatch->worker_count] = &worker->view;
     dispatch->workers[dispatch->worker_count++] = worker;
     return worker;
@@ -114,15 +86,18 @@ static struct worker *add_worker(struct dispatch *dispatch)
 static void register_cb(enum status st, const Lapwing__Outcome *outcome, void *context)
 {
     struct worker *worker = context;
+    uint64_t epoch = worker->registering;
 
-    worker->registering = false;
-    if (st == ST_OK && outcome->status == ST_OK) {
+    worker->registering = 0;
+    if (epoch == worker->view.epoch && st == ST_OK && outcome->status == ST_OK) {
         worker->registered = true;
         worker_refresh(worker);
         log_event(LOG_INFO, "worker_registered", LS("worker", worker->view.name),
                   LS("worker_zone", worker->view.zone), LU("epoch", worker->view.epoch));
         return;
     }
+    if (epoch != worker->view.epoch)
+        return; /* of a process before this one, which the next heartbeat registers */
     /* The next heartbeat tries again; the command counts once however often it is committed. */
     log_event(LOG_WARN, "worker_register_failed", LS("worker", worker->view.name),
               LS("why", st == ST_OK ? outcome->text : status_name(st)),
@@ -146,48 +121,35 @@ static void worker_register(struct worker *worker)
     (void)lapwing__register_worker__pack(&body, packed);
     st = replica_propose(worker->dispatch->options.control, LAPWING__COMMAND_TYPE__REGISTER_WORKER,
                          bytes_of(packed, len), REGISTER_MS, register_cb, worker);
-    worker->registering = st == ST_OK;
+    if (st == ST_OK)
+        worker->registering = body.epoch;
 }
 
 /* The first heartbeat of a process: everything known of an earlier one is void. */
 static void worker_restart(struct worker *worker, const Lapwing__Heartbeat *beat)
 {
-    struct err err = { 0 };
-
+    if (worker->view.epoch != 0)
+        worker_lost(worker, "another process has its name");
     worker->registered = false;
-    worker_link_close(&worker->link);
-    worker_view_update(&worker->view, beat);
-    worker_refresh(worker);
-    if (worker_link_dial(&worker->link, beat->address, &err) != ST_OK)
-        log_event(LOG_ERROR, "worker_dial_failed", LS("worker", beat->worker), LS("why", err.text));
+    (void)worker_view_update(&worker->view, beat);
 }
 
 static const char *take_heartbeat(struct dispatch *dispatch, const Lapwing__Heartbeat *beat)
 {
-    static char text[ERR_TEXT_BYTES];
-    struct err err = { 0 };
-    struct worker *worker;
+    struct worker *worker = find_worker(dispatch, beat->worker);
 
-    if (heartbeat_check(beat, &err) != ST_OK) {
-        memcpy(text, err.text, sizeof text);
-        return text;
-    }
-    if (strcmp(beat->cluster, dispatch->options.identity->self.cluster) != 0)
-        return "another cluster";
-    worker = find_worker(dispatch, beat->worker);
     if (worker == NULL)
         worker = add_worker(dispatch);
     if (worker == NULL)
         return "too many workers";
     if (beat->epoch < worker->view.epoch)
         return "an epoch of the past: another process has this worker's name";
-    worker->seen_ms = uv_now(dispatch->options.loop);
-    if (beat->epoch > worker->view.epoch || worker->link.dialer == NULL ||
-        strcmp(worker->view.address, beat->address) != 0)
+    if (beat->epoch > worker->view.epoch)
         worker_restart(worker, beat);
     else
         (void)worker_view_update(&worker->view, beat);
-    if (!worker->registered && !worker->registering)
+    worker_heard(worker);
+    if (!worker->registered && worker->registering == 0)
         worker_register(worker);
     return NULL;
 }
@@ -198,13 +160,21 @@ void dispatch_heartbeat(struct dispatch *dispatch,
 {
     const char *refusal = dispatch->closing ? "stopping" : take_heartbeat(dispatch, beat);
 
-    reply->node = (char *)(uintptr_t)dispatch->options.node;
     reply->sequence = beat->sequence;
     reply->accepted = refusal == NULL;
     reply->text = (char *)(uintptr_t)(refusal == NULL ? "" : refusal);
-    if (refusal != NULL)
-        log_event(LOG_WARN, "heartbeat_refused", LS("worker", beat->worker), LS("why", refusal),
-                  LS("then", "ignoring it"));
+}
+
+void dispatch_worker_gone(struct dispatch *dispatch,
+                          const char *name,
+                          uint64_t epoch,
+                          const char *why)
+{
+    struct worker *worker = find_worker(dispatch, name);
+
+    /* A process that gave way to a newer one of its name is no news. */
+    if (worker != NULL && worker->view.epoch == epoch && !dispatch->closing)
+        worker_lost(worker, why);
 }
 
 const struct worker_view *const *dispatch_workers(const struct dispatch *dispatch,
@@ -226,7 +196,7 @@ size_t dispatch_runtimes(const struct dispatch *dispatch, const char *out[CLUSTE
     for (size_t i = 0; i < dispatch->worker_count; i++) {
         const struct worker_view *worker = dispatch->views[i];
 
-        for (size_t at = 0; worker->usable && at < worker->runtime_count; at++)
+        for (size_t at = 0; worker_view_is_usable(worker) && at < worker->runtime_count; at++)
             out[count++] = worker->runtimes[at];
     }
     qsort(out, count, sizeof(*out), compare_texts);

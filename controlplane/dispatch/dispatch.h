@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #include "base/bytes.h"
+#include "base/failure_rules.h"
 #include "base/status.h"
 #include "base/stream.h"
 #include "controlplane/dispatch/worker_view.h"
@@ -25,7 +26,6 @@ enum {
     INVOCATION_ROOM_MS = 5000,   /* a full worker may keep an offer so long when all are full */
     INVOCATION_PLACE_MS = 30000, /* for all offers together */
     INVOCATION_SLACK_MS = 5000,  /* behind the function's own time limit */
-    WORKER_SILENT_MS = 3000,     /* no heartbeat for so long: its link is cut */
     PACKAGE_CHECK_MS = 60000,
     LOG_READ_MS = 5000,
 };
@@ -33,9 +33,9 @@ enum {
 struct dispatch_options {
     uv_loop_t *loop;
     const struct stream_identity *identity; /* borrowed for the life */
-    const char *node;                       /* for heartbeat replies */
     const char *zone;
-    struct replica_client *control; /* borrowed; worker rows are committed through it */
+    struct replica_client *control;  /* borrowed; worker rows are committed through it */
+    struct failure_limits detection; /* checked */
 };
 
 struct dispatch *dispatch_new(const struct dispatch_options *options);
@@ -44,10 +44,16 @@ void dispatch_close(struct dispatch *dispatch);
 /* Once the loop has run dry. */
 void dispatch_free(struct dispatch *dispatch);
 
-/* A worker says how it stands.  `reply` is filled with texts that live until the next call. */
+/* A worker says how it stands; `beat` passed its checks.  All of `reply` but its node is filled,
+ * with texts that are constant. */
 void dispatch_heartbeat(struct dispatch *dispatch,
                         const Lapwing__Heartbeat *beat,
                         Lapwing__HeartbeatReply *reply);
+/* The process of that name and epoch sends no more: the kernel says so. */
+void dispatch_worker_gone(struct dispatch *dispatch,
+                          const char *name,
+                          uint64_t epoch,
+                          const char *why);
 
 /* The workers, in the order of their first heartbeats; valid until the loop turns. */
 const struct worker_view *const *dispatch_workers(const struct dispatch *dispatch,

@@ -2,6 +2,7 @@
 #ifndef CONTROLPLANE_DISPATCH_DISPATCH_INTERNAL_H
 #define CONTROLPLANE_DISPATCH_DISPATCH_INTERNAL_H
 
+#include "base/failure_rules.h"
 #include "base/pool.h"
 #include "controlplane/dispatch/dispatch.h"
 #include "controlplane/dispatch/placement_plan.h"
@@ -13,9 +14,9 @@ struct worker {
     struct worker_view view;
     struct worker_link link;
     struct dispatch *dispatch;
-    uint64_t seen_ms; /* uv_now() of the last heartbeat */
-    bool registered;  /* the row of this epoch is committed */
-    bool registering; /* a proposal is on its way */
+    struct failure_peer health;
+    uint64_t registering; /* the epoch of the proposal that is on its way, or 0 */
+    bool registered;      /* the row of this epoch is committed */
     bool linked;
 };
 
@@ -26,7 +27,8 @@ struct dispatch {
     size_t worker_count;
     struct pool *invocations;
     struct pool *questions;
-    uv_timer_t silence;
+    struct failure_watch watch;
+    uv_timer_t tick; /* of the watch */
     bool closing;
 };
 

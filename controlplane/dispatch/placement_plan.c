@@ -11,6 +11,7 @@ enum { OWN_ZONE_PERMILLE = 250 };
 
 /* What is compared, best first. */
 struct rank {
+    bool steady;
     bool idle;
     bool soon;
     bool room;
@@ -21,7 +22,9 @@ struct rank {
 static struct rank rank_of(const struct worker_view *worker, const struct placement_need *need)
 {
     const Lapwing__Function *function = need->function;
-    struct rank rank = { .room = true, .load_permille = 1000 };
+    struct rank rank = { .steady = worker->state == WORKER_LIVE,
+                         .room = true,
+                         .load_permille = 1000 };
 
     if (worker->memory_mb > 0)
         rank.load_permille =
@@ -41,6 +44,8 @@ static struct rank rank_of(const struct worker_view *worker, const struct placem
 
 static bool rank_better(const struct rank *a, const struct rank *b)
 {
+    if (a->steady != b->steady)
+        return a->steady;
     if (a->idle != b->idle)
         return a->idle;
     if (a->soon != b->soon)
@@ -76,7 +81,7 @@ enum status placement_choose(const struct worker_view *const *workers,
         struct rank rank;
         enum status st;
 
-        if (!workers[i]->usable || (need->excluded >> i & 1) != 0)
+        if (!worker_view_is_usable(workers[i]) || (need->excluded >> i & 1) != 0)
             continue;
         st = fitness_of(workers[i], need->function);
         if (st != ST_OK) {

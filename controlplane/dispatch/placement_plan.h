@@ -1,14 +1,15 @@
 /* Placement: which worker is asked to run an invocation.
  *
  * Pure.  Given the same view and need it always picks the same worker.  In this order:
- *   1. one with an idle environment of this function and configuration,
- *   2. one whose busy environments of it are so quick that waiting for one takes less time than a
+ *   1. one that is not suspected of having failed,
+ *   2. one with an idle environment of this function and configuration,
+ *   3. one whose busy environments of it are so quick that waiting for one takes less time than a
  *      start: it decides for itself to wait or to start one more (worker/agent/slots_plan.h),
- *   3. one with room left, by what it reported,
- *   4. one that has the package,
- *   5. the least loaded, where the caller's own zone counts as a quarter less loaded: near is
+ *   4. one with room left, by what it reported,
+ *   5. one that has the package,
+ *   6. the least loaded, where the caller's own zone counts as a quarter less loaded: near is
  *      better, but not so much that zones drift apart,
- *   6. the lowest place in the view. */
+ *   7. the lowest place in the view. */
 #ifndef CONTROLPLANE_DISPATCH_PLACEMENT_PLAN_H
 #define CONTROLPLANE_DISPATCH_PLACEMENT_PLAN_H
 

@@ -1,151 +1,159 @@
-/* Heartbeats over nng.  See registration.h.
- *
- * A slot is one nng context and goes round: receive (nng's thread) -> check -> mailbox -> answer
- * (loop's thread) -> send -> receive.  A slot belongs to one thread at a time, handed over by nng
- * or by the mailbox. */
+/* Heartbeats over framed streams.  See registration.h. */
 #include "controlplane/dispatch/registration.h"
 
-#include <nng/nng.h>
-#include <nng/protocol/reqrep0/rep.h>
-#include <stdatomic.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
-#include "base/hash.h"
 #include "base/log.h"
-#include "base/mailbox.h"
-#include "base/stream.h"
+#include "controlplane/dispatch/worker_view.h"
+#include "proto/message_limits.h"
+#include "proto/worker_check.h"
 
-enum { REGISTRATION_SLOTS = 16, HEARTBEAT_BYTES_MAX = 1048576 };
+/* Each worker has one, and a second one for the moment in which it replaces the first. */
+enum { SESSIONS_MAX = 2 * WORKERS_MAX };
 
-struct slot {
-    struct mail mail; /* first: the mailbox hands it back */
+/* One open stream.  Owned by the registration, from its hello to its close. */
+struct session {
+    struct session *next;
     struct registration *registration;
-    nng_ctx context;
-    nng_aio *aio;
-    bool sending;
-    Lapwing__Heartbeat *beat; /* owned while on its way to the loop */
+    struct stream *stream;
+    bool refused; /* the last frame was, and a line has said so */
 };
 
 struct registration {
-    nng_socket socket;
-    struct mailbox *mailbox;
-    const uint8_t *key;
-    registration_beat_fn on_beat;
+    struct stream_listener *listener;
+    const struct stream_identity *identity;
+    const struct registration_handler *handler;
     void *context;
+    struct session *sessions;
+    size_t session_count;
+    size_t in_flight; /* sessions that can still call back, and one until registration_stop() */
     bool stopped;
-    atomic_ulong dropped;
-    struct slot slots[REGISTRATION_SLOTS];
 };
 
-static void sign(const struct registration *registration, struct bytes message, uint8_t *out)
+static void send_reply(struct session *session, const Lapwing__HeartbeatReply *reply)
 {
-    hash_hmac_sha256(bytes_of(registration->key, CLUSTER_KEY_BYTES), message, out);
+    struct buf packed = { 0 };
+
+    packed.len = lapwing__heartbeat_reply__pack(
+        reply, buf_reserve(&packed, lapwing__heartbeat_reply__get_packed_size(reply)));
+    /* One that finds no room in the queue is not missed: the worker does not read. */
+    (void)stream_send(session->stream, LAPWING__REGISTER_FRAME__HEARTBEAT_REPLY, buf_view(&packed),
+                      bytes_of(NULL, 0));
+    buf_done(&packed);
 }
 
-/* The heartbeat of a message that is whole and signed, or NULL. */
-static Lapwing__Heartbeat *open_message(const struct registration *registration, nng_msg *message)
+static void note_refusal(struct session *session, const Lapwing__HeartbeatReply *reply)
 {
-    const uint8_t *body = nng_msg_body(message);
-    size_t len = nng_msg_len(message);
-    uint8_t want[SHA256_BYTES];
+    bool told = session->refused;
 
-    if (len < SHA256_BYTES || len > HEARTBEAT_BYTES_MAX)
+    session->refused = !reply->accepted;
+    if (session->refused && !told)
+        log_event(LOG_WARN, "heartbeat_refused", LS("worker", stream_peer(session->stream)->node),
+                  LS("why", reply->text), LS("then", "ignoring its heartbeats while that is so"));
+}
+
+/* The heartbeat of a frame, or NULL and why it is none that may be believed. */
+static Lapwing__Heartbeat *open_frame(const struct session *session,
+                                      uint16_t type,
+                                      struct bytes body,
+                                      struct err *err)
+{
+    Lapwing__Heartbeat *beat = NULL;
+
+    if (type != LAPWING__REGISTER_FRAME__HEARTBEAT) {
+        (void)err_set(err, ST_UNSUPPORTED, "frame of type %u, which this release does not know",
+                      type);
         return NULL;
-    len -= SHA256_BYTES;
-    sign(registration, bytes_of(body, len), want);
-    if (!bytes_equal_secret(bytes_of(want, sizeof want), bytes_of(body + len, SHA256_BYTES)))
-        return NULL;
-    return lapwing__heartbeat__unpack(NULL, len, body);
-}
-
-static void slot_receive(struct slot *slot)
-{
-    slot->sending = false;
-    nng_ctx_recv(slot->context, slot->aio);
-}
-
-static void slot_received(struct slot *slot)
-{
-    nng_msg *message = nng_aio_get_msg(slot->aio);
-
-    slot->beat = open_message(slot->registration, message);
-    nng_msg_free(message);
-    if (slot->beat != NULL) {
-        mailbox_post(slot->registration->mailbox, &slot->mail);
-        return;
     }
-    if (atomic_fetch_add(&slot->registration->dropped, 1) == 0)
-        log_event(LOG_WARN, "heartbeat_dropped", LS("why", "it is not signed with the cluster key"),
-                  LS("then", "counting further ones in silence"));
-    slot_receive(slot);
+    if (body.len <= HEARTBEAT_BYTES_MAX)
+        beat = lapwing__heartbeat__unpack(NULL, body.len, body.data);
+    if (beat == NULL) {
+        (void)err_set(err, ST_BAD_INPUT, "heartbeat of %zu bytes, want one of at most %d", body.len,
+                      HEARTBEAT_BYTES_MAX);
+        return NULL;
+    }
+    if (heartbeat_check(beat, err) == ST_OK &&
+        heartbeat_sender_check(beat, stream_peer(session->stream), err) == ST_OK)
+        return beat;
+    lapwing__heartbeat__free_unpacked(beat, NULL);
+    return NULL;
 }
 
-/* On a thread of nng.  An error means that the socket is closed: the slot is at rest. */
-static void slot_aio_cb(void *context)
+static void frame_cb(struct stream *stream, uint16_t type, struct bytes body, void *context)
 {
-    struct slot *slot = context;
-    int rv = nng_aio_result(slot->aio);
-
-    if (slot->sending && rv != 0)
-        nng_msg_free(nng_aio_get_msg(slot->aio));
-    if (rv == NNG_ECLOSED || rv == NNG_ECANCELED)
-        return;
-    if (slot->sending || rv != 0)
-        slot_receive(slot);
-    else
-        slot_received(slot);
-}
-
-static void slot_reply(struct slot *slot, const Lapwing__HeartbeatReply *reply)
-{
-    size_t len = lapwing__heartbeat_reply__get_packed_size(reply);
-    nng_msg *message = NULL;
-    uint8_t *body;
-    int rv = nng_msg_alloc(&message, len + SHA256_BYTES);
-
-    CHECK(rv == 0);
-    body = nng_msg_body(message);
-    (void)lapwing__heartbeat_reply__pack(reply, body);
-    sign(slot->registration, bytes_of(body, len), body + len);
-    nng_aio_set_msg(slot->aio, message);
-    slot->sending = true;
-    nng_ctx_send(slot->context, slot->aio);
-}
-
-static void beat_cb(struct mail *mail, void *context)
-{
-    struct slot *slot = container_of(mail, struct slot, mail);
-    struct registration *registration = context;
+    struct session *session = context;
+    struct registration *registration = session->registration;
     Lapwing__HeartbeatReply reply = LAPWING__HEARTBEAT_REPLY__INIT;
+    Lapwing__Heartbeat *beat;
+    struct err err = { 0 };
 
-    if (!registration->stopped) {
-        registration->on_beat(slot->beat, &reply, registration->context);
-        slot_reply(slot, &reply);
-    }
-    lapwing__heartbeat__free_unpacked(slot->beat, NULL);
-    slot->beat = NULL;
+    if (registration->stopped)
+        return;
+    beat = open_frame(session, type, body, &err);
+    reply.node = (char *)(uintptr_t)registration->identity->self.node;
+    if (beat != NULL)
+        registration->handler->on_beat(beat, &reply, registration->context);
+    else
+        reply.text = err.text;
+    note_refusal(session, &reply);
+    send_reply(session, &reply);
+    if (beat != NULL)
+        lapwing__heartbeat__free_unpacked(beat, NULL);
 }
 
-static enum status listen_on(struct registration *registration,
-                             const char *address,
-                             struct err *err)
+static void registration_release(struct registration *registration)
 {
-    char url[ADDRESS_BYTES_MAX + sizeof "tcp://"];
-    int rv = nng_rep0_open(&registration->socket);
-
-    CHECK(rv == 0);
-    (void)snprintf(url, sizeof url, "tcp://%s", address);
-    (void)nng_socket_set_size(registration->socket, NNG_OPT_RECVMAXSZ, HEARTBEAT_BYTES_MAX);
-    rv = nng_listen(registration->socket, url, NULL, 0);
-    if (rv == 0)
-        return ST_OK;
-    nng_close(registration->socket);
-    return err_set(err, ST_IO, "listen for workers on %s: %s", address, nng_strerror(rv));
+    if (--registration->in_flight == 0)
+        free(registration);
 }
+
+static bool has_other(const struct registration *registration, const struct stream_hello *peer)
+{
+    for (const struct session *at = registration->sessions; at != NULL; at = at->next)
+        if (strcmp(stream_peer(at->stream)->node, peer->node) == 0)
+            return true;
+    return false;
+}
+
+static void close_cb(struct stream *stream, enum status why, const struct err *err, void *context)
+{
+    struct session *session = context;
+    struct registration *registration = session->registration;
+    struct session **at = &registration->sessions;
+
+    while (*at != session) {
+        CHECK(*at != NULL);
+        at = &(*at)->next;
+    }
+    *at = session->next;
+    registration->session_count--;
+    free(session);
+    if (!registration->stopped && !has_other(registration, stream_peer(stream)))
+        registration->handler->on_gone(stream_peer(stream), err->text, registration->context);
+    registration_release(registration);
+}
+
+static void *accepted(struct stream *stream, const struct stream_hello *peer, void *context)
+{
+    struct registration *registration = context;
+    struct session *session;
+
+    if (strcmp(peer->role, "worker") != 0 || registration->session_count == SESSIONS_MAX)
+        return NULL;
+    session = must_calloc(1, sizeof *session);
+    session->registration = registration;
+    session->stream = stream;
+    session->next = registration->sessions;
+    registration->sessions = session;
+    registration->session_count++;
+    registration->in_flight++;
+    return session;
+}
+
+static const struct stream_handler stream_handler = { .on_frame = frame_cb, .on_close = close_cb };
 
 enum status registration_start(const struct registration_config *config,
                                struct registration **out,
@@ -153,26 +161,24 @@ enum status registration_start(const struct registration_config *config,
 {
     struct registration *registration = must_calloc(1, sizeof *registration);
     enum status st;
-    int rv;
 
-    registration->key = config->key;
-    registration->on_beat = config->on_beat;
+    registration->identity = config->identity;
+    registration->handler = config->handler;
     registration->context = config->context;
-    st = listen_on(registration, config->address, err);
+    registration->in_flight = 1;
+    st = stream_listen(config->loop,
+                       &(struct stream_listen_options){
+                           .address = config->address,
+                           .identity = config->identity,
+                           .service = STREAM_REGISTER,
+                           .handler = &stream_handler,
+                           .accepted = accepted,
+                           .context = registration,
+                       },
+                       &registration->listener, err);
     if (st != ST_OK) {
         free(registration);
         return st;
-    }
-    registration->mailbox = mailbox_new(config->loop, beat_cb, registration);
-    for (size_t i = 0; i < REGISTRATION_SLOTS; i++) {
-        struct slot *slot = &registration->slots[i];
-
-        slot->registration = registration;
-        rv = nng_ctx_open(&slot->context, registration->socket);
-        CHECK(rv == 0);
-        rv = nng_aio_alloc(&slot->aio, slot_aio_cb, slot);
-        CHECK(rv == 0);
-        slot_receive(slot);
     }
     *out = registration;
     return ST_OK;
@@ -182,12 +188,8 @@ void registration_stop(struct registration *registration)
 {
     if (registration == NULL)
         return;
+    CHECK(!registration->stopped);
     registration->stopped = true;
-    nng_close(registration->socket);
-    for (size_t i = 0; i < REGISTRATION_SLOTS; i++)
-        nng_aio_stop(registration->slots[i].aio); /* waits for its callback */
-    mailbox_close(registration->mailbox);         /* delivers what was posted: to be freed */
-    for (size_t i = 0; i < REGISTRATION_SLOTS; i++)
-        nng_aio_free(registration->slots[i].aio);
-    free(registration);
+    stream_listener_close(registration->listener);
+    registration_release(registration);
 }

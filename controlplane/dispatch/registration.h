@@ -1,29 +1,32 @@
-/* Where workers register and say how they stand: request and reply over nng.
+/* Where workers register and say how they stand: framed streams that they dial.
  *
- * Every message is protobuf followed by 32 bytes of HMAC-SHA256 under the cluster key; one that
- * does not match is dropped and counted.  nng has threads of its own; heartbeats reach the loop
- * through a mailbox. */
+ * A heartbeat is passed on only when it is whole, makes sense, and names the worker whose stream it
+ * came on; others are refused with a reason, and one line a stream says so.  Everything belongs to
+ * the loop's thread. */
 #ifndef CONTROLPLANE_DISPATCH_REGISTRATION_H
 #define CONTROLPLANE_DISPATCH_REGISTRATION_H
 
 #include <uv.h>
 
 #include "base/status.h"
+#include "base/stream.h"
 #include "proto/worker.pb-c.h"
 
 struct registration;
 
-/* Runs on the loop's thread for each heartbeat; fills the reply, whose texts need to live until it
- * returns to the loop. */
-typedef void (*registration_beat_fn)(const Lapwing__Heartbeat *beat,
-                                     Lapwing__HeartbeatReply *reply,
-                                     void *context);
+struct registration_handler {
+    /* A heartbeat that passed its checks.  Fills the reply, whose texts need to live until it
+     * returns to the loop. */
+    void (*on_beat)(const Lapwing__Heartbeat *beat, Lapwing__HeartbeatReply *reply, void *context);
+    /* The stream of a worker's process is gone, and no newer one of it is open. */
+    void (*on_gone)(const struct stream_hello *worker, const char *why, void *context);
+};
 
 struct registration_config {
     uv_loop_t *loop;
-    const char *address; /* "127.0.0.1:4579" */
-    const uint8_t *key;  /* the cluster key, 32 bytes; borrowed for the life */
-    registration_beat_fn on_beat;
+    const char *address;                    /* "127.0.0.1:4579" */
+    const struct stream_identity *identity; /* borrowed for the life */
+    const struct registration_handler *handler;
     void *context;
 };
 
@@ -31,7 +34,7 @@ struct registration_config {
 enum status registration_start(const struct registration_config *config,
                                struct registration **out,
                                struct err *err);
-/* On the loop's thread; no beat runs after it.  NULL is harmless. */
+/* No callback runs after it; frees itself when the last stream is gone.  NULL is harmless. */
 void registration_stop(struct registration *registration);
 
 #endif

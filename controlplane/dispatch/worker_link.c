@@ -43,7 +43,7 @@ static void link_open_cb(struct stream *stream, const struct stream_hello *peer,
     link->stream = stream;
     log_event(LOG_INFO, "worker_link_open", LS("worker", peer->node),
               LS("worker_zone", peer->zone));
-    link->on_change(link, true);
+    link->on_change(link, true, NULL);
 }
 
 static void link_close_cb(struct stream *stream,
@@ -57,9 +57,9 @@ static void link_close_cb(struct stream *stream,
         return;
     link->stream = NULL;
     log_event(LOG_WARN, "worker_link_lost", LS("worker", stream_peer(stream)->node),
-              LS("why", status_name(why)), LS("text", err == NULL ? "" : err->text),
+              LS("why", status_name(why)), LS("text", err->text),
               LS("then", "rerouting what had not started"));
-    link->on_change(link, false);
+    link->on_change(link, false, err->text);
     lose_calls(link);
 }
 
@@ -159,7 +159,7 @@ static const struct stream_handler link_handler = {
 void worker_link_init(struct worker_link *link,
                       uv_loop_t *loop,
                       const struct stream_identity *identity,
-                      void (*on_change)(struct worker_link *link, bool open))
+                      worker_link_change_fn on_change)
 {
     memset(link, 0, sizeof *link);
     link->loop = loop;
@@ -170,10 +170,21 @@ void worker_link_init(struct worker_link *link,
         link->free_slots[i] = WORKER_CALLS_MAX - 1 - i;
 }
 
-enum status worker_link_dial(struct worker_link *link, const char *address, struct err *err)
+enum status worker_link_dial(struct worker_link *link,
+                             const char *node,
+                             const char *address,
+                             struct err *err)
 {
     worker_link_close(link);
-    return stream_dial(link->loop, address, link->identity, STREAM_INVOKE, &link_handler, link,
+    return stream_dial(link->loop,
+                       &(struct stream_dial_options){
+                           .address = address,
+                           .identity = link->identity,
+                           .service = STREAM_INVOKE,
+                           .node = node,
+                           .handler = &link_handler,
+                           .context = link,
+                       },
                        &link->dialer, err);
 }
 
@@ -185,7 +196,7 @@ void worker_link_close(struct worker_link *link)
     link->dialer = NULL;
     link->stream = NULL;
     if (was_open)
-        link->on_change(link, false);
+        link->on_change(link, false, NULL);
     lose_calls(link);
 }
 

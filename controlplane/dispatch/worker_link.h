@@ -16,6 +16,11 @@
 enum { WORKER_CALLS_MAX = 4096 }; /* on one link; a power of two */
 
 struct worker_call;
+struct worker_link;
+
+/* The stream opened or is gone; `why` it was lost, or NULL when this side gave it up.  Runs before
+ * the calls on it are lost. */
+typedef void (*worker_link_change_fn)(struct worker_link *link, bool open, const char *why);
 
 /* Embedded in a worker.  Lives until the loop has run dry after worker_link_close(): a late close
  * of a stream still finds it. */
@@ -28,7 +33,7 @@ struct worker_link {
     uint32_t free_slots[WORKER_CALLS_MAX];
     uint32_t free_count;
     uint64_t next_id;
-    void (*on_change)(struct worker_link *link, bool open);
+    worker_link_change_fn on_change;
 };
 
 /* One exchange of frames under one id.  Embedded in whoever asks. */
@@ -44,9 +49,12 @@ struct worker_call {
 void worker_link_init(struct worker_link *link,
                       uv_loop_t *loop,
                       const struct stream_identity *identity,
-                      void (*on_change)(struct worker_link *link, bool open));
+                      worker_link_change_fn on_change);
 /* Dial `address` from now on; an earlier address is given up, its calls are lost. */
-enum status worker_link_dial(struct worker_link *link, const char *address, struct err *err);
+enum status worker_link_dial(struct worker_link *link,
+                             const char *node, /* its name; who else answers there is refused */
+                             const char *address,
+                             struct err *err);
 /* Stop dialling; every call is lost before this returns. */
 void worker_link_close(struct worker_link *link);
 

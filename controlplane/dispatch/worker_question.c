@@ -171,7 +171,7 @@ enum status dispatch_read_logs(struct dispatch *dispatch,
     enum status st;
 
     CHECK(worker < dispatch->worker_count);
-    if (!dispatch->workers[worker]->view.usable)
+    if (!worker_view_is_usable(&dispatch->workers[worker]->view))
         return ST_UNAVAILABLE;
     question = question_new(dispatch, LOG_READ_MS);
     if (question == NULL)

@@ -60,6 +60,23 @@ void worker_view_done(struct worker_view *worker)
     worker->package_count = 0;
 }
 
+bool worker_view_is_usable(const struct worker_view *worker)
+{
+    return worker->state == WORKER_LIVE || worker->state == WORKER_SUSPECTED;
+}
+
+const char *worker_state_name(enum worker_state state)
+{
+    static const char *const names[WORKER_STATES] = {
+        [WORKER_STARTING] = "starting",   [WORKER_LIVE] = "live",
+        [WORKER_SUSPECTED] = "suspected", [WORKER_OUT] = "out",
+        [WORKER_RETURNING] = "returning",
+    };
+
+    CHECK(state < WORKER_STATES);
+    return names[state];
+}
+
 bool worker_view_has_runtime(const struct worker_view *worker, const char *runtime)
 {
     for (size_t i = 0; i < worker->runtime_count; i++)

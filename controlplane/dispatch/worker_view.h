@@ -27,6 +27,15 @@ struct warm_view {
     uint32_t run_us;
 };
 
+enum worker_state {
+    WORKER_STARTING, /* its row is not committed or its link not open yet */
+    WORKER_LIVE,
+    WORKER_SUSPECTED, /* silent for a moment: others first */
+    WORKER_OUT,       /* gone or silent: not to be used */
+    WORKER_RETURNING, /* heard again, not for long enough */
+    WORKER_STATES,
+};
+
 /* One worker.  Owned by its struct worker; worker_view_done() frees the lists. */
 struct worker_view {
     char name[NODE_BYTES_MAX + 1];
@@ -44,13 +53,18 @@ struct worker_view {
     size_t warm_count;
     uint8_t (*packages)[32];
     size_t package_count;
-    bool usable; /* its row is committed and its link is open */
+    enum worker_state state;
 };
 
 /* Take over what a checked heartbeat says.  False, and nothing changes, when it is older than what
  * is known: an overtaken one must not bring back an old picture. */
 bool worker_view_update(struct worker_view *worker, const Lapwing__Heartbeat *beat);
 void worker_view_done(struct worker_view *worker);
+
+/* May it be asked to run something? */
+bool worker_view_is_usable(const struct worker_view *worker);
+/* "live", for people and in the status. */
+const char *worker_state_name(enum worker_state state);
 
 bool worker_view_has_runtime(const struct worker_view *worker, const char *runtime);
 bool worker_view_has_package(const struct worker_view *worker, struct bytes sha256);

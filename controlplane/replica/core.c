@@ -210,6 +210,7 @@ void core_free(struct core *core)
         return;
     commit_done(core);
     barrier_done(core);
+    transfer_done(core);
     rules_free(core->rules);
     free(core);
 }
@@ -261,6 +262,7 @@ void core_flush(struct core *core, uint64_t now_ms)
     advance(core, now_ms);
     rules_apply_more(core->rules, core->config.apply_bytes);
     turn_end(core);
+    transfer_step(core);
     commit_flush(core);
     barrier_scan(core, false);
     rules_tell_commit(core->rules);
@@ -278,6 +280,7 @@ void core_tick(struct core *core, uint64_t now_ms)
         commit_scan(core, false);
         barrier_scan(core, false);
         snapshot_scan(core);
+        transfer_step(core);
     }
 }
 
@@ -373,6 +376,8 @@ enum status core_frame(struct core *core,
         return barrier_frame(core, peer, body, err);
     case LAPWING__RAFT_FRAME__RAFT_BARRIER_DONE:
         return barrier_done_frame(core, peer, body, err);
+    case LAPWING__RAFT_FRAME__RAFT_HANDOVER:
+        return transfer_frame(core, body, err);
     default:
         return err_set(err, ST_BAD_INPUT, "raft frame: type %u is not known", type);
     }

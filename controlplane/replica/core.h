@@ -66,6 +66,7 @@ struct core_io {
     /* Answers, each exactly once.  `outcome` is borrowed, NULL unless st is ST_OK. */
     void (*proposed)(void *context, void *token, enum status st, const Lapwing__Outcome *outcome);
     void (*barrier_done)(void *context, void *token, enum status st);
+    void (*transferred)(void *context, void *token, enum status st);
     void *context;
 };
 
@@ -141,6 +142,16 @@ enum status core_propose(struct core *core,
                          void *token);
 /* io->barrier_done() follows unless ST_LIMIT is returned. */
 enum status core_barrier(struct core *core, uint64_t now_ms, uint64_t deadline_ms, void *token);
+
+/* Hand leadership over to `target`, or with 0 to the voter that is furthest; elsewhere than at the
+ * leader, ask it to.  Commands wait meanwhile.  io->transferred() follows if ST_OK is returned:
+ * with ST_OK when another node leads, ST_TIMEOUT when none does by `deadline_ms` or nobody was
+ * caught up in time, ST_NOT_FOUND when the target has ceased to be a voter, ST_UNAVAILABLE when the
+ * core is freed.
+ * ST_CONFLICT: one is on its way.  ST_UNAVAILABLE: no leader is known.  ST_NOT_FOUND: the target is
+ * no other voter, or there is none. */
+enum status core_transfer(
+    struct core *core, uint64_t now_ms, uint64_t target, uint64_t deadline_ms, void *token);
 
 struct core_view {
     int raft_state; /* enum raft_state */

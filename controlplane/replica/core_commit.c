@@ -179,7 +179,8 @@ void commit_flush(struct core *core)
 {
     static const uint8_t nothing[8];
 
-    while (core->leading && core->in_flight_count < CORE_ENTRIES_IN_FLIGHT_MAX) {
+    while (core->leading && !transfer_holds(core) &&
+           core->in_flight_count < CORE_ENTRIES_IN_FLIGHT_MAX) {
         if (core->queue != NULL)
             submit_batch(core);
         else if (barrier_wants_entry(core))

@@ -3,7 +3,8 @@
  *   core.c            life, turns, applying, status
  *   core_commit.c     proposals: queue, group commit, forwarding, repeating
  *   core_barrier.c    linearizable read points
- *   core_snapshot.c   taking, sending in chunks, receiving */
+ *   core_snapshot.c   taking, sending in chunks, receiving
+ *   core_transfer.c   handing leadership over */
 #ifndef CONTROLPLANE_REPLICA_CORE_INTERNAL_H
 #define CONTROLPLANE_REPLICA_CORE_INTERNAL_H
 
@@ -72,6 +73,20 @@ struct peer {
     uint64_t finished_index; /* of the snapshot that it was sent last, all of it */
 };
 
+/* Leadership on its way to another node. */
+struct handover {
+    bool active;
+    bool own;        /* from this node: it holds commands back while it leads */
+    bool remote;     /* another node asked: nobody here waits for the outcome */
+    bool told;       /* the target was told to elect itself */
+    uint64_t target; /* 0: any */
+    uint64_t from;   /* who led when it began */
+    uint64_t term;
+    uint64_t hold_until; /* a target that has all of the log must be found by then */
+    uint64_t deadline_ms;
+    void *token;
+};
+
 struct core {
     struct core_config config; /* its borrowed pointers cleared */
     struct core_io io;
@@ -108,6 +123,8 @@ struct core {
     uint64_t rotten_index; /* of the stored snapshot, while that is not to be trusted; else 0 */
     struct snapshot_progress part;
 
+    struct handover handover;
+
     unsigned peer_count;
     struct peer peers[NODES_MAX];
 };
@@ -140,6 +157,12 @@ enum status barrier_done_frame(struct core *core,
                                uint64_t peer,
                                struct bytes body,
                                struct err *err);
+
+/* core_transfer.c */
+void transfer_step(struct core *core);
+bool transfer_holds(const struct core *core); /* nothing may be submitted */
+void transfer_done(struct core *core);
+enum status transfer_frame(struct core *core, struct bytes body, struct err *err);
 
 /* core_snapshot.c */
 void snapshot_maybe_take(struct core *core);

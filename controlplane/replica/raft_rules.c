@@ -13,7 +13,7 @@
  *  [8] Own snapshot: of the applied index, not above the durable one, with its configuration.
  *  [9] Membership: a BARRIER at each election.  Changes are not offered yet: TODO(members) the
  *      preconditions of a CHANGE, when nodes can be added.
- * [10] Leadership transfer: not offered yet.
+ * [10] Leadership transfer: only to a voter that has all of the log.  In raft_members.c.
  * [11] SUBMIT's refusals are answers; anything else that fails stops the process, and what libraft
  *      built with NDEBUG does not check is checked here.
  * [12] One ordered connection a peer and direction: the links' job; `capacity` is always set. */
@@ -216,7 +216,18 @@ static void update_messages(struct rules *rules, const struct raft_update *updat
     }
 }
 
-/* One event through raft_step(), and what it asks for.  Returns libraft's refusal of a SUBMIT. */
+/* [11] */
+static bool is_answer(enum raft_event_type type, int rv)
+{
+    if (type == RAFT_SUBMIT)
+        return rv == RAFT_NOTLEADER || rv == RAFT_NOSPACE;
+    if (type == RAFT_TRANSFER)
+        return rv == RAFT_NOTLEADER || rv == RAFT_BADID || rv == RAFT_NOTFOUND;
+    return false;
+}
+
+/* One event through raft_step(), and what it asks for.  Returns libraft's refusal of a SUBMIT or
+ * a TRANSFER. */
 static int feed(struct rules *rules, struct raft_event *event)
 {
     struct raft_update update;
@@ -229,7 +240,7 @@ static int feed(struct rules *rules, struct raft_event *event)
     raft_set_max_inflight_entries(&rules->raft, rules_inflight_max(rules, INFLIGHT_ENTRIES));
     rv = raft_step(&rules->raft, event, &update);
     if (rv != 0) {
-        if (event->type == RAFT_SUBMIT && (rv == RAFT_NOTLEADER || rv == RAFT_NOSPACE))
+        if (is_answer(event->type, rv))
             return rv;
         fail(rules, rv);
     }
@@ -459,6 +470,17 @@ static void set_now(struct rules *rules, uint64_t now_ms)
 {
     if (now_ms > rules->now)
         rules->now = now_ms;
+}
+
+int rules_feed(struct rules *rules, uint64_t now_ms, struct raft_event *event)
+{
+    int rv;
+
+    set_now(rules, now_ms);
+    rv = feed(rules, event);
+    if (rv == 0)
+        apply(rules);
+    return rv;
 }
 
 void rules_tick(struct rules *rules, uint64_t now_ms)

@@ -108,6 +108,21 @@ void rules_snapshot_written(struct rules *rules,
  * wait for a heartbeat with applying. */
 void rules_tell_commit(struct rules *rules);
 
+/* Tell `target` to elect itself now, [10]: its caller has stopped submitting, and nothing can be
+ * submitted while rules_transferring().
+ *
+ * ST_OK: it was told; whether it wins is seen by the term.  ST_UNAVAILABLE: it does not have all of
+ * the log yet.  ST_NOT_FOUND: not another voter.  ST_NOT_LEADER, also while a transfer runs. */
+enum status rules_transfer(struct rules *rules, uint64_t now_ms, uint64_t target);
+/* Until libraft gives up: an election time-out after rules_transfer(), or with the leadership. */
+bool rules_transferring(const struct rules *rules);
+/* Another node may have been told to elect itself in this term: a majority that heard of this
+ * leader lately does not keep others from being elected any more, so no lease holds. */
+bool rules_transfer_sent_in_term(const struct rules *rules);
+
+/* The other voters by id, at most NODES_MAX. */
+unsigned rules_voters(const struct rules *rules, uint64_t *out_ids);
+
 bool rules_is_leader(const struct rules *rules);
 int rules_state(const struct rules *rules); /* enum raft_state */
 uint64_t rules_term(const struct rules *rules);

@@ -1,4 +1,4 @@
-/* What raft_rules.c and raft_view.c share; nobody else includes this. */
+/* What raft_rules.c, raft_members.c and raft_view.c share; nobody else includes this. */
 #ifndef CONTROLPLANE_REPLICA_RAFT_RULES_INTERNAL_H
 #define CONTROLPLANE_REPLICA_RAFT_RULES_INTERNAL_H
 
@@ -47,6 +47,7 @@ struct rules {
 
     bool stale; /* [4] the message being fed is of an older term */
     bool was_leader;
+    uint64_t transfer_term;      /* [10] the last term in which TimeoutNow may have been sent */
     const struct log_entry *fed; /* entries of the event being fed, `fed_first` is the first's */
     uint64_t fed_first;
     unsigned fed_count;
@@ -57,6 +58,9 @@ struct rules {
         uint64_t commit;
     } told[NODES_MAX]; /* leader: highest commit index sent to each peer */
 };
+
+/* One event through raft_step(), and all that it asks for.  What is not 0 is an answer, [11]. */
+int rules_feed(struct rules *rules, uint64_t now_ms, struct raft_event *event);
 
 /* An AppendEntries with this commit index, as far as the peer can use it, was sent to `peer`. */
 void rules_told(struct rules *rules, uint64_t peer, uint64_t commit);

@@ -15,6 +15,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "controlplane/replica/mapped_wal.h"
 #include "controlplane/replica/raft_rules.h"
 #include "controlplane/replica/recovery_rules.h"
 #include "controlplane/replica/replica_internal.h"
@@ -133,6 +134,12 @@ static void io_barrier_done(void *context, void *token, enum status st)
     replica_client_barrier_done(token, st);
 }
 
+static void io_transferred(void *context, void *token, enum status st)
+{
+    (void)context;
+    replica_client_transferred(token, st);
+}
+
 static const struct core_io core_io = {
     .set_vote = io_set_vote,
     .disk = io_disk,
@@ -149,6 +156,7 @@ static const struct core_io core_io = {
     .part_hash = replica_part_hash,
     .proposed = io_proposed,
     .barrier_done = io_barrier_done,
+    .transferred = io_transferred,
 };
 
 /* ---- status ---- */
@@ -625,6 +633,7 @@ enum status replica_start(const struct replica_config *config,
         st = make_dir(config->dir, err);
     if (st != ST_OK)
         return st;
+    mapped_wal_register();
     replica = replica_new(config);
     st = recover(replica, config, err);
     if (st == ST_OK)

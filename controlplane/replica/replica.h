@@ -147,4 +147,21 @@ enum status replica_barrier(struct replica_client *client,
                             replica_barrier_cb cb,
                             void *context);
 
+typedef void (*replica_transfer_cb)(enum status st, void *context);
+
+/* Hand the group's leadership over, wherever the leader is: before a planned stop, or as an
+ * operator wishes.  Commands and barriers wait meanwhile, for some milliseconds.
+ *
+ * target      id of the voter that shall lead; 0: the one that is furthest
+ * deadline_ms from now
+ *
+ * Calls back exactly once, later, if it returns ST_OK.  ST_OK: another node leads.  ST_TIMEOUT:
+ * none does, or the target did not catch up.  ST_NOT_FOUND: the target is no other voter, or there
+ * is none.  ST_CONFLICT: one is on its way.  ST_UNAVAILABLE: no leader is known. */
+enum status replica_transfer(struct replica_client *client,
+                             uint64_t target,
+                             uint32_t deadline_ms,
+                             replica_transfer_cb cb,
+                             void *context);
+
 #endif

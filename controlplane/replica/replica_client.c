@@ -7,7 +7,7 @@
 #include "controlplane/replica/replica_internal.h"
 #include "proto/command_check.h"
 
-enum request_kind { REQUEST_PROPOSE, REQUEST_BARRIER, REQUEST_STOP };
+enum request_kind { REQUEST_PROPOSE, REQUEST_BARRIER, REQUEST_TRANSFER, REQUEST_STOP };
 
 /* Made by a client, answered on the group's thread, freed when it is back on the client's loop. */
 struct request {
@@ -19,7 +19,8 @@ struct request {
     enum status st;
     struct buf outcome; /* packed */
     replica_propose_cb propose_cb;
-    replica_barrier_cb barrier_cb;
+    replica_barrier_cb barrier_cb; /* of a transfer, too */
+    uint64_t target;               /* of a transfer */
     void *context;
 
     uint64_t sequence; /* own commands only; else 0 */
@@ -32,8 +33,9 @@ struct replica_client {
     struct replica *replica;
     struct mailbox *mailbox;
     bool closed;
+    bool calling; /* a callback runs, which may close us */
     unsigned proposals_out;
-    unsigned barriers_out;
+    unsigned barriers_out; /* and transfers */
     uint8_t id[REPLICA_CLIENT_ID_BYTES];
     uint64_t sequence;      /* last one given out */
     struct request *oldest; /* own commands without an answer, by sequence */
@@ -52,7 +54,7 @@ static void request_free(struct request *request)
 
 static void maybe_free(struct replica_client *client)
 {
-    if (!client->closed || client->proposals_out > 0 || client->barriers_out > 0)
+    if (!client->closed || client->calling || client->proposals_out > 0 || client->barriers_out > 0)
         return;
     mailbox_close(client->mailbox);
     free(client);
@@ -94,6 +96,7 @@ static void deliver_answer(struct mail *mail, void *context)
     struct request *request = container_of(mail, struct request, mail);
     struct replica_client *client = context;
 
+    client->calling = true;
     if (request->kind == REQUEST_PROPOSE) {
         answer_propose(client, request);
     } else {
@@ -101,6 +104,7 @@ static void deliver_answer(struct mail *mail, void *context)
         if (!client->closed)
             request->barrier_cb(request->st, request->context);
     }
+    client->calling = false;
     request_free(request);
     maybe_free(client);
 }
@@ -226,6 +230,25 @@ enum status replica_barrier(struct replica_client *client,
     return ST_OK;
 }
 
+enum status replica_transfer(struct replica_client *client,
+                             uint64_t target,
+                             uint32_t deadline_ms,
+                             replica_transfer_cb cb,
+                             void *context)
+{
+    struct request *request;
+
+    CHECK(!client->closed);
+    if (client->barriers_out >= REPLICA_BARRIERS_MAX)
+        return ST_LIMIT;
+    request = request_new(client, REQUEST_TRANSFER, deadline_ms, context);
+    request->barrier_cb = cb;
+    request->target = target;
+    client->barriers_out++;
+    mailbox_post(client->replica->mailbox, &request->mail);
+    return ST_OK;
+}
+
 void replica_client_post_stop(struct replica *replica)
 {
     struct request *request = must_calloc(1, sizeof *request);
@@ -270,11 +293,15 @@ void replica_client_deliver(struct mail *mail, void *context)
         st = ST_UNAVAILABLE;
     else if (request->kind == REQUEST_BARRIER)
         st = core_barrier(replica->core, now, request->deadline_ms, request);
+    else if (request->kind == REQUEST_TRANSFER)
+        st = core_transfer(replica->core, now, request->target, request->deadline_ms, request);
     else
         st = propose(replica, request, now);
     /* Too many are waiting in the group: certainly not done. */
+    if (st == ST_LIMIT)
+        st = ST_UNAVAILABLE;
     if (st != ST_OK)
-        send_back(request, ST_UNAVAILABLE);
+        send_back(request, st);
 }
 
 void replica_client_proposed(void *token, enum status st, const Lapwing__Outcome *outcome)
@@ -290,6 +317,11 @@ void replica_client_proposed(void *token, enum status st, const Lapwing__Outcome
 }
 
 void replica_client_barrier_done(void *token, enum status st)
+{
+    send_back(token, st);
+}
+
+void replica_client_transferred(void *token, enum status st)
 {
     send_back(token, st);
 }

@@ -117,6 +117,7 @@ void replica_snapshot_doubt(void *context, const struct snapshot_meta *meta);
 void replica_client_deliver(struct mail *mail, void *replica);
 void replica_client_proposed(void *token, enum status st, const Lapwing__Outcome *outcome);
 void replica_client_barrier_done(void *token, enum status st);
+void replica_client_transferred(void *token, enum status st);
 /* Post the request to stop. */
 void replica_client_post_stop(struct replica *replica);
 /* Called by replica_client_deliver() for it. */

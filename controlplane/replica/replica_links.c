@@ -22,13 +22,7 @@ static void out_opened(struct stream *stream, const struct stream_hello *hello, 
     struct replica_peer *peer = context;
     struct replica *replica = peer->replica;
 
-    if (strcmp(hello->node, peer->member.node) != 0) {
-        log_event(LOG_ERROR, "replica_peer_wrong", LS("group", replica->group),
-                  LS("address", peer->member.address), LS("want", peer->member.node),
-                  LS("got", hello->node));
-        stream_close(stream);
-        return;
-    }
+    CHECK(strcmp(hello->node, peer->member.node) == 0); /* the handshake checked it */
     peer->out = stream;
     if (replica->core != NULL)
         core_link(replica->core, replica_now_ms(), peer->member.id, true);
@@ -83,13 +77,9 @@ void replica_links_send(struct replica *replica, uint64_t peer_id, uint16_t type
 static void *accepted(struct stream *stream, const struct stream_hello *hello, void *context)
 {
     struct replica *replica = context;
-    struct replica_peer *peer = peer_of_node(replica, hello->node);
 
     (void)stream;
-    if (peer == NULL)
-        log_event(LOG_WARN, "replica_peer_unknown", LS("group", replica->group),
-                  LS("node", hello->node));
-    return peer;
+    return peer_of_node(replica, hello->node); /* NULL for a stranger: refused, and said */
 }
 
 static void in_frame(struct stream *stream, uint16_t type, struct bytes body, void *context)
@@ -142,13 +132,29 @@ enum status replica_links_start(struct replica *replica, struct err *err)
     CHECK(address != NULL);
     if (replica->peer_count == 0)
         return ST_OK; /* a sole voter speaks with nobody */
-    st = stream_listen(&replica->loop, address, replica->identity, replica->service, &in_handler,
-                       accepted, replica, &replica->listener, err);
+    st = stream_listen(&replica->loop,
+                       &(struct stream_listen_options){
+                           .address = address,
+                           .identity = replica->identity,
+                           .service = replica->service,
+                           .handler = &in_handler,
+                           .accepted = accepted,
+                           .context = replica,
+                       },
+                       &replica->listener, err);
     for (unsigned i = 0; st == ST_OK && i < replica->peer_count; i++) {
         struct replica_peer *peer = &replica->peers[i];
 
-        st = stream_dial(&replica->loop, peer->member.address, replica->identity, replica->service,
-                         &out_handler, peer, &peer->dialer, err);
+        st = stream_dial(&replica->loop,
+                         &(struct stream_dial_options){
+                             .address = peer->member.address,
+                             .identity = replica->identity,
+                             .service = replica->service,
+                             .node = peer->member.node, /* nobody else's acknowledgement counts */
+                             .handler = &out_handler,
+                             .context = peer,
+                         },
+                         &peer->dialer, err);
     }
     return st;
 }

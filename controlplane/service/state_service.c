@@ -286,8 +286,16 @@ enum status state_service_start(const struct state_service_config *config,
     st = state_open_reader(replica_state_path(config->storage_replica), STATE_GROUP_STORAGE,
                            &service->reader, err);
     if (st == ST_OK)
-        st = stream_listen(config->loop, config->address, config->identity, STREAM_STATE, &handler,
-                           accept_cb, service, &service->listener, err);
+        st = stream_listen(config->loop,
+                           &(struct stream_listen_options){
+                               .address = config->address,
+                               .identity = config->identity,
+                               .service = STREAM_STATE,
+                               .handler = &handler,
+                               .accepted = accept_cb,
+                               .context = service,
+                           },
+                           &service->listener, err);
     if (st != ST_OK) {
         state_reader_close(service->reader);
         free(service);

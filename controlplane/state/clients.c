@@ -18,40 +18,40 @@ static struct bytes client_of(const Lapwing__Command *command)
     return (struct bytes){ command->client.data, command->client.len };
 }
 
-/* The client's mark before this command; 0 for one not known. */
-static uint64_t acked_before(struct connection *connection, const Lapwing__Command *command)
-{
-    sqlite3_stmt *stmt = connection_statement(connection, STATEMENT_CLIENT_GET);
-    uint64_t acked = 0;
+/* ---- rows ---- */
 
-    bind_blob(stmt, 1, client_of(command));
+static uint64_t number_of(struct connection *connection,
+                          enum statement statement,
+                          struct bytes client)
+{
+    sqlite3_stmt *stmt = connection_statement(connection, statement);
+    uint64_t number = 0;
+
+    bind_blob(stmt, 1, client);
     if (connection_row(connection, stmt))
-        acked = column_number(stmt, 0);
+        number = column_number(stmt, 0);
     connection_end(stmt);
-    return acked;
+    return number;
 }
 
 static void put_client(struct connection *connection,
-                       const Lapwing__Command *command,
-                       uint64_t acked,
+                       const struct client_memo *memo,
                        uint64_t now_ms)
 {
     sqlite3_stmt *stmt = connection_statement(connection, STATEMENT_CLIENT_PUT);
 
-    bind_blob(stmt, 1, client_of(command));
-    bind_number(stmt, 2, acked);
+    bind_blob(stmt, 1, bytes_of(memo->client, memo->len));
+    bind_number(stmt, 2, memo->acked);
     bind_number(stmt, 3, now_ms);
     connection_run(connection, stmt);
 }
 
-static void drop_outcomes(struct connection *connection,
-                          const Lapwing__Command *command,
-                          uint64_t acked)
+static void drop_outcomes(struct connection *connection, const struct client_memo *memo)
 {
     sqlite3_stmt *stmt = connection_statement(connection, STATEMENT_OUTCOMES_DROP);
 
-    bind_blob(stmt, 1, client_of(command));
-    bind_number(stmt, 2, acked);
+    bind_blob(stmt, 1, bytes_of(memo->client, memo->len));
+    bind_number(stmt, 2, memo->acked);
     connection_run(connection, stmt);
 }
 
@@ -71,61 +71,102 @@ static bool recall(struct connection *connection,
     return found;
 }
 
-static bool is_in_memo(const struct client_memo *memo, const Lapwing__Command *command)
+/* ---- memos ---- */
+
+static void write_memo(struct connection *connection, struct client_memo *memo, uint64_t now_ms)
 {
-    return memo->len > 0 && bytes_equal(bytes_of(memo->client, memo->len), client_of(command));
+    if (memo->seen)
+        put_client(connection, memo, now_ms);
+    if (memo->moved)
+        drop_outcomes(connection, memo);
+    memo->seen = false;
+    memo->moved = false;
 }
 
-static void put_in_memo(struct client_memo *memo, const Lapwing__Command *command, uint64_t acked)
+void clients_write(struct connection *connection, struct client_memos *memos, uint64_t now_ms)
 {
-    CHECK(command->client.len > 0);
-    CHECK(command->client.len <= sizeof memo->client);
-    memcpy(memo->client, command->client.data, command->client.len);
-    memo->len = command->client.len;
-    memo->acked = acked;
+    for (size_t i = 0; i < CLIENT_MEMOS; i++)
+        write_memo(connection, &memos->list[i], now_ms);
 }
+
+static struct client_memo *find_memo(struct client_memos *memos, struct bytes client)
+{
+    for (size_t i = 0; i < CLIENT_MEMOS; i++) {
+        struct client_memo *memo = &memos->list[i];
+
+        if (memo->len > 0 && bytes_equal(bytes_of(memo->client, memo->len), client))
+            return memo;
+    }
+    return NULL;
+}
+
+static struct client_memo *take_memo(struct connection *connection,
+                                     struct client_memos *memos,
+                                     struct bytes client,
+                                     uint64_t now_ms)
+{
+    struct client_memo *memo = &memos->list[memos->next];
+
+    CHECK(client.len > 0);
+    CHECK(client.len <= sizeof memo->client);
+    write_memo(connection, memo, now_ms);
+    memos->next = (memos->next + 1) % CLIENT_MEMOS;
+    *memo = (struct client_memo){ .len = client.len };
+    memcpy(memo->client, client.data, client.len);
+    memo->acked = number_of(connection, STATEMENT_CLIENT_GET, client);
+    memo->newest = number_of(connection, STATEMENT_OUTCOME_NEWEST, client);
+    return memo;
+}
+
+/* ---- one command ---- */
 
 bool clients_admit(struct connection *connection,
+                   struct client_memos *memos,
                    const Lapwing__Command *command,
                    uint64_t now_ms,
-                   struct client_memo *memo,
                    struct outcome *out)
 {
-    bool known = is_in_memo(memo, command);
-    uint64_t before = known ? memo->acked : acked_before(connection, command);
-    uint64_t acked = command->acked > before ? command->acked : before;
+    struct client_memo *memo = find_memo(memos, client_of(command));
 
-    if (!known || acked > before)
-        put_client(connection, command, acked, now_ms);
-    put_in_memo(memo, command, acked);
-    if (acked > before)
-        drop_outcomes(connection, command, acked);
-    if (command->sequence <= acked) {
+    if (memo == NULL)
+        memo = take_memo(connection, memos, client_of(command), now_ms);
+    memo->seen = true;
+    if (command->acked > memo->acked) {
+        memo->acked = command->acked;
+        memo->moved = true;
+    }
+    if (command->sequence <= memo->acked) {
         outcome_refuse(out, "sequence_forgotten",
                        err_set(&out->text, ST_CONFLICT,
                                "sequence %llu: answered before, acknowledged up to %llu",
-                               (unsigned long long)command->sequence, (unsigned long long)acked));
+                               (unsigned long long)command->sequence,
+                               (unsigned long long)memo->acked));
         return false;
     }
-    if (recall(connection, command, out))
+    if (command->sequence <= memo->newest && recall(connection, command, out))
         return false;
-    if (command->sequence - acked > STATE_CLIENT_WINDOW_MAX) {
+    if (command->sequence - memo->acked > STATE_CLIENT_WINDOW_MAX) {
         outcome_refuse(out, "window_full",
                        err_set(&out->text, ST_LIMIT,
                                "sequence %llu: acknowledged up to %llu, want at most %d ahead",
-                               (unsigned long long)command->sequence, (unsigned long long)acked,
-                               STATE_CLIENT_WINDOW_MAX));
+                               (unsigned long long)command->sequence,
+                               (unsigned long long)memo->acked, STATE_CLIENT_WINDOW_MAX));
         return false;
     }
     return true;
 }
 
 void clients_remember(struct connection *connection,
+                      struct client_memos *memos,
                       const Lapwing__Command *command,
                       const struct outcome *out)
 {
     sqlite3_stmt *stmt = connection_statement(connection, STATEMENT_OUTCOME_PUT);
+    struct client_memo *memo = find_memo(memos, client_of(command));
 
+    /* None after FORGET_CLIENTS: what is remembered is looked at when the next command comes. */
+    if (memo != NULL && command->sequence > memo->newest)
+        memo->newest = command->sequence;
     CHECK((out->status == ST_OK) == (out->reason[0] == '\0'));
     bind_blob(stmt, 1, client_of(command));
     bind_number(stmt, 2, command->sequence);

@@ -142,6 +142,7 @@ static enum status install(struct state *state,
     st = connection_status(to, err);
     if (st != ST_OK)
         return st;
+    state->memos = (struct client_memos){ 0 };
     meta_read(to, &state->now);
     st = connection_status(to, err);
     if (st != ST_OK)

@@ -132,17 +132,20 @@ static void apply_new(struct state *state,
 static void apply_command(struct state *state,
                           const Lapwing__Command *command,
                           uint64_t now_ms,
-                          struct client_memo *memo,
                           struct outcome *out)
 {
     struct connection *connection = &state->reader.connection;
+    struct client_memos *memos = &state->memos;
+    bool forgets = command->type == LAPWING__COMMAND_TYPE__FORGET_CLIENTS;
 
-    if (!clients_admit(connection, command, now_ms, memo, out))
+    if (!clients_admit(connection, memos, command, now_ms, out))
         return;
+    if (forgets)
+        clients_write(connection, memos, now_ms);
     apply_new(state, command, now_ms, out);
-    if (command->type == LAPWING__COMMAND_TYPE__FORGET_CLIENTS)
-        memo->len = 0;
-    clients_remember(connection, command, out);
+    if (forgets)
+        *memos = (struct client_memos){ 0 };
+    clients_remember(connection, memos, command, out);
 }
 
 static void show_outcomes(const Lapwing__Entry *entry,
@@ -182,6 +185,7 @@ static enum status finish(struct state *state, const struct meta *before, struct
     if (!sqlite3_get_autocommit(connection->db))
         connection_do(connection, STATEMENT_ROLLBACK);
     state->now = *before;
+    state->memos = (struct client_memos){ 0 };
     connection->failure =
         ST_OK; /* the first failure is reported; that of the rollback adds nothing */
     return st;
@@ -196,7 +200,6 @@ enum status state_apply_entry(struct state *state,
 {
     struct meta before = state->now;
     size_t count = entry != NULL ? entry->n_commands : 0;
-    struct client_memo memo = { 0 };
     struct outcome *outcomes;
     enum status st;
 
@@ -211,7 +214,8 @@ enum status state_apply_entry(struct state *state,
 
     connection_do(&state->reader.connection, STATEMENT_BEGIN);
     for (size_t i = 0; i < count; i++)
-        apply_command(state, entry->commands[i], state->now.leader_ms, &memo, &outcomes[i]);
+        apply_command(state, entry->commands[i], state->now.leader_ms, &outcomes[i]);
+    clients_write(&state->reader.connection, &state->memos, state->now.leader_ms);
     put_applied(&state->reader.connection, &state->now);
     st = finish(state, &before, err);
     if (st == ST_OK && on_outcome != NULL && entry != NULL)

@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "controlplane/state/clients.h"
 #include "controlplane/state/connection.h"
 
 /* The one row of table meta. */
@@ -21,6 +22,7 @@ struct meta {
 struct state {
     struct state_reader reader; /* its connection writes, too */
     struct meta now;            /* as in the database after the last transaction */
+    struct client_memos memos;  /* as in the database, too */
     char *path;                 /* owned */
     uint64_t wal_pages;         /* after the last commit */
 };

@@ -51,6 +51,7 @@ static const char *const texts[STATEMENT_COUNT] = {
     [STATEMENT_CLIENTS_FORGET] = "DELETE FROM clients WHERE seen_ms < ?1",
     [STATEMENT_OUTCOME_GET] =
         "SELECT status, reason, text, body FROM outcomes WHERE client = ?1 AND sequence = ?2",
+    [STATEMENT_OUTCOME_NEWEST] = "SELECT max(sequence) FROM outcomes WHERE client = ?1",
     [STATEMENT_OUTCOME_PUT] =
         "INSERT INTO outcomes (client, sequence, status, reason, text, body) "
         "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",

@@ -364,7 +364,14 @@ enum status state_link_new(uv_loop_t *loop,
     CHECK(uv_timer_init(loop, &link->tick) == 0);
     for (size_t i = 0; i < count && st == ST_OK; i++) {
         link->nodes[i].link = link;
-        st = stream_dial(loop, addresses[i], identity, STREAM_STATE, &handler, &link->nodes[i],
+        st = stream_dial(loop,
+                         &(struct stream_dial_options){
+                             .address = addresses[i],
+                             .identity = identity,
+                             .service = STREAM_STATE,
+                             .handler = &handler,
+                             .context = &link->nodes[i],
+                         },
                          &link->nodes[i].dialer, err);
         link->node_count += st == ST_OK;
     }

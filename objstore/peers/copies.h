@@ -30,21 +30,34 @@ enum copies_verdict copies_verdict(const struct copy_place *own,
                                    size_t count,
                                    unsigned needed);
 
-/* A peer that stalled is left alone for so long: otherwise each put that is larger than the window
- * would wait for it again.  Then one put finds out. */
+/* A peer that stalled (its disk, say: it is heard, and moves nothing) is left alone for so long:
+ * otherwise each put that is larger than the window would wait for it again.  Then one put finds
+ * out. */
 enum { COPIES_SKIP_MS = 10000 };
 
 struct copy_peer {
-    bool connected;
+    bool connected; /* and not out */
     const char *zone;
     bool stalled; /* and has said nothing since */
     uint64_t stalled_ms;
+    bool suspected; /* silent for a moment */
+    bool returning; /* was out, and has not been heard in time for long enough */
 };
 
+/* Zones other than the own one that those with `use` stand in. */
+unsigned copies_zones(const struct copy_peer *peers,
+                      size_t count,
+                      const char *own_zone,
+                      const bool *use);
+
+/* Stalled lately, or returning: whoever has a choice leaves it alone. */
 bool copies_is_skipped(const struct copy_peer *peer, uint64_t now_ms);
 
 /* Which peers get a copy: those that are connected and not skipped; all that are connected when
  * that would be fewer than `needed` zones.
+ *
+ * One that is only suspected gets its copy all the same: what it misses is repaired late, while a
+ * put waits for the slowest disk only when its window is full.
  *
  * out_use  `count` answers */
 void copies_choose(const struct copy_peer *peers,
@@ -53,5 +66,13 @@ void copies_choose(const struct copy_peer *peers,
                    unsigned needed,
                    uint64_t now_ms,
                    bool *out_use);
+
+/* Whom to read from next: one that is not in `tried` (bit i: peer i), those last that are skipped
+ * or suspected, for they make a reader wait.  False: all were tried. */
+bool copies_next_source(const struct copy_peer *peers,
+                        size_t count,
+                        unsigned tried,
+                        uint64_t now_ms,
+                        size_t *out_index);
 
 #endif

@@ -52,14 +52,13 @@ enum copies_verdict copies_verdict(const struct copy_place *own,
 
 bool copies_is_skipped(const struct copy_peer *peer, uint64_t now_ms)
 {
-    return peer->stalled && now_ms - peer->stalled_ms < COPIES_SKIP_MS;
+    return peer->returning || (peer->stalled && now_ms - peer->stalled_ms < COPIES_SKIP_MS);
 }
 
-/* Zones other than the own one that would get a copy. */
-static unsigned zones_used(const struct copy_peer *peers,
-                           size_t count,
-                           const char *own_zone,
-                           const bool *use)
+unsigned copies_zones(const struct copy_peer *peers,
+                      size_t count,
+                      const char *own_zone,
+                      const bool *use)
 {
     unsigned found = 0;
 
@@ -83,8 +82,26 @@ void copies_choose(const struct copy_peer *peers,
     CHECK(count == 0 || peers != NULL);
     for (size_t i = 0; i < count; i++)
         out_use[i] = peers[i].connected && !copies_is_skipped(&peers[i], now_ms);
-    if (zones_used(peers, count, own_zone, out_use) >= needed)
+    if (copies_zones(peers, count, own_zone, out_use) >= needed)
         return;
     for (size_t i = 0; i < count; i++)
         out_use[i] = peers[i].connected;
+}
+
+bool copies_next_source(
+    const struct copy_peer *peers, size_t count, unsigned tried, uint64_t now_ms, size_t *out_index)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < count; i++) {
+        bool last = peers[i].suspected || copies_is_skipped(&peers[i], now_ms);
+
+        if ((tried & 1u << i) != 0 || (found && last))
+            continue;
+        *out_index = i;
+        found = true;
+        if (!last)
+            return true;
+    }
+    return found;
 }

@@ -47,7 +47,6 @@ static void end(struct fetch *fetch, enum status status, const struct err *err)
         peers->fetches = fetch->next;
     if (fetch->next != NULL)
         fetch->next->previous = fetch->previous;
-    peers_tick_update(peers);
     if (fetch->done != NULL)
         fetch->done(fetch->context, status, err);
     free(fetch);
@@ -182,24 +181,15 @@ static void give_up(struct fetch *fetch)
     end(fetch, st, &err);
 }
 
-/* The next peer that was not asked, those that stalled lately last.  False: all were. */
 static bool choose_link(const struct fetch *fetch, size_t *out_link)
 {
     const struct peers *peers = fetch->peers;
-    bool found = false;
+    struct copy_peer standing[PEERS_MAX];
 
-    for (size_t i = 0; i < peers->link_count; i++) {
-        struct copy_peer standing = peer_link_standing(peers->links[i]);
-        bool skipped = copies_is_skipped(&standing, uv_now(peers->loop));
-
-        if ((fetch->tried & 1u << i) != 0 || (found && skipped))
-            continue;
-        *out_link = i;
-        found = true;
-        if (!skipped)
-            return true;
-    }
-    return found;
+    for (size_t i = 0; i < peers->link_count; i++)
+        standing[i] = peer_link_standing(peers->links[i]);
+    return copies_next_source(standing, peers->link_count, fetch->tried, uv_now(peers->loop),
+                              out_link);
 }
 
 static void ask_next_peer(struct fetch *fetch)
@@ -245,7 +235,6 @@ void fetch_start(struct peers *peers,
     if (fetch->next != NULL)
         fetch->next->previous = fetch;
     peers->fetches = fetch;
-    peers_tick_update(peers);
     *out_fetch = fetch;
     fetch->ending = true;
     blob_write_start(peers->store, &writing, fetch, &fetch->writer);

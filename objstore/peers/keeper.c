@@ -40,6 +40,7 @@ struct keeper_get {
 
 struct session {
     struct keeper *keeper;
+    struct session *next;  /* while its stream is open */
     struct stream *stream; /* NULL once closed */
     struct keeper_put *puts;
     struct keeper_get *gets;
@@ -49,6 +50,7 @@ struct session {
 struct keeper {
     struct peers *peers;
     struct stream_listener *listener;
+    struct session *sessions; /* whose streams are open */
 };
 
 static void session_release(struct session *session)
@@ -362,7 +364,13 @@ static void on_frame(struct stream *stream, uint16_t type, struct bytes body, vo
 static void on_close(struct stream *stream, enum status why, const struct err *err, void *context)
 {
     struct session *session = context;
+    struct session **at = &session->keeper->sessions;
 
+    while (*at != session) {
+        CHECK(*at != NULL);
+        at = &(*at)->next;
+    }
+    *at = session->next;
     session->stream = NULL;
     for (struct keeper_put *put = session->puts; put != NULL; put = put->next) {
         if (put->ending)
@@ -382,6 +390,8 @@ static void *accept_session(struct stream *stream, const struct stream_hello *pe
 
     session->keeper = context;
     session->stream = stream;
+    session->next = session->keeper->sessions;
+    session->keeper->sessions = session;
     log_event(LOG_INFO, "peer_accepted", LS("peer", peer->node), LS("peer_zone", peer->zone));
     return session;
 }
@@ -396,14 +406,30 @@ enum status keeper_open(struct peers *peers,
     enum status st;
 
     keeper->peers = peers;
-    st = stream_listen(peers->loop, address, identity, STREAM_BLOB, &handler, accept_session,
-                       keeper, &keeper->listener, err);
+    st = stream_listen(peers->loop,
+                       &(struct stream_listen_options){
+                           .address = address,
+                           .identity = identity,
+                           .service = STREAM_BLOB,
+                           .handler = &handler,
+                           .accepted = accept_session,
+                           .context = keeper,
+                       },
+                       &keeper->listener, err);
     if (st != ST_OK) {
         free(keeper);
         return st;
     }
     *out_keeper = keeper;
     return ST_OK;
+}
+
+void keeper_tick(struct keeper *keeper)
+{
+    /* One that finds no room in the queue is not missed: what is in the queue says the same. */
+    for (struct session *session = keeper->sessions; session != NULL; session = session->next)
+        (void)stream_send(session->stream, LAPWING__BLOB_FRAME__BLOB_ALIVE, (struct bytes){ 0 },
+                          (struct bytes){ 0 });
 }
 
 void keeper_close(struct keeper *keeper)

@@ -145,11 +145,26 @@ static bool on_get_chunk(struct peer_link *link, struct bytes body)
     return true;
 }
 
+/* Something came, or the stream opened. */
+static void note_heard(struct peer_link *link)
+{
+    enum failure_change change;
+
+    peers_watch(link->peers);
+    change = failure_heard(&link->peers->watch, &link->health);
+    if (change == FAILURE_NOW_BACK || change == FAILURE_NOW_CLEARED)
+        log_event(LOG_INFO, "peer_back", LS("peer_zone", link->zone),
+                  LS("from", change == FAILURE_NOW_BACK ? "out" : "suspected"));
+}
+
 static void on_frame(struct stream *stream, uint16_t type, struct bytes body, void *context)
 {
     struct peer_link *link = context;
     bool ok = true; /* unknown types are a newer release's: skipped */
 
+    note_heard(link);
+    if (type == LAPWING__BLOB_FRAME__BLOB_ALIVE)
+        return; /* which says nothing about its disk */
     link->stalled = false;
     if (type == LAPWING__BLOB_FRAME__BLOB_PUT_DONE)
         ok = on_put_done(link, body);
@@ -171,18 +186,25 @@ static void on_open(struct stream *stream, const struct stream_hello *peer, void
     struct peer_link *link = context;
 
     link->stalled = false;
+    peers_watch(link->peers);
+    if (!link->known)
+        failure_peer_start(&link->peers->watch, &link->health);
+    link->known = true;
     (void)snprintf(link->zone, sizeof link->zone, "%s", peer->zone);
     log_event(LOG_INFO, "peer_connected", LS("peer", peer->node), LS("peer_zone", peer->zone));
+    note_heard(link);
 }
 
 static void on_close(struct stream *stream, enum status why, const struct err *err, void *context)
 {
     struct peer_link *link = context;
 
+    peers_watch(link->peers);
+    (void)failure_lost(&link->peers->watch, &link->health);
     if (!link->peers->closing)
         log_event(LOG_WARN, "peer_lost", LS("peer", stream_peer(stream)->node),
-                  LS("text", err->text), LU("calls", link->calls_used),
-                  LS("then", "dialling again"));
+                  LS("peer_zone", link->zone), LS("text", err->text), LU("calls", link->calls_used),
+                  LU("hold_ms", link->health.hold_ms), LS("then", "dialling again"));
     for (uint32_t i = 0; i < PEER_CALLS_MAX && link->calls_used > 0; i++) {
         struct peer_call *call = link->calls[i];
 
@@ -196,7 +218,7 @@ static void on_close(struct stream *stream, enum status why, const struct err *e
 static const struct stream_handler handler = { on_open, on_frame, NULL, on_close };
 
 enum status peer_link_new(struct peers *peers,
-                          const char *address,
+                          const struct peer_address *peer,
                           const struct stream_identity *identity,
                           struct peer_link **out_link,
                           struct err *err)
@@ -205,8 +227,16 @@ enum status peer_link_new(struct peers *peers,
     enum status st;
 
     link->peers = peers;
-    st = stream_dial(peers->loop, address, identity, STREAM_BLOB, &handler, link, &link->dialer,
-                     err);
+    st = stream_dial(peers->loop,
+                     &(struct stream_dial_options){
+                         .address = peer->address,
+                         .identity = identity,
+                         .service = STREAM_BLOB,
+                         .node = peer->node,
+                         .handler = &handler,
+                         .context = link,
+                     },
+                     &link->dialer, err);
     if (st != ST_OK) {
         free(link);
         return st;
@@ -217,11 +247,17 @@ enum status peer_link_new(struct peers *peers,
 
 struct copy_peer peer_link_standing(const struct peer_link *link)
 {
+    const struct failure_watch *watch = &link->peers->watch;
+    bool open = stream_dialer_current(link->dialer) != NULL;
+    bool returning = open && failure_is_returning(watch, &link->health);
+
     return (struct copy_peer){
-        .connected = stream_dialer_current(link->dialer) != NULL,
+        .connected = open && (returning || link->health.state != FAILURE_OUT),
         .zone = link->zone,
         .stalled = link->stalled,
         .stalled_ms = link->stalled_ms,
+        .suspected = link->health.state == FAILURE_SUSPECTED,
+        .returning = returning,
     };
 }
 
@@ -238,6 +274,28 @@ void peer_link_asked(struct peer_link *link)
 {
     if (link->stalled)
         link->stalled_ms = uv_now(link->peers->loop);
+}
+
+void peer_link_tick(struct peer_link *link)
+{
+    const struct failure_watch *watch = &link->peers->watch;
+    struct stream *stream = stream_dialer_current(link->dialer);
+    enum failure_change change;
+
+    if (!link->known)
+        return;
+    change = failure_tick(watch, &link->health);
+    if (change == FAILURE_NOW_SUSPECTED)
+        log_event(LOG_WARN, "peer_suspected", LS("peer_zone", link->zone),
+                  LU("silent_ms", failure_silence_ms(watch, &link->health)),
+                  LS("then", "reading from others first"));
+    if (change != FAILURE_NOW_OUT)
+        return;
+    log_event(LOG_WARN, "peer_out", LS("peer_zone", link->zone), LS("why", "silent"),
+              LU("silent_ms", failure_silence_ms(watch, &link->health)),
+              LU("hold_ms", link->health.hold_ms), LS("then", "closing the link"));
+    if (stream != NULL)
+        stream_close(stream);
 }
 
 void peer_link_close(struct peer_link *link)

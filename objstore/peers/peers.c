@@ -5,29 +5,31 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
 #include "objstore/peers/peers_internal.h"
 
-enum { TICK_MS = 200 };
+void peers_watch(struct peers *peers)
+{
+    uint64_t pause_ms = failure_watch_run(&peers->watch, clock_lease_ns(&clock_system) / 1000000);
+
+    if (pause_ms > 0 && peers->link_count > 0)
+        log_event(LOG_WARN, "watch_was_paused", LU("pause_ms", pause_ms),
+                  LS("then", "no peer is blamed for that time"));
+}
 
 static void tick_cb(uv_timer_t *timer)
 {
     struct peers *peers = container_of(timer, struct peers, tick);
     uint64_t now_ms = uv_now(peers->loop);
 
+    peers_watch(peers);
+    for (size_t i = 0; i < peers->link_count; i++)
+        peer_link_tick(peers->links[i]);
+    if (peers->keeper != NULL)
+        keeper_tick(peers->keeper);
     puts_tick(peers, now_ms);
     fetches_tick(peers, now_ms);
-    peers_tick_update(peers);
-}
-
-void peers_tick_update(struct peers *peers)
-{
-    bool wanted = !peers->closing && (peers->puts != NULL || peers->fetches != NULL);
-    bool active = uv_is_active((uv_handle_t *)&peers->tick) != 0;
-
-    if (wanted && !active)
-        CHECK(uv_timer_start(&peers->tick, tick_cb, TICK_MS, TICK_MS) == 0);
-    if (!wanted && active)
-        (void)uv_timer_stop(&peers->tick);
 }
 
 enum status peers_open(const struct peers_options *options,
@@ -43,11 +45,14 @@ enum status peers_open(const struct peers_options *options,
     peers->loop = options->loop;
     peers->store = options->store;
     peers->zone = options->identity->self.zone;
+    failure_watch_start(&peers->watch, &options->detection,
+                        clock_lease_ns(&clock_system) / 1000000);
     CHECK(uv_timer_init(options->loop, &peers->tick) == 0);
+    CHECK(uv_timer_start(&peers->tick, tick_cb, PEERS_TICK_MS, PEERS_TICK_MS) == 0);
     if (options->listen != NULL)
         st = keeper_open(peers, options->listen, options->identity, &peers->keeper, err);
     for (size_t i = 0; i < options->count && st == ST_OK; i++) {
-        st = peer_link_new(peers, options->addresses[i], options->identity, &peers->links[i], err);
+        st = peer_link_new(peers, &options->addresses[i], options->identity, &peers->links[i], err);
         peers->link_count += st == ST_OK;
     }
     if (st != ST_OK) {
@@ -88,18 +93,12 @@ void peers_free(struct peers *peers)
 
 unsigned peers_zones_connected(const struct peers *peers)
 {
-    unsigned count = 0;
+    struct copy_peer standing[PEERS_MAX];
+    bool connected[PEERS_MAX];
 
     for (size_t i = 0; i < peers->link_count; i++) {
-        const struct peer_link *link = peers->links[i];
-        bool again = strcmp(link->zone, peers->zone) == 0;
-
-        if (stream_dialer_current(link->dialer) == NULL)
-            continue;
-        for (size_t j = 0; j < i && !again; j++)
-            again = stream_dialer_current(peers->links[j]->dialer) != NULL &&
-                    strcmp(peers->links[j]->zone, link->zone) == 0;
-        count += !again;
+        standing[i] = peer_link_standing(peers->links[i]);
+        connected[i] = standing[i].connected;
     }
-    return count;
+    return copies_zones(standing, peers->link_count, peers->zone, connected);
 }

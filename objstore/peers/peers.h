@@ -11,6 +11,7 @@
 #include <uv.h>
 
 #include "base/bytes.h"
+#include "base/failure_rules.h"
 #include "base/status.h"
 #include "objstore/blobs/blob_store.h"
 
@@ -19,10 +20,17 @@ struct peers; /* owned by main() */
 
 enum {
     PEERS_MAX = 8,
+    PEERS_TICK_MS = 100, /* of every deadline here; a keeper says as often that it is alive */
     PEER_WINDOW_BYTES = 4 << 20, /* sent to one peer and not yet written there, for one blob */
     PEER_STALL_MS = 3000,        /* a peer that moves nothing for so long loses its copy */
     PUT_FINISH_MS = 20000,       /* from the last byte to the syncs that are needed */
     PEER_CALLS_MAX = 1024,       /* blobs under way to or from one peer */
+};
+
+/* Another store, by the name that its certificate must say. */
+struct peer_address {
+    const char *node;
+    const char *address;
 };
 
 struct peers_options {
@@ -30,8 +38,9 @@ struct peers_options {
     const struct stream_identity *identity; /* borrowed for life */
     struct blob_store *store;               /* borrowed for life */
     const char *listen;                     /* where peers dial us; NULL: nowhere */
-    const char *const *addresses;           /* of the other stores; borrowed for the call */
+    const struct peer_address *addresses;   /* of the other stores; borrowed for the call */
     size_t count;
+    struct failure_limits detection; /* checked */
 };
 
 enum status peers_open(const struct peers_options *options,

@@ -32,8 +32,10 @@ struct peer_link {
     uint32_t generation; /* upper half of call ids */
     unsigned calls_used;
     char zone[ZONE_BYTES_MAX + 1]; /* of the peer, while connected */
-    bool stalled;                  /* a call moved nothing for too long, and no frame came since */
+    bool stalled; /* a call moved nothing for too long, and no frame of one since */
     uint64_t stalled_ms;
+    bool known; /* was connected once: has a health */
+    struct failure_peer health;
     struct peer_call *calls[PEER_CALLS_MAX];
 };
 
@@ -47,8 +49,9 @@ struct peers {
     uv_timer_t tick;
     struct peer_link *links[PEERS_MAX];
     size_t link_count;
-    struct put *puts;      /* doubly linked, also those that were answered */
-    struct fetch *fetches; /* the same */
+    struct failure_watch watch; /* over the links */
+    struct put *puts;           /* doubly linked, also those that were answered */
+    struct fetch *fetches;      /* the same */
     bool closing;
 };
 
@@ -68,11 +71,15 @@ void peer_link_stalled(struct peer_link *link);
 void peer_link_asked(struct peer_link *link);
 
 enum status peer_link_new(struct peers *peers,
-                          const char *address,
+                          const struct peer_address *peer,
                           const struct stream_identity *identity,
                           struct peer_link **out_link,
                           struct err *err);
 void peer_link_close(struct peer_link *link);
+/* Time has passed: a link that has been silent for too long is closed. */
+void peer_link_tick(struct peer_link *link);
+/* The watch over all links runs. */
+void peers_watch(struct peers *peers);
 
 /* The side that keeps what other stores send. */
 enum status keeper_open(struct peers *peers,
@@ -80,6 +87,8 @@ enum status keeper_open(struct peers *peers,
                         const struct stream_identity *identity,
                         struct keeper **out_keeper,
                         struct err *err);
+/* Tell everybody who is connected that we are alive. */
+void keeper_tick(struct keeper *keeper);
 void keeper_close(struct keeper *keeper);
 void keeper_free(struct keeper *keeper);
 
@@ -88,7 +97,5 @@ void puts_tick(struct peers *peers, uint64_t now_ms);
 void fetches_tick(struct peers *peers, uint64_t now_ms);
 void puts_cancel(struct peers *peers);
 void fetches_cancel(struct peers *peers);
-/* Run the timer while there is a put or a fetch. */
-void peers_tick_update(struct peers *peers);
 
 #endif

@@ -62,7 +62,6 @@ static void release(struct put *put)
         put->peers->puts = put->next;
     if (put->next != NULL)
         put->next->previous = put->previous;
-    peers_tick_update(put->peers);
     if (put->handler->tap_free != NULL)
         put->handler->tap_free(put->tap_context);
     free(put);
@@ -294,7 +293,6 @@ enum status put_start(struct peers *peers,
     if (put->next != NULL)
         put->next->previous = put;
     peers->puts = put;
-    peers_tick_update(peers);
     *out_put = put;
     return ST_OK;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/request_scheme.h"
 #include "objstore/s3/s3_headers.h"
 #include "objstore/s3/s3_request.h"
 
@@ -266,14 +267,18 @@ static void complete_answer(struct s3_request *req)
 {
     const Lapwing__Object *object = req->object != NULL ? req->object : req->upload.command.object;
     struct bytes host = bytes_of_text("localhost");
-    struct buf name = { 0 };
+    struct bytes forwarded = { 0 };
+    struct buf base = { 0 };
     struct buf xml = { 0 };
 
     (void)http_head_find(req->head, "host", &host);
-    buf_append(&name, host.data, host.len);
-    s3_xml_upload_completed(&xml, &req->route, buf_text(&name), object);
+    (void)http_head_find(req->head, "x-forwarded-proto", &forwarded);
+    buf_printf(&base, "%s://%.*s",
+               request_scheme(host, forwarded, http_request_is_https(req->http)), (int)host.len,
+               (const char *)host.data);
+    s3_xml_upload_completed(&xml, &req->route, buf_text(&base), object);
     s3_answer_xml(req, &xml);
-    buf_done(&name);
+    buf_done(&base);
 }
 
 const struct s3_steps s3_complete_upload_steps = {

@@ -240,7 +240,11 @@ enum status s3_server_open(const struct s3_options *options,
         free(server);
         return st;
     }
-    st = http_server_listen(server->http, options->listen, false, err);
+    if (options->certificate != NULL)
+        st = http_server_listen_https(server->http, options->certificate, options->listen, false,
+                                      err);
+    else
+        st = http_server_listen(server->http, options->listen, false, err);
     if (st != ST_OK)
         return st; /* the HTTP server closes from the loop, which will not run: the program ends */
     *out_server = server;

@@ -72,9 +72,10 @@ enum s3_error s3_completion_check(const struct http_head *head,
 /* ---- answers ---- */
 
 void s3_xml_upload_created(struct buf *out, const struct s3_route *route, const char *upload);
+/* base   scheme and host by which the client reached us */
 void s3_xml_upload_completed(struct buf *out,
                              const struct s3_route *route,
-                             const char *host,
+                             const char *base,
                              const Lapwing__Object *object);
 void s3_xml_parts(struct buf *out,
                   const struct s3_route *route,

@@ -25,13 +25,13 @@ static void checksum_element(struct buf *out, enum s3_checksum_kind kind, const 
 
 void s3_xml_upload_completed(struct buf *out,
                              const struct s3_route *route,
-                             const char *host,
+                             const char *base,
                              const Lapwing__Object *object)
 {
     struct buf location = { 0 };
 
     buf_append_text(out, S3_XML_HEAD "<CompleteMultipartUploadResult" S3_XML_NS ">");
-    buf_printf(&location, "http://%s/%s/", host, route->bucket);
+    buf_printf(&location, "%s/%s/", base, route->bucket);
     http_percent_encode(bytes_of_text(route->key), true, &location);
     s3_xml_element(out, "Location", buf_text(&location));
     buf_done(&location);

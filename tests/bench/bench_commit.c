@@ -1,8 +1,9 @@
 /* bench_commit DIR [SECONDS] [PORT]: replicated writes of three replicas on loopback and one disk.
  *
- * Each client is one CreateFunction at a time through the leader's node or a follower's; an answer
- * is counted when the asking node's rows show it.  One line per number of clients, as JSON: "terms"
- * are elections meanwhile, none on a machine that is not overloaded. */
+ * Beside 10,000 functions each client changes one of them after the other (UpdateFunctionCode),
+ * through the leader's node or a follower's; an answer is counted when the asking node's rows show
+ * it.  One line per number of clients, as JSON: "terms" are elections meanwhile, none on a machine
+ * that is not overloaded. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 #include "base/log.h"
 #include "tests/cluster/replica_trio.h"
 
-enum { SAMPLES_MAX = 4000000, CLIENTS_MAX = 256 };
+enum { SAMPLES_MAX = 4000000, CLIENTS_MAX = 256, FUNCTIONS = 10000 };
 
 struct bench {
     struct replica_client *client;
@@ -19,7 +20,8 @@ struct bench {
     uint64_t until_ns;
     unsigned open;
     uint64_t count;
-    uint64_t next_name;
+    uint64_t created;
+    uint64_t changes;
     uint32_t *us; /* of each commit */
     uint64_t failed;
 };
@@ -42,22 +44,59 @@ static void proposed(enum status st, const Lapwing__Outcome *outcome, void *cont
         bench->failed++;
     else if (bench->count < SAMPLES_MAX)
         bench->us[bench->count++] = (uint32_t)((now - slot->started_ns) / 1000);
-    if (now < bench->until_ns)
+    if (bench->created < FUNCTIONS || now < bench->until_ns)
         propose(slot);
+}
+
+static void name_of(uint64_t number, char out[32])
+{
+    (void)snprintf(out, 32, "f-%llu", (unsigned long long)number);
+}
+
+/* One after the other in an order that visits all: 7919 and FUNCTIONS have no common divisor. */
+static void update_body(struct bench *bench, struct buf *out)
+{
+    Lapwing__UpdateFunctionCode update = LAPWING__UPDATE_FUNCTION_CODE__INIT;
+    uint64_t change = ++bench->changes;
+    uint8_t hash[32] = { 2 };
+    char name[32];
+    char revision[40];
+    size_t len;
+
+    name_of(1 + change * 7919 % FUNCTIONS, name);
+    (void)snprintf(revision, sizeof revision, "00000000-0000-4000-9000-%012llx",
+                   (unsigned long long)change & 0xffffffffffff);
+    memcpy(hash + 8, &change, sizeof change);
+    update.account = "000000000000";
+    update.region = "eu-west-1";
+    update.name = name;
+    update.code_sha256.data = hash;
+    update.code_sha256.len = sizeof hash;
+    update.code_bytes = 1000 + change % 1000;
+    update.expected_revision_id = "";
+    update.architecture = "";
+    update.revision_id = revision;
+    len = lapwing__update_function_code__get_packed_size(&update);
+    out->len += lapwing__update_function_code__pack(&update, buf_reserve(out, len));
 }
 
 static void propose(struct slot *slot)
 {
     struct bench *bench = slot->bench;
+    Lapwing__CommandType type = LAPWING__COMMAND_TYPE__UPDATE_FUNCTION_CODE;
     struct buf body = { 0 };
     char name[32];
     enum status st;
 
-    (void)snprintf(name, sizeof name, "f-%llu", (unsigned long long)++bench->next_name);
-    replica_trio_create_body(name, bench->next_name, &body);
+    if (bench->created < FUNCTIONS) {
+        type = LAPWING__COMMAND_TYPE__CREATE_FUNCTION;
+        name_of(++bench->created, name);
+        replica_trio_create_body(name, bench->created, &body);
+    } else {
+        update_body(bench, &body);
+    }
     slot->started_ns = uv_hrtime();
-    st = replica_propose(bench->client, LAPWING__COMMAND_TYPE__CREATE_FUNCTION, buf_view(&body),
-                         10000, proposed, slot);
+    st = replica_propose(bench->client, type, buf_view(&body), 10000, proposed, slot);
     CHECK(st == ST_OK);
     bench->open++;
     buf_done(&body);
@@ -140,6 +179,20 @@ static void measure(
     fflush(stdout);
 }
 
+/* The functions there are before anything is measured. */
+static void create_functions(struct bench *bench, uv_loop_t *loop)
+{
+    struct slot slots[CLIENTS_MAX];
+
+    for (unsigned i = 0; i < CLIENTS_MAX; i++) {
+        slots[i].bench = bench;
+        propose(&slots[i]);
+    }
+    while (bench->open > 0)
+        (void)uv_run(loop, UV_RUN_ONCE);
+    CHECK(bench->failed == 0);
+}
+
 static unsigned wait_for_leader(struct replica_trio *trio, uv_loop_t *loop)
 {
     (void)loop;
@@ -178,6 +231,8 @@ int main(int argc, char **argv)
     bench.us = must_calloc(SAMPLES_MAX, sizeof *bench.us);
     for (unsigned via = 0; via < 2; via++) {
         bench.client = replica_client_new(trio.replicas[(leader + via) % TRIO], &loop);
+        if (via == 0)
+            create_functions(&bench, &loop);
         for (size_t i = 0; i < ARRAY_LEN(clients); i++)
             measure(&bench, &loop, clients[i], seconds, via == 0 ? "leader" : "follower");
         replica_client_close(bench.client);
@@ -186,6 +241,7 @@ int main(int argc, char **argv)
     print_memory();
     for (unsigned i = 0; i < TRIO; i++)
         replica_trio_stop(&trio, i);
+    replica_trio_done(&trio);
     free(bench.us);
     return uv_loop_close(&loop) == 0 ? 0 : 1;
 }

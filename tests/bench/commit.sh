@@ -46,14 +46,15 @@ open(sys.argv[1], "a").write(json.dumps(row) + "\n")
 ' "$RESULTS" "$ETCD_CHECK"
 }
 
-# By the JSON gateway of the leader and of another member, a new key of 256 bytes each: about what a
-# command of ours weighs.
+# By the JSON gateway of the leader and of another member, 256 bytes under one of 10,000 keys each: about
+# what a command of ours weighs.
 etcd_rows() {
     local port=$((PORT + 10)) leader other clients via pids
     etcd_start "$folder/etcd" "$port" || return 0
     pids=$(peer_pids "${PEER_PIDS[@]}" | paste -sd' ')
     leader=$(etcd_leader_port "$port")
     other=$((leader == port ? port + 2 : port))
+    "$BUILD/tests/bench/bench_http" --kind etcd --port "$leader" --bytes 256 --clients 256 --seconds 3 >/dev/null
     for via in leader follower; do
         for clients in 1 16 64 256; do
             measure_load "etcd by its $via, $clients clients" $((SECONDS_EACH + 2)) "$pids" \

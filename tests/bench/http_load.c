@@ -216,10 +216,11 @@ static void build_etcd(struct thread *thread, struct connection *conn)
 {
     const struct load_settings *settings = thread->load->settings;
     struct buf json = { 0 };
-    char key[48];
+    char key[32];
 
-    (void)snprintf(key, sizeof key, "f-%llu-%llu", (unsigned long long)settings->seed,
-                   (unsigned long long)conn->number);
+    /* One key after the other in an order that visits all. */
+    (void)snprintf(key, sizeof key, "f-%llu",
+                   (unsigned long long)(conn->number * 7919 % LOAD_ETCD_KEYS));
     buf_append_text(&json, "{\"key\":\"");
     base64_encode(bytes_of_text(key), &json);
     buf_append_text(&json, "\",\"value\":\"");

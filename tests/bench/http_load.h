@@ -14,12 +14,14 @@ enum {
     LOAD_OBJECTS_MAX = 65536,
     LOAD_BYTES_MIN = 16, /* number and seed stand at the end of each body */
     LOAD_BYTES_MAX = 1 << 30,
+    LOAD_ETCD_KEYS = 10000,
 };
 
 enum load_kind {
     LOAD_GET,
     LOAD_PUT,
-    LOAD_ETCD, /* a put through the JSON gateway of etcd: `bytes` of a value under a new key */
+    LOAD_ETCD, /* a put through the JSON gateway of etcd: `bytes` of a value under one of
+                  LOAD_ETCD_KEYS */
 };
 
 struct load_settings {

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/identity.h"
+#include "tests/unit/certificates.h"
+
 void replica_trio_init(struct replica_trio *trio, const char *dir, uint16_t port)
 {
     memset(trio, 0, sizeof *trio);
@@ -12,18 +15,14 @@ void replica_trio_init(struct replica_trio *trio, const char *dir, uint16_t port
     trio->member_count = TRIO;
     for (unsigned i = 0; i < TRIO; i++) {
         struct replica_member *member = &trio->members[i];
-        struct stream_hello *self = &trio->identity[i].self;
+        char path[64];
 
         member->id = i + 1;
         (void)snprintf(member->node, sizeof member->node, "%c", 'a' + (int)i);
         (void)snprintf(member->zone, sizeof member->zone, "%c", 'a' + (int)i);
         (void)snprintf(member->address, sizeof member->address, "127.0.0.1:%u", port + i);
-        (void)snprintf(self->cluster, sizeof self->cluster, "trio");
-        (void)snprintf(self->node, sizeof self->node, "%s", member->node);
-        (void)snprintf(self->zone, sizeof self->zone, "%s", member->zone);
-        (void)snprintf(self->role, sizeof self->role, "controlplane");
-        self->version = 1;
-        memset(trio->identity[i].key, 7, sizeof trio->identity[i].key);
+        (void)snprintf(path, sizeof path, "trio/controlplane/%s/%s", member->zone, member->node);
+        test_identity(path, &trio->identity[i]);
     }
 }
 
@@ -59,6 +58,12 @@ void replica_trio_stop(struct replica_trio *trio, unsigned at)
 {
     replica_stop(trio->replicas[at]);
     trio->replicas[at] = NULL;
+}
+
+void replica_trio_done(struct replica_trio *trio)
+{
+    for (unsigned i = 0; i < TRIO; i++)
+        identity_done(&trio->identity[i]);
 }
 
 void replica_trio_create_body(const char *name, uint64_t number, struct buf *out)

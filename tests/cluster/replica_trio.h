@@ -25,6 +25,8 @@ void replica_trio_start(struct replica_trio *trio, unsigned at);
 /* Start one, or say why not. */
 enum status replica_trio_try(struct replica_trio *trio, unsigned at, struct err *err);
 void replica_trio_stop(struct replica_trio *trio, unsigned at);
+/* Forget the identities, once none runs. */
+void replica_trio_done(struct replica_trio *trio);
 /* The body of a CreateFunction for this name: a valid one of about 250 bytes. */
 void replica_trio_create_body(const char *name, uint64_t number, struct buf *out);
 

@@ -398,6 +398,7 @@ static void group_remove(struct test_group *group)
 
     (void)snprintf(command, sizeof command, "rm -rf '%s'", group->trio.dir);
     EXPECT_EQ(system(command), 0);
+    replica_trio_done(&group->trio);
 }
 
 TEST(a_killed_leader_is_replaced_and_catches_up_when_it_returns)
@@ -534,6 +535,7 @@ TEST(a_sole_voter_answers_and_finds_all_of_it_after_a_restart)
         replica_trio_stop(&trio, 0);
         buf_done(&body);
     }
+    replica_trio_done(&trio);
     CHECK(uv_loop_close(&loop) == 0);
     (void)snprintf(command, sizeof command, "rm -rf '%s'", dir);
     EXPECT_EQ(system(command), 0);

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "tests/cluster/worker_fixture.h"
 #include "tests/unit/check.h"
+#include "worker/agent/heartbeat.h"
 
 enum { LARGE_BYTES = 6291556 };
 
@@ -201,6 +202,25 @@ TEST(a_native_function_answers_cold_and_warm)
     next_function(&python, "app.echo");
     measure(&python, "python, warm", false);
     measure(&python, "python, cold", true);
+}
+
+/* A front door that is stopped finds these in its socket when it goes on, and no more. */
+TEST(a_control_plane_that_does_not_answer_gets_a_few_heartbeats)
+{
+    worker_fixture_register(&fixture);
+    EXPECT(worker_wait_heartbeats(&fixture, HEARTBEATS_UNANSWERED_MAX));
+    for (int i = 0; i < 8; i++) { /* cold starts: each a change, together longer than a beat */
+        Lapwing__Result *result;
+
+        next_function(&python, "app.echo");
+        result = worker_invoke(&fixture, &python, "1");
+        EXPECT(result != NULL);
+        if (result != NULL)
+            lapwing__result__free_unpacked(result, NULL);
+    }
+    EXPECT_EQ(fixture.heartbeats, HEARTBEATS_UNANSWERED_MAX);
+    worker_answer_heartbeat(&fixture);
+    EXPECT(worker_wait_heartbeats(&fixture, HEARTBEATS_UNANSWERED_MAX + 1));
 }
 
 TEST(the_worker_stops_cleanly)

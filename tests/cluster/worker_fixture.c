@@ -15,6 +15,9 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "base/identity.h"
+#include "proto/worker_check.h"
+#include "tests/unit/certificates.h"
 
 enum { WAIT_MS = 15000, WORKER_UID = 1900900000, ARGS_MAX = 40, FIRST_FLAGS = 24 };
 
@@ -115,10 +118,13 @@ static void start_worker(struct worker_fixture *fixture, int fd, const char *con
     argv[n++] = "--node.zone=t";
     argv[n++] = "--node.cluster=test";
     argv[n++] = text("--cluster.key_file=%s/key%s", fixture->folder, "");
+    argv[n++] = text("--tls.ca_file=%s/ca.crt%s", fixture->folder, "");
+    argv[n++] = text("--tls.cert_file=%s/node.crt%s", fixture->folder, "");
+    argv[n++] = text("--tls.key_file=%s/node.key%s", fixture->folder, "");
     argv[n++] = text("--listen.invoke=%s%s", fixture->address, "");
     argv[n++] = text("--worker.dir=%s/worker%s", fixture->folder, "");
     argv[n++] = text("--objstore.addresses=127.0.0.1:%s%s", port, "");
-    argv[n++] = "--controlplane.registration=127.0.0.1:9"; /* nobody listens: it must not matter */
+    argv[n++] = text("--controlplane.registration=%s%s", fixture->registration, "");
     argv[n++] = text("--api.addresses=127.0.0.1:9,127.0.0.1:%s%s", port, "");
     CHECK(n < FIRST_FLAGS);
     for (size_t i = 0; settings != NULL && settings[i] != NULL; i++)
@@ -134,6 +140,8 @@ static void make_folders(struct worker_fixture *fixture)
     CHECK(chmod(fixture->folder, 0755) == 0);
     CHECK(mkdir(path, 0700) == 0 && chown(path, WORKER_UID, WORKER_UID) == 0);
     CHECK(mkdir(text("%s/packages%s", fixture->folder, ""), 0755) == 0);
+    test_identity_files("test/worker/t/worker-test", fixture->folder, WORKER_UID);
+    test_identity("test/controlplane/t/front", &fixture->identity);
     memset(fixture->identity.key, 0xab, sizeof fixture->identity.key);
     fd = open(text("%s/key%s", fixture->folder, ""), O_WRONLY | O_CREAT, 0600);
     CHECK(fd >= 0);
@@ -144,7 +152,7 @@ static void make_folders(struct worker_fixture *fixture)
 }
 
 /* A port that was free a moment ago. */
-static void choose_address(struct worker_fixture *fixture)
+static void choose_address(char out[64])
 {
     struct sockaddr_in any = { .sin_family = AF_INET };
     socklen_t len = sizeof any;
@@ -154,7 +162,7 @@ static void choose_address(struct worker_fixture *fixture)
     CHECK(bind(fd, (struct sockaddr *)&any, len) == 0);
     CHECK(getsockname(fd, (struct sockaddr *)&any, &len) == 0);
     (void)close(fd);
-    (void)snprintf(fixture->address, sizeof fixture->address, "127.0.0.1:%u", ntohs(any.sin_port));
+    (void)snprintf(out, 64, "127.0.0.1:%u", ntohs(any.sin_port));
 }
 
 /* ---- the front door ---- */
@@ -218,14 +226,14 @@ static void run_loop(struct worker_fixture *fixture)
 
 void worker_fixture_start(struct worker_fixture *fixture, const char *const *settings)
 {
-    struct stream_hello *self = &fixture->identity.self;
     struct err err = { 0 };
     int pair[2];
 
     *fixture = (struct worker_fixture){ .folder = "/tmp/lapwing-alone-XXXXXX" };
     CHECK(mkdtemp(fixture->folder) != NULL);
     make_folders(fixture);
-    choose_address(fixture);
+    choose_address(fixture->address);
+    choose_address(fixture->registration);
     start_store(fixture);
     CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
     start_spawner(fixture, pair[0]);
@@ -235,17 +243,99 @@ void worker_fixture_start(struct worker_fixture *fixture, const char *const *set
 
     CHECK(uv_loop_init(&fixture->loop) == 0);
     CHECK(uv_timer_init(&fixture->loop, &fixture->timer) == 0);
-    (void)snprintf(self->cluster, sizeof self->cluster, "test");
-    (void)snprintf(self->node, sizeof self->node, "front");
-    (void)snprintf(self->role, sizeof self->role, "controlplane");
-    (void)snprintf(self->zone, sizeof self->zone, "t");
-    self->epoch = 1;
-    self->version = 1;
-    CHECK(stream_dial(&fixture->loop, fixture->address, &fixture->identity, STREAM_INVOKE, &handler,
-                      fixture, &fixture->dialer, &err) == ST_OK);
+    CHECK(stream_dial(&fixture->loop,
+                      &(struct stream_dial_options){
+                          .address = fixture->address,
+                          .identity = &fixture->identity,
+                          .service = STREAM_INVOKE,
+                          .node = "worker-test",
+                          .handler = &handler,
+                          .context = fixture,
+                      },
+                      &fixture->dialer, &err) == ST_OK);
     run_loop(fixture);
     CHECK(!fixture->late); /* no connection */
 }
+
+/* ---- the control plane ---- */
+
+static void heartbeat_cb(struct stream *stream, uint16_t type, struct bytes body, void *context)
+{
+    struct worker_fixture *fixture = context;
+    Lapwing__Heartbeat *beat = lapwing__heartbeat__unpack(NULL, body.len, body.data);
+
+    CHECK(type == LAPWING__REGISTER_FRAME__HEARTBEAT);
+    CHECK(beat != NULL);
+    CHECK(heartbeat_check(beat, NULL) == ST_OK);
+    CHECK(heartbeat_sender_check(beat, stream_peer(stream), NULL) == ST_OK);
+    CHECK(beat->sequence > fixture->sequence);
+    fixture->sequence = beat->sequence;
+    lapwing__heartbeat__free_unpacked(beat, NULL);
+    fixture->heartbeats++;
+    if (fixture->heartbeats == fixture->wait_heartbeats)
+        uv_stop(&fixture->loop);
+}
+
+static void registered_close(struct stream *stream,
+                             enum status why,
+                             const struct err *err,
+                             void *context)
+{
+    struct worker_fixture *fixture = context;
+
+    fixture->registered = NULL;
+}
+
+static void *registered(struct stream *stream, const struct stream_hello *peer, void *context)
+{
+    struct worker_fixture *fixture = context;
+
+    fixture->registered = stream;
+    return fixture;
+}
+
+static const struct stream_handler register_handler = { NULL, heartbeat_cb, NULL,
+                                                        registered_close };
+
+void worker_fixture_register(struct worker_fixture *fixture)
+{
+    struct err err = { 0 };
+
+    CHECK(stream_listen(&fixture->loop,
+                        &(struct stream_listen_options){
+                            .address = fixture->registration,
+                            .identity = &fixture->identity,
+                            .service = STREAM_REGISTER,
+                            .handler = &register_handler,
+                            .accepted = registered,
+                            .context = fixture,
+                        },
+                        &fixture->listener, &err) == ST_OK);
+}
+
+bool worker_wait_heartbeats(struct worker_fixture *fixture, unsigned count)
+{
+    fixture->wait_heartbeats = count;
+    if (fixture->heartbeats < count)
+        run_loop(fixture);
+    return fixture->heartbeats >= count;
+}
+
+void worker_answer_heartbeat(struct worker_fixture *fixture)
+{
+    Lapwing__HeartbeatReply reply = LAPWING__HEARTBEAT_REPLY__INIT;
+    uint8_t packed[64];
+
+    CHECK(fixture->registered != NULL);
+    reply.node = fixture->identity.self.node;
+    reply.accepted = true;
+    CHECK(lapwing__heartbeat_reply__get_packed_size(&reply) <= sizeof packed);
+    CHECK(stream_send(fixture->registered, LAPWING__REGISTER_FRAME__HEARTBEAT_REPLY,
+                      bytes_of(packed, lapwing__heartbeat_reply__pack(&reply, packed)),
+                      bytes_of(NULL, 0)) == ST_OK);
+}
+
+/* ---- the end ---- */
 
 static void end(pid_t pid, int signal_number)
 {
@@ -263,12 +353,14 @@ void worker_fixture_stop(struct worker_fixture *fixture)
     char command[128];
 
     stream_dialer_close(fixture->dialer);
+    stream_listener_close(fixture->listener);
     uv_close((uv_handle_t *)&fixture->timer, NULL);
     (void)uv_run(&fixture->loop, UV_RUN_DEFAULT);
     CHECK(uv_loop_close(&fixture->loop) == 0);
     end(fixture->worker, SIGTERM);
     end(fixture->spawner, 0); /* ends with its agent */
     end(fixture->store, SIGKILL);
+    identity_done(&fixture->identity);
     buf_done(&fixture->got);
     (void)snprintf(command, sizeof command, "rm -rf %s", fixture->folder);
     CHECK(system(command) == 0);

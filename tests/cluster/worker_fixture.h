@@ -15,7 +15,8 @@ struct worker_fixture {
     char folder[WORKER_FOLDER_BYTES];
     pid_t store, spawner, worker;
     unsigned store_port;
-    char address[64]; /* of the invoke stream */
+    char address[64];      /* of the invoke stream */
+    char registration[64]; /* where the worker looks for its control plane */
     uv_loop_t loop;
     struct stream_identity identity;
     struct stream_dialer *dialer;
@@ -27,6 +28,11 @@ struct worker_fixture {
     uint64_t wait_id;
     uint16_t got_type;
     struct buf got;
+    /* Of worker_fixture_register() on. */
+    struct stream_listener *listener;
+    struct stream *registered; /* by which heartbeats come, or NULL */
+    unsigned heartbeats, wait_heartbeats;
+    uint64_t sequence; /* of the last one */
 };
 
 /* Where the programs and files of the test are, from the environment; NULL when all are there. */
@@ -46,6 +52,13 @@ void worker_fixture_package(struct worker_fixture *fixture,
  * after fifteen seconds without one. */
 void worker_send(struct worker_fixture *fixture, uint16_t type, const ProtobufCMessage *message);
 uint16_t worker_wait(struct worker_fixture *fixture, uint64_t id);
+
+/* Listen as the control plane that the worker looks for.  Heartbeats are checked and counted, and
+ * not answered. */
+void worker_fixture_register(struct worker_fixture *fixture);
+/* Wait until so many came; false after fifteen seconds. */
+bool worker_wait_heartbeats(struct worker_fixture *fixture, unsigned count);
+void worker_answer_heartbeat(struct worker_fixture *fixture);
 
 /* Offer, ready, go, result.  Returns the result, or NULL when it was refused or nothing came; free
  * with lapwing__result__free_unpacked(). */

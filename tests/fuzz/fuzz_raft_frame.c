@@ -84,6 +84,11 @@ static void barrier_done(void *context, void *token, enum status st)
     CHECK(!"no barrier was asked for here");
 }
 
+static void transferred(void *context, void *token, enum status st)
+{
+    CHECK(!"no transfer was asked for here");
+}
+
 static struct core *core_of(struct world *world, struct state *state)
 {
     const uint64_t ids[] = { SELF, PEER, 3 };
@@ -100,6 +105,7 @@ static struct core *core_of(struct world *world, struct state *state)
                                 .part_hash = part_hash,
                                 .proposed = proposed,
                                 .barrier_done = barrier_done,
+                                .transferred = transferred,
                                 .context = world };
     struct log_entry entry = { 1, LOG_CHANGE, rules_bootstrap(ids, ARRAY_LEN(ids)) };
     struct snapshot_meta none = { 0 };

@@ -13,7 +13,7 @@ VM_STEP_LIMIT_S=1800  # no step may hang for ever
 # packages provide them.
 VM_PACKAGES='linux-image-cloud-amd64 initramfs-tools kmod udev systemd systemd-sysv dbus procps
     iproute2 nftables ca-certificates curl awscli python3 python3-boto3 gcc libc6-dev
-    libuv1 libnng1 libprotobuf-c1 libmicrohttpd12 libssl3 libs3-2 libcurl4 libseccomp2 libarchive13
+    libuv1 libprotobuf-c1 libmicrohttpd12 libssl3 libs3-2 libcurl4 libseccomp2 libarchive13
     libjansson4 libxml2 libinih1 libsqlite3-0 liblz4-1'
 
 # The line of apt's sources for the main component of release $1, from the machine's own sources.

@@ -18,7 +18,7 @@ ORDERS = {"controlplane": ("state", "replica", "dispatch", "api")}
 
 LIBRARIES = {
     "uv": r"uv\.h|uv/", "openssl": r"openssl/", "sqlite": r"sqlite3\.h", "protobuf-c": r"protobuf-c/",
-    "nng": r"nng/", "raft": r"raft(\.h|/)", "microhttpd": r"microhttpd\.h", "libs3": r"libs3\.h",
+    "raft": r"raft(\.h|/)", "microhttpd": r"microhttpd\.h", "libs3": r"libs3\.h",
     "curl": r"curl/", "seccomp": r"seccomp\.h", "archive": r"archive(_entry)?\.h",
     "jansson": r"jansson\.h", "libxml2": r"libxml/", "inih": r"ini\.h", "zlib": r"zlib\.h",
     "lz4": r"lz4[a-z]*\.h", "fuse": r"fuse3?/|fuse.*\.h",

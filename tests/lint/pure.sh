@@ -5,7 +5,7 @@
 set -eu
 export LC_ALL=C # sort and join must agree
 ours='check_failed|err_set|status_name|must_(calloc|realloc|strdup)|free|lapwing__.*|protobuf_c_.*'
-ours="$ours|(bytes|buf|hash|hex|base64|s3_host)_.*|crc32c.*|http_(head|field|query|target|percent|text)_.*|http_reason|http_trim" # base/
+ours="$ours|(bytes|buf|hash|hex|base64|s3_host)_.*|crc32c.*|http_(head|field|query|target|percent|text)_.*|http_reason|http_trim|request_scheme" # base/
 ours="$ours|(log_data|memory_log)_.*" # controlplane/replica: what raft_rules.c decides over
 store='sqlite3_.*' # the replicated state's store; only archives of controlplane/state link it
 parsers='json_.*|raft_.*|xml(ReaderForMemory|FreeTextReader|TextReader.*|SetGenericErrorFunc)' # functions of their input, too

@@ -4,7 +4,7 @@
 # `./dev clean --all` removes exactly these.
 
 # gcc only recommends the C library's headers, so they are named.
-PACKAGES_BUILD='gcc libc6-dev meson ninja-build pkg-config libuv1-dev libnng-dev libprotobuf-c-dev
+PACKAGES_BUILD='gcc libc6-dev meson ninja-build pkg-config libuv1-dev libprotobuf-c-dev
     protobuf-c-compiler libmicrohttpd-dev libssl-dev libs3-dev libcurl4-openssl-dev libseccomp-dev
     libarchive-dev libjansson-dev libxml2-dev libinih-dev libsqlite3-dev python3 ca-certificates'
 PACKAGES_RUN='nftables iproute2'

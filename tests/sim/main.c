@@ -135,17 +135,19 @@ static void report(const struct options *options, const struct sim_counts *c)
 {
     printf("%llu seeds from %llu: committed %llu, acknowledged %llu, repeated %llu, reads %llu, "
            "power cuts %llu, kills %llu, links broken %llu, leaders %llu, snapshots %llu, installs "
-           "%llu, truncations %llu, entries read back %llu, pieces of log dropped %llu, transfers "
-           "kept over a restart %llu, snapshots doubted %llu, events %llu\n",
+           "%llu, truncations %llu, transfers %llu, entries read back %llu, pieces of log dropped "
+           "%llu, "
+           "receptions kept over a restart %llu, snapshots doubted %llu, events %llu\n",
            (unsigned long long)options->count, (unsigned long long)options->first,
            (unsigned long long)c->committed, (unsigned long long)c->acks,
            (unsigned long long)c->retries, (unsigned long long)c->reads,
            (unsigned long long)c->crashes, (unsigned long long)c->kills,
            (unsigned long long)c->link_breaks, (unsigned long long)c->leaders,
            (unsigned long long)c->takes, (unsigned long long)c->installs,
-           (unsigned long long)c->truncations, (unsigned long long)c->read_back,
-           (unsigned long long)c->drops, (unsigned long long)c->resumes,
-           (unsigned long long)c->doubts, (unsigned long long)c->events);
+           (unsigned long long)c->truncations, (unsigned long long)c->transfers,
+           (unsigned long long)c->read_back, (unsigned long long)c->drops,
+           (unsigned long long)c->resumes, (unsigned long long)c->doubts,
+           (unsigned long long)c->events);
 }
 
 int main(int argc, char **argv)

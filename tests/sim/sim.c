@@ -124,13 +124,24 @@ static void partition(struct sim *sim)
     }
 }
 
+/* Any node is asked, with or without a wish; what comes of it is not this test's to know. */
+static void transfer(struct sim *sim, struct sim_node *node)
+{
+    uint64_t target = sim_below(sim, 2) == 0 ? 0 : 1 + sim_below(sim, SIM_NODES);
+
+    if (!node->up)
+        return;
+    (void)core_transfer(node->core, sim->now_ms, target, sim->now_ms + sim_below(sim, 2000), NULL);
+    node_after(node);
+}
+
 static void fault(struct sim *sim)
 {
     struct sim_node *node = &sim->nodes[sim_below(sim, SIM_NODES)];
     unsigned from = sim_below(sim, SIM_NODES);
     unsigned to = sim_below(sim, SIM_NODES);
 
-    switch (sim_below(sim, 10)) {
+    switch (sim_below(sim, 12)) {
     case 0:
     case 1:
         node_crash(node, true);
@@ -157,6 +168,10 @@ static void fault(struct sim *sim)
         break;
     case 9:
         node->clock_skew_ms = (int64_t)sim_below(sim, 4000) - 2000;
+        break;
+    case 10:
+    case 11:
+        transfer(sim, node);
         break;
     }
     if (sim_below(sim, 3) == 0)

@@ -154,7 +154,7 @@ struct sim_row {
 
 struct sim_counts {
     uint64_t events, crashes, kills, installs, takes, link_breaks, leaders, acks, retries, unknown,
-        reads, truncations, committed, read_back, drops, resumes, doubts;
+        reads, truncations, committed, transfers, read_back, drops, resumes, doubts;
 };
 
 struct sim {

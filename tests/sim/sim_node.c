@@ -354,6 +354,15 @@ static void io_barrier_done(void *context, void *token, enum status st)
     clients_read_done(node->sim, token, st);
 }
 
+static void io_transferred(void *context, void *token, enum status st)
+{
+    struct sim_node *node = context;
+
+    (void)token;
+    if (st == ST_OK)
+        node->sim->counts.transfers++;
+}
+
 static const struct core_io core_io = {
     .set_vote = io_set_vote,
     .disk = io_disk,
@@ -370,6 +379,7 @@ static const struct core_io core_io = {
     .part_hash = io_part_hash,
     .proposed = io_proposed,
     .barrier_done = io_barrier_done,
+    .transferred = io_transferred,
 };
 
 /* ---- life ---- */

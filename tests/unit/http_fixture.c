@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <unistd.h>
 
+#include "base/https.h"
 #include "tests/unit/check.h"
 
 static const struct http_answer_field text_plain[] = {
@@ -113,33 +115,80 @@ int client_connect(unsigned port)
     return fd;
 }
 
-void start(struct fixture *f, enum how how, const struct http_server_options *options)
+void connect_anew(struct fixture *f)
+{
+    f->client = client_connect(f->port);
+    https_client_forget(&f->tls);
+    f->closed_by_server = false;
+    f->in.len = 0;
+}
+
+static void begin(struct fixture *f, bool https, const struct http_server_options *options)
 {
     struct err err = { 0 };
 
-    *f = (struct fixture){ .how = how, .collect_max = 1 << 20 };
     CHECK(uv_loop_init(&f->loop) == 0);
     EXPECT_EQ(http_server_new(&f->loop, options, &http_fixture_handler, f, &f->server, &err),
               ST_OK);
-    EXPECT_EQ(http_server_listen(f->server, "127.0.0.1:0", false, &err), ST_OK);
+    f->https = https;
+    if (https) {
+        https_folder_make(&f->files);
+        EXPECT_EQ(https_certificate_open(f->files.certificate, f->files.key, &f->certificate, &err),
+                  ST_OK);
+        EXPECT_EQ(http_server_listen_https(f->server, f->certificate, "127.0.0.1:0", false, &err),
+                  ST_OK);
+    } else {
+        EXPECT_EQ(http_server_listen(f->server, "127.0.0.1:0", false, &err), ST_OK);
+    }
     EXPECT_TEXT(err.text, "");
     f->port = http_server_port(f->server);
-    f->client = client_connect(f->port);
+    connect_anew(f);
+}
+
+void start(struct fixture *f, enum how how, const struct http_server_options *options)
+{
+    const char *wanted = getenv("HTTP_FIXTURE");
+
+    *f = (struct fixture){ .how = how, .collect_max = 1 << 20 };
+    begin(f, wanted != NULL && strcmp(wanted, "https") == 0, options);
+}
+
+void start_https(struct fixture *f, enum how how, const struct http_server_options *options)
+{
+    *f = (struct fixture){ .how = how, .collect_max = 1 << 20 };
+    begin(f, true, options);
+}
+
+static ssize_t client_recv(struct fixture *f, void *to, size_t size)
+{
+    if (!f->https)
+        return recv(f->client, to, size, 0);
+    https_client_use(&f->tls, f->client);
+    return https_client_recv(&f->tls, to, size);
+}
+
+static ssize_t client_send(struct fixture *f, struct bytes text)
+{
+    if (!f->https)
+        return send(f->client, text.data, text.len, MSG_NOSIGNAL);
+    https_client_use(&f->tls, f->client);
+    return https_client_send(&f->tls, text);
 }
 
 void turn(struct fixture *f)
 {
-    uint8_t *to = buf_reserve(&f->in, 65536);
     ssize_t got;
 
     (void)uv_run(&f->loop, UV_RUN_NOWAIT);
-    if (f->client < 0 || f->closed_by_server)
-        return;
-    got = recv(f->client, to, 65536, 0);
-    if (got > 0)
-        f->in.len += (size_t)got;
-    else if (got == 0 || errno != EAGAIN)
-        f->closed_by_server = true;
+    while (f->client >= 0 && !f->closed_by_server) {
+        got = client_recv(f, buf_reserve(&f->in, 65536), 65536);
+        if (got > 0)
+            f->in.len += (size_t)got;
+        else if (got < 0 && errno == EAGAIN)
+            return;
+        else
+            f->closed_by_server = true;
+    }
 }
 
 void turns(struct fixture *f, int count)
@@ -157,6 +206,10 @@ void stop(struct fixture *f)
     if (f->client >= 0)
         (void)close(f->client);
     CHECK(uv_loop_close(&f->loop) == 0);
+    https_client_done(&f->tls);
+    https_certificate_free(f->certificate);
+    if (f->https)
+        https_folder_remove(&f->files);
     buf_done(&f->in);
     buf_done(&f->body);
 }
@@ -164,7 +217,7 @@ void stop(struct fixture *f)
 void say_bytes(struct fixture *f, struct bytes text)
 {
     while (text.len > 0) {
-        ssize_t sent = send(f->client, text.data, text.len, MSG_NOSIGNAL);
+        ssize_t sent = client_send(f, text);
 
         if (sent > 0)
             text = bytes_of(text.data + sent, text.len - (size_t)sent);

@@ -1,9 +1,11 @@
 /* The server with a real client socket, both turned by the test's one thread: no step waits for
- * more than a turn of the loop, and none is measured. */
+ * more than a turn of the loop, and none is measured.  With HTTP_FIXTURE=https in the environment
+ * both speak TLS, and nothing else changes. */
 #ifndef TESTS_UNIT_HTTP_FIXTURE_H
 #define TESTS_UNIT_HTTP_FIXTURE_H
 
 #include "base/http_server.h"
+#include "tests/unit/https_fixture.h"
 
 enum how {
     ANSWER_AT_ONCE,       /* in on_request */
@@ -20,6 +22,10 @@ struct fixture {
     struct http_server *server;
     unsigned port;
     int client;
+    bool https;
+    struct https_folder files;
+    struct https_certificate *certificate;
+    struct https_client tls;
     struct buf in; /* what the client received */
     bool closed_by_server;
     bool stopped;
@@ -51,7 +57,11 @@ int client_connect(unsigned port);
 
 /* A server that answers as `how` says, and one client; `options` may be NULL. */
 void start(struct fixture *f, enum how how, const struct http_server_options *options);
+/* The same over TLS, whatever the environment says. */
+void start_https(struct fixture *f, enum how how, const struct http_server_options *options);
 void stop(struct fixture *f);
+/* Another client in the place of this one, which is not closed. */
+void connect_anew(struct fixture *f);
 
 /* Let both sides do what they can. */
 void turn(struct fixture *f);

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/identity.h"
 #include "base/stream.h"
 #include "controlplane/state/objects.h"
 #include "controlplane/state/state.h"
@@ -17,6 +18,7 @@
 #include "objstore/peers/peers.h"
 #include "objstore/s3/s3_server.h"
 #include "proto/state_service.pb-c.h"
+#include "tests/unit/certificates.h"
 
 struct zone {
     struct cluster *cluster;
@@ -147,6 +149,8 @@ static const struct stream_handler fake_handler = { NULL, fake_frame, NULL, fake
 
 /* ---- zones ---- */
 
+static const char *const names[CLUSTER_ZONES_MAX] = { "a", "b", "c" };
+
 static void free_address(char out[32])
 {
     struct sockaddr_in where = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -160,22 +164,14 @@ static void free_address(char out[32])
     (void)snprintf(out, 32, "127.0.0.1:%u", ntohs(where.sin_port));
 }
 
-static void identity(struct cluster *cluster, const char *node, struct stream_identity *out)
-{
-    (void)strcpy(out->self.cluster, "test");
-    (void)strcpy(out->self.node, node);
-    (void)strcpy(out->self.role, "objstore");
-    (void)snprintf(out->self.zone, sizeof out->self.zone, "%s", node);
-    out->self.epoch = 1;
-    memcpy(out->key, cluster->key, sizeof out->key);
-}
-
 static void zone_start(struct cluster *cluster, unsigned at)
 {
     struct zone *zone = &cluster->zone[at];
-    const char *others[CLUSTER_ZONES_MAX];
+    struct peer_address others[CLUSTER_ZONES_MAX];
     const char *state_addresses[] = { cluster->state_address };
-    struct peers_options peers = { .loop = &cluster->loop, .addresses = others };
+    struct peers_options peers = { .loop = &cluster->loop,
+                                   .addresses = others,
+                                   .detection = { 300, 900, PEERS_TICK_MS } };
     struct s3_options s3 = { .loop = &cluster->loop,
                              .listen = "127.0.0.1:0",
                              .clock = &clock_system };
@@ -189,7 +185,8 @@ static void zone_start(struct cluster *cluster, unsigned at)
           ST_OK);
     for (unsigned i = 0; i < cluster->zones; i++)
         if (i != at)
-            others[peers.count++] = cluster->zone[i].stream_address;
+            others[peers.count++] =
+                (struct peer_address){ names[i], cluster->zone[i].stream_address };
     peers.identity = &zone->identity;
     peers.store = zone->store;
     peers.listen = zone->stream_address;
@@ -275,7 +272,6 @@ static void thread_main(void *context)
 
 struct cluster *cluster_start(unsigned zones)
 {
-    static const char *const names[CLUSTER_ZONES_MAX] = { "a", "b", "c" };
     struct cluster *cluster = must_calloc(1, sizeof *cluster);
     struct err err = { 0 };
 
@@ -290,13 +286,23 @@ struct cluster *cluster_start(unsigned zones)
     CHECK(uv_mutex_init(&cluster->mutex) == 0);
     CHECK(uv_cond_init(&cluster->answered) == 0);
     CHECK(state_open(":memory:", STATE_GROUP_STORAGE, &cluster->state, &err) == ST_OK);
-    identity(cluster, "state", &cluster->state_identity);
+    test_identity("test/controlplane/a/state", &cluster->state_identity);
     free_address(cluster->state_address);
-    CHECK(stream_listen(&cluster->loop, cluster->state_address, &cluster->state_identity,
-                        STREAM_STATE, &fake_handler, fake_accept, cluster, &cluster->listener,
-                        &err) == ST_OK);
+    CHECK(stream_listen(&cluster->loop,
+                        &(struct stream_listen_options){
+                            .address = cluster->state_address,
+                            .identity = &cluster->state_identity,
+                            .service = STREAM_STATE,
+                            .handler = &fake_handler,
+                            .accepted = fake_accept,
+                            .context = cluster,
+                        },
+                        &cluster->listener, &err) == ST_OK);
     for (unsigned i = 0; i < zones; i++) {
-        identity(cluster, names[i], &cluster->zone[i].identity);
+        char path[64];
+
+        (void)snprintf(path, sizeof path, "test/objstore/%s/%s", names[i], names[i]);
+        test_identity(path, &cluster->zone[i].identity);
         free_address(cluster->zone[i].stream_address);
     }
     for (unsigned i = 0; i < zones; i++)
@@ -321,6 +327,9 @@ void cluster_stop(struct cluster *cluster)
         CHECK(system(command) == 0);
     }
     CHECK(uv_loop_close(&cluster->loop) == 0);
+    for (unsigned i = 0; i < cluster->zones; i++)
+        identity_done(&cluster->zone[i].identity);
+    identity_done(&cluster->state_identity);
     state_close(cluster->state);
     uv_cond_destroy(&cluster->answered);
     uv_mutex_destroy(&cluster->mutex);

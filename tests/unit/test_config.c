@@ -63,6 +63,9 @@ TEST(flags_win_over_the_file_and_the_file_over_defaults)
               ST_OK);
     EXPECT_TEXT(err.text, "");
     EXPECT_TEXT(config_text(config, "node", "name"), "n1");
+    EXPECT(config_declares(config, "node", "name"));
+    EXPECT(!config_declares(config, "node", "nickname") &&
+           !config_declares(config, "name", "node"));
     EXPECT_TEXT(config_text(config, "node", "zone"), "a");
     EXPECT_TEXT(config_text(config, "raft", "listen"), "127.0.0.1:4576");
     EXPECT_EQ(config_unsigned(config, "raft", "batch"), 64);

@@ -83,6 +83,31 @@ TEST(workers_and_spawners_are_told_of_runtimes)
     buf_done(&spawner);
 }
 
+TEST(with_https_front_doors_speak_nothing_else_and_workers_believe_their_ca)
+{
+    struct dev_options options = { .zones = 1, .port = 4566, .data = "/d", .https = true };
+    struct dev_user user = { 0 };
+    struct plan plan = { &options, &user, "/bin", true };
+    struct buf front = { 0 }, worker = { 0 };
+
+    plan_config(&plan, PLAN_CONTROLPLANE, 0, &front);
+    plan_config(&plan, PLAN_WORKER, 0, &worker);
+    EXPECT(strstr(buf_text(&front), "\napi = https://127.0.0.1:4566,https://[::1]:4566\n") != NULL);
+    EXPECT(strstr(buf_text(&front), "\n[https]\ncert_file = /d/https-cert.pem\nkey_file = "
+                                    "/d/https-key.pem\n") != NULL);
+    EXPECT(strstr(buf_text(&worker), "\n[api]\naddresses = https://127.0.0.1:4566\nca_file = "
+                                     "/d/https-ca.pem\n") != NULL);
+    buf_done(&front);
+    buf_done(&worker);
+    options.https = false;
+    plan_config(&plan, PLAN_CONTROLPLANE, 0, &front);
+    plan_config(&plan, PLAN_WORKER, 0, &worker);
+    EXPECT(strstr(buf_text(&front), "https") == NULL);
+    EXPECT(strstr(buf_text(&worker), "https") == NULL);
+    buf_done(&front);
+    buf_done(&worker);
+}
+
 TEST(every_program_of_every_zone_has_its_own_ports_and_names)
 {
     struct dev_options options = { .zones = 3, .port = 4566, .data = "/d" };

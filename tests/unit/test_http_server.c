@@ -482,8 +482,7 @@ TEST(a_full_table_makes_room_by_closing_the_connection_idle_longest)
     first = f.client;
     more = client_connect(f.port);
     turns(&f, 5);
-    f.client = client_connect(f.port);
-    f.in.len = 0;
+    connect_anew(&f);
     say(&f, http_get_request);
     EXPECT(sees(&f, "hello"));
     (void)close(first);
@@ -504,9 +503,7 @@ TEST(a_full_table_of_idle_connections_keeps_no_new_client_waiting)
         idle[i] = client_connect(f.port);
     for (int i = 0; i < CLIENTS; i++) {
         (void)close(f.client);
-        f.client = client_connect(f.port);
-        f.closed_by_server = false;
-        f.in.len = 0;
+        connect_anew(&f);
         say(&f, http_get_request);
         if (!sees(&f, "hello")) {
             EXPECT_EQ(i, CLIENTS); /* the first that waits in vain tells enough */

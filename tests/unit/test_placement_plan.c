@@ -8,7 +8,16 @@ static uint8_t sha[32] = { 7 };
 static uint8_t packages[1][32] = { { 7 } };
 #define UID "0123456789abcdef0123456789abcdef"
 
-enum { WARM = 1, CACHED = 2, FULL = 4, UNUSABLE = 8, NO_RUNTIME = 16, SOON = 32, SMALL = 64 };
+enum {
+    WARM = 1,
+    CACHED = 2,
+    FULL = 4,
+    UNUSABLE = 8,
+    NO_RUNTIME = 16,
+    SOON = 32,
+    SMALL = 64,
+    SUSPECTED = 128
+};
 
 struct given {
     const char *zone;
@@ -56,6 +65,16 @@ static const struct {
     { "all were asked", { { "a", 900, 0 }, { "b", 900, 0 } }, 3, ST_UNAVAILABLE, 0 },
     { "a full one is asked when it is the last", { { "a", 0, FULL } }, 0, ST_OK, 0 },
     { "one without a link is not there", { { "a", 900, WARM | UNUSABLE } }, 0, ST_UNAVAILABLE, 0 },
+    { "a cold one before one that is suspected",
+      { { "a", 900, WARM | SUSPECTED }, { "c", 100, FULL } },
+      0,
+      ST_OK,
+      1 },
+    { "one that is suspected when nobody else is left",
+      { { "a", 900, WARM | SUSPECTED }, { "c", 900, 0 } },
+      2,
+      ST_OK,
+      0 },
     { "one without the runtime cannot",
       { { "a", 900, NO_RUNTIME }, { "b", 900, NO_RUNTIME } },
       0,
@@ -97,7 +116,11 @@ TEST(the_best_worker_is_asked_first)
             view->memory_mb = (given->flags & SMALL) != 0 ? 127 : 1000;
             view->memory_free_mb = given->free_mb;
             view->environments_max = (given->flags & FULL) != 0 ? 0 : 10;
-            view->usable = (given->flags & UNUSABLE) == 0;
+            view->state = WORKER_LIVE;
+            if ((given->flags & UNUSABLE) != 0)
+                view->state = WORKER_STARTING;
+            if ((given->flags & SUSPECTED) != 0)
+                view->state = WORKER_SUSPECTED;
             (void)snprintf(view->runtimes[0], sizeof view->runtimes[0], "python3.11");
             view->runtime_count = (given->flags & NO_RUNTIME) == 0;
             view->warm = (given->flags & SOON) != 0 ? &soon : &warm;
@@ -114,7 +137,7 @@ TEST(the_best_worker_is_asked_first)
 
 TEST(any_worker_will_do_for_a_package_check)
 {
-    struct worker_view view = { .zone = "b", .usable = true };
+    struct worker_view view = { .zone = "b", .state = WORKER_LIVE };
     const struct worker_view *list[] = { &view };
     struct placement_need need = { NULL, "a", 0, 0 };
     size_t index = 9;

@@ -373,3 +373,85 @@ TEST(the_timer_never_spins)
     }
     rules_free(rules);
 }
+
+/* ---- transfer, [10] ---- */
+
+static void acknowledge(struct rules *rules, uint64_t peer, uint64_t index)
+{
+    struct raft_message message = { .type = RAFT_APPEND_ENTRIES_RESULT };
+
+    message.append_entries_result.term = rules_term(rules);
+    message.append_entries_result.last_log_index = index;
+    rules_receive(rules, 2000, peer, &message, NULL, NULL);
+}
+
+/* Node 1 of three, elected by node 2; its barrier is entry 2. */
+static struct rules *start_leader(struct host *host)
+{
+    struct rules *rules = start(host, 3, 1, 1);
+    struct raft_message vote = { .type = RAFT_REQUEST_VOTE_RESULT };
+
+    for (unsigned i = 0; i < 2; i++) { /* before the vote, and the vote */
+        if (i == 0)
+            rules_tick(rules, rules_timeout_ms(rules));
+        vote.request_vote_result.term = 2;
+        vote.request_vote_result.pre_vote = i == 0;
+        vote.request_vote_result.vote_granted = true;
+        rules_receive(rules, 2000, 2, &vote, NULL, NULL);
+    }
+    CHECK(rules_is_leader(rules));
+    rules_disk_done(rules, 2000, oldest(host));
+    return rules;
+}
+
+static const struct {
+    const char *name;
+    uint64_t target;
+    uint64_t match; /* of the target */
+    enum status want;
+} transfers[] = {
+    { "a voter that has everything", 2, 2, ST_OK },
+    { "a voter that lacks an entry", 2, 1, ST_UNAVAILABLE },
+    { "a voter that never said anything", 3, 0, ST_UNAVAILABLE },
+    { "itself", 1, 2, ST_NOT_FOUND },
+    { "a stranger", 7, 0, ST_NOT_FOUND },
+};
+
+TEST(leadership_goes_to_a_voter_that_has_all_of_the_log)
+{
+    for (size_t i = 0; i < ARRAY_LEN(transfers); i++) {
+        struct host host;
+        struct rules *rules = start_leader(&host);
+
+        test_case = transfers[i].name;
+        acknowledge(rules, 2, transfers[i].match);
+        host.sent_count = 0;
+        EXPECT_EQ(rules_transfer(rules, 2001, transfers[i].target), transfers[i].want);
+        EXPECT_EQ(rules_transferring(rules), transfers[i].want == ST_OK);
+        EXPECT_EQ(rules_transfer_sent_in_term(rules), transfers[i].want == ST_OK);
+        EXPECT_EQ(host.sent_count, transfers[i].want == ST_OK ? 1 : 0);
+        if (host.sent_count > 0)
+            EXPECT_EQ(host.sent[0].type, RAFT_TIMEOUT_NOW);
+        rules_free(rules);
+    }
+}
+
+TEST(nothing_is_submitted_while_leadership_is_handed_over)
+{
+    struct host host;
+    struct rules *rules = start_leader(&host);
+    struct log_data *data = log_data_new(bytes_of_text("command"));
+    uint64_t index = 0;
+
+    acknowledge(rules, 2, 2);
+    EXPECT_EQ(rules_transfer(rules, 2001, 2), ST_OK);
+    EXPECT_EQ(rules_transfer(rules, 2001, 2), ST_NOT_LEADER);
+    EXPECT_EQ(rules_submit(rules, 2001, LOG_COMMAND, data, &index), ST_NOT_LEADER);
+    acknowledge(rules, 2, 2); /* the target lives, and does not take over */
+    rules_tick(rules, 2400);
+    EXPECT(!rules_transferring(rules)); /* given up after an election time-out */
+    EXPECT(rules_transfer_sent_in_term(rules));
+    EXPECT_EQ(rules_submit(rules, 2400, LOG_COMMAND, data, &index), ST_OK);
+    log_data_drop(data);
+    rules_free(rules);
+}

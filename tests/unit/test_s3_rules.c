@@ -648,6 +648,21 @@ TEST(a_peer_that_stalled_gets_no_copy_for_a_while_unless_it_is_needed)
           2,
           1,
           { true, true } },
+        { "a suspected one gets its copy",
+          { { true, "b", .suspected = true }, { true, "c" } },
+          2,
+          1,
+          { true, true } },
+        { "one that comes back does not yet",
+          { { true, "b", .returning = true }, { true, "c" } },
+          2,
+          1,
+          { false, true } },
+        { "unless it is needed",
+          { { true, "b", .returning = true }, { false, "c" } },
+          2,
+          1,
+          { true, false } },
         { "two of one zone count once",
           { { true, "b", true, NOW }, { true, "c" }, { true, "c" } },
           3,
@@ -663,6 +678,48 @@ TEST(a_peer_that_stalled_gets_no_copy_for_a_while_unless_it_is_needed)
         for (size_t at = 0; at < 3; at++)
             EXPECT_EQ(use[at], rows[i].want[at]);
     }
+}
+
+TEST(a_blob_is_read_from_whom_one_need_not_wait_for)
+{
+    enum { NOW = 50000 };
+    static const struct {
+        const char *name;
+        struct copy_peer peers[3];
+        unsigned tried;
+        bool found;
+        size_t want;
+    } rows[] = {
+        { "the first", { { true, "b" }, { true, "c" }, { true, "d" } }, 0, true, 0 },
+        { "not again", { { true, "b" }, { true, "c" }, { true, "d" } }, 1, true, 1 },
+        { "a suspected one later",
+          { { true, "b", .suspected = true }, { true, "c" } },
+          4,
+          true,
+          1 },
+        { "one that comes back later",
+          { { true, "b", .returning = true }, { true, "c" } },
+          4,
+          true,
+          1 },
+        { "a stalled one later", { { true, "b", true, NOW }, { true, "c" } }, 4, true, 1 },
+        { "but not never",
+          { { true, "b", .suspected = true }, { true, "c", true, NOW }, { true, "d" } },
+          4,
+          true,
+          0 },
+        { "nor twice", { { true, "b", .suspected = true }, { true, "c", true, NOW } }, 5, true, 1 },
+        { "nobody is left", { { true, "b" }, { true, "c" }, { true, "d" } }, 7, false, 9 },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        size_t index = 9;
+
+        test_case = rows[i].name;
+        EXPECT_EQ(copies_next_source(rows[i].peers, 3, rows[i].tried, NOW, &index), rows[i].found);
+        EXPECT_EQ(index, rows[i].want);
+    }
+    test_case = NULL;
 }
 
 /* Whatever a request waits for, it may fail and its client may go. */

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "controlplane/state/clients.h"
 #include "controlplane/state/functions.h"
 #include "tests/unit/check.h"
 #include "tests/unit/state_fixture.h"
@@ -572,4 +573,56 @@ TEST(a_checkpoint_empties_the_log_unless_a_reader_holds_it)
     EXPECT(function_exists(fixture.reader, "three"));
     fixture_done(&fixture);
     folder_remove(&folder);
+}
+
+/* Commands of more clients than are kept in mind, some repeated, some acknowledging, in `out`. */
+static void mixed_commands(struct fixture_command *out, size_t count, uint64_t random)
+{
+    uint64_t next[CLIENT_MEMOS + 10] = { 0 };
+
+    for (size_t i = 0; i < count; i++) {
+        size_t client = (random = random * 6364136223846793005u + 1) >> 40;
+        uint64_t back = (random = random * 6364136223846793005u + 1) >> 61;
+
+        client %= ARRAY_LEN(next);
+        if (back > 2 || next[client] == 0) {
+            next[client]++;
+            back = 0;
+        }
+        out[i] =
+            (struct fixture_command){ .client = (uint8_t)(client + 1),
+                                      .sequence = next[client] > back ? next[client] - back : 1,
+                                      .acked = next[client] > 3 ? next[client] - 3 : 0,
+                                      .type = LAPWING__COMMAND_TYPE__FORGET_CLIENTS,
+                                      .version = 1 };
+        /* An unknown type is refused and remembered; FORGET_CLIENTS of before all times does
+         * nothing. */
+        if (i % 3 == 0)
+            out[i].type = LAPWING__COMMAND_TYPE__COMMAND_NONE;
+        if (out[i].acked >= out[i].sequence)
+            out[i].acked = out[i].sequence - 1;
+    }
+}
+
+TEST(how_commands_are_batched_into_entries_changes_no_row)
+{
+    enum { COUNT = 600 };
+    static struct fixture_command commands[COUNT];
+    static const size_t batches[] = { 1, 7, 200, COUNT };
+    uint64_t digests[ARRAY_LEN(batches)];
+
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        mixed_commands(commands, COUNT, seed);
+        for (size_t b = 0; b < ARRAY_LEN(batches); b++) {
+            struct fixture fixture = { 0 };
+
+            fixture_open(&fixture, ":memory:", STATE_GROUP_CONTROL);
+            for (size_t i = 0; i < COUNT; i += batches[b])
+                fixture_apply_entry(&fixture, commands + i,
+                                    COUNT - i < batches[b] ? COUNT - i : batches[b]);
+            digests[b] = fixture_digest(&fixture);
+            EXPECT_EQ(digests[b], digests[0]);
+            fixture_done(&fixture);
+        }
+    }
 }

@@ -106,3 +106,23 @@ TEST(offers_wait_for_a_quick_environment_until_a_start_is_sooner)
     EXPECT_EQ(view.memory_free_mb, 0);
     worker_view_done(&view);
 }
+
+TEST(a_worker_is_used_when_it_is_there)
+{
+    static const struct {
+        enum worker_state state;
+        const char *name;
+        bool usable;
+    } rows[WORKER_STATES] = {
+        { WORKER_STARTING, "starting", false },   { WORKER_LIVE, "live", true },
+        { WORKER_SUSPECTED, "suspected", true },  { WORKER_OUT, "out", false },
+        { WORKER_RETURNING, "returning", false },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct worker_view view = { .state = rows[i].state };
+
+        EXPECT_TEXT(worker_state_name(rows[i].state), rows[i].name);
+        EXPECT_EQ(worker_view_is_usable(&view), rows[i].usable);
+    }
+}

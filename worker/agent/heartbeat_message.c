@@ -81,7 +81,6 @@ void heartbeat_build(const struct agent *agent, uint64_t sequence, struct buf *o
     uint32_t newest[PACKAGES_TOLD_MAX];
     char *runtimes[RUNTIMES_MAX];
     uint64_t reserved = slots_reserved_mb(agent->slots, settings->environments_max);
-    size_t start = out->len;
 
     message.cluster = (char *)(uintptr_t)settings->identity.self.cluster;
     message.worker = (char *)(uintptr_t)settings->identity.self.node;
@@ -106,9 +105,6 @@ void heartbeat_build(const struct agent *agent, uint64_t sequence, struct buf *o
                                    .data = (uint8_t *)(uintptr_t)table->entries[newest[i]].hash };
     message.packages = packages;
     out->len += lapwing__heartbeat__pack(
-        &message, buf_reserve(out, lapwing__heartbeat__get_packed_size(&message) + SHA256_BYTES));
-    hash_hmac_sha256(bytes_of(settings->identity.key, sizeof settings->identity.key),
-                     bytes_of(out->data + start, out->len - start), out->data + out->len);
-    out->len += SHA256_BYTES;
+        &message, buf_reserve(out, lapwing__heartbeat__get_packed_size(&message)));
     free(warm);
 }

@@ -287,6 +287,14 @@ static const struct stream_handler handler = { .on_frame = on_frame, .on_close =
 
 enum status link_listen(struct agent *agent, struct err *err)
 {
-    return stream_listen(agent->loop, agent->settings->listen_address, &agent->settings->identity,
-                         STREAM_INVOKE, &handler, accepted, agent, &agent->listener, err);
+    return stream_listen(agent->loop,
+                         &(struct stream_listen_options){
+                             .address = agent->settings->listen_address,
+                             .identity = &agent->settings->identity,
+                             .service = STREAM_INVOKE,
+                             .handler = &handler,
+                             .accepted = accepted,
+                             .context = agent,
+                         },
+                         &agent->listener, err);
 }

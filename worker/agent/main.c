@@ -12,6 +12,8 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/descriptors.h"
+#include "base/endpoint.h"
+#include "base/https.h"
 #include "base/identity.h"
 #include "base/log.h"
 #include "objstore/client/objstore.h"
@@ -37,7 +39,11 @@ static const struct config_option options[] = {
     { "spawner", "fd", "3", "inherited SOCK_SEQPACKET descriptor to the spawner", CONFIG_UNSIGNED, false, 0, 1023 },
     { "objstore", "addresses", NULL, "S3 ports of the object stores, nearest first, comma separated", CONFIG_TEXT, false, 1, 1024 },
     { "controlplane", "registration", NULL, "registration ports of all control-plane nodes, comma separated", CONFIG_TEXT, false, 1, 1024 },
-    { "api", "addresses", NULL, "the public API, nearest first, comma separated", CONFIG_TEXT, false, 1, 1024 },
+    { "objstore", "plain_http", "no", "they need not be on loopback; packages come in plain HTTP", CONFIG_BOOLEAN, false, 0, 0 },
+    { "api", "addresses", NULL, "the public API, nearest first, comma separated: https://ADDRESS, or http://ADDRESS on loopback", CONFIG_TEXT, false, 1, 1024 },
+    { "api", "plain_http", "no", "http:// addresses of api.addresses need not be on loopback", CONFIG_BOOLEAN, false, 0, 0 },
+    { "api", "ca_file", NULL, "CA certificates that vouch for the https:// addresses, PEM", CONFIG_TEXT, true, 1, PATH_MAX - 1 },
+    { "api", "name", NULL, "name that their certificates have; else it must be the address", CONFIG_TEXT, true, 1, 253 },
     { 0 },
 };
 // clang-format on
@@ -49,25 +55,43 @@ struct worker {
     struct agent_settings settings;
     uv_loop_t loop;
     uv_signal_t terminate, interrupt;
+    struct identity_watch *watch;
     char *controlplanes; /* what settings.controlplanes point into */
     int exit_code;
 };
 
-static enum status read_api(const char *list, struct relay_targets *out, struct err *err)
+/* Whom to believe when a front door is reached over TLS: [api]'s CA, or without it the cluster's.
+ */
+static enum status read_trust(const struct config *config,
+                              struct relay_targets *out,
+                              struct err *err)
 {
-    char *copy = must_strdup(list), *rest = copy;
-    enum status st = ST_OK;
+    const char *ca_file = config_text(config, "api", "ca_file");
 
-    for (char *one; st == ST_OK && (one = strsep(&rest, ", ")) != NULL;) {
-        if (one[0] == '\0')
-            continue;
-        if (out->count == RELAY_TARGETS_MAX)
-            st = err_set(err, ST_BAD_INPUT, "api.addresses: more than %d", RELAY_TARGETS_MAX);
-        else
-            st = address_parse(one, &out->list[out->count++], err);
+    if (ca_file == NULL && config_declares(config, "tls", "ca_file"))
+        ca_file = config_text(config, "tls", "ca_file");
+    if (ca_file == NULL)
+        return err_set(err, ST_BAD_INPUT,
+                       "api.addresses has https:// addresses: api.ca_file is needed");
+    out->peer_name = config_text(config, "api", "name");
+    return https_client_new(ca_file, &out->trust, err);
+}
+
+static enum status read_api(const struct config *config, struct relay_targets *out, struct err *err)
+{
+    struct endpoint endpoints[RELAY_TARGETS_MAX];
+    bool allowed = config_boolean(config, "api", "plain_http");
+    bool https = false;
+    enum status st = endpoint_list(config_text(config, "api", "addresses"), "api.addresses",
+                                   endpoints, RELAY_TARGETS_MAX, &out->count, err);
+
+    for (size_t i = 0; st == ST_OK && i < out->count; i++) {
+        st = endpoint_check_plain(&endpoints[i], allowed, "api.addresses", "api.plain_http", err);
+        out->list[i] = endpoints[i].where;
+        out->https[i] = endpoints[i].https;
+        https = https || endpoints[i].https;
     }
-    free(copy);
-    return st;
+    return st == ST_OK && https ? read_trust(config, out, err) : st;
 }
 
 static enum status read_controlplanes(struct worker *worker, const char *list, struct err *err)
@@ -154,9 +178,14 @@ static enum status read_settings(struct worker *worker,
     if (st == ST_OK)
         st = read_runtimes(config, &settings->runtimes, err);
     if (st == ST_OK)
-        st = read_api(config_text(config, "api", "addresses"), &settings->api, err);
+        st = read_api(config, &settings->api, err);
     if (st == ST_OK)
         st = read_controlplanes(worker, config_text(config, "controlplane", "registration"), err);
+    if (st != ST_OK)
+        return st;
+    st = endpoint_list_plain(config_text(config, "objstore", "addresses"),
+                             config_boolean(config, "objstore", "plain_http"), "objstore.addresses",
+                             "objstore.plain_http", err);
     if (st != ST_OK)
         return st;
     objstore_internal_secret(settings->identity.key, secret);
@@ -194,11 +223,12 @@ static void watch_signals(struct worker *worker)
     (void)signal(SIGPIPE, SIG_IGN);
 }
 
-static void run(struct worker *worker)
+static void run(struct worker *worker, const struct config *config)
 {
     struct err err = { 0 };
 
     worker->agent.on_lost = on_lost;
+    worker->watch = identity_watch_start(&worker->loop, config, &worker->settings.identity);
     if (agent_start(&worker->agent, &worker->loop, &worker->settings, &err) != ST_OK) {
         log_event(LOG_ERROR, "start_failed", LS("error", err.text));
         worker->exit_code = 1;
@@ -209,6 +239,7 @@ static void run(struct worker *worker)
         (void)uv_run(&worker->loop, UV_RUN_DEFAULT);
     }
     agent_stop(&worker->agent);
+    identity_watch_stop(worker->watch);
     uv_close((uv_handle_t *)&worker->terminate, NULL);
     uv_close((uv_handle_t *)&worker->interrupt, NULL);
     /* Let handles close; a download that still runs is not waited for. */
@@ -235,8 +266,9 @@ int main(int argc, char **argv)
         log_event(LOG_ERROR, "start_failed", LS("error", err.text));
         return 2;
     }
-    run(&worker);
+    run(&worker, config);
     log_event(LOG_INFO, "stopped");
+    https_client_free(worker.settings.api.trust);
     free(worker.controlplanes);
     config_free(config);
     /* The store is left to the process's end: a pool thread may still be inside it. */

@@ -1,17 +1,23 @@
 /* TCP relay.  Loop thread.
  *
  * A pair lives until both of its handles are closed; each direction is
- *   reading -> (bytes) -> writing -> (written) -> reading, and at end of file a shutdown. */
+ *   reading -> (bytes) -> writing -> (written) -> reading, and at end of file a shutdown.
+ * Towards a target that wants TLS a tls_link does that on descriptors of its own, and counts as the
+ * pair's one handle. */
 #include "worker/runtime/relay.h"
 
-#include <stdbool.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/log.h"
+#include "base/log_limit_rules.h"
+#include "base/tls_link.h"
 
-enum { BACKLOG = 64, INSIDE = 0, OUTSIDE = 1 };
+enum { BACKLOG = 64, INSIDE = 0, OUTSIDE = 1, RELAY_NAME_BYTES_MAX = 253 };
 
 struct relay_pair;
 
@@ -32,6 +38,7 @@ struct relay_pair {
     size_t target; /* index of the address being tried */
     unsigned open_handles;
     bool closing, reconnecting;
+    struct tls_link *link; /* in place of both sides, once a target that wants TLS is connected */
 };
 
 struct relay {
@@ -39,6 +46,7 @@ struct relay {
     const struct relay_targets *targets;
     struct relay_pair *pairs;
     size_t pair_count;
+    struct log_limit refused;
 };
 
 static void pair_connect(struct relay_pair *pair);
@@ -58,6 +66,13 @@ static void side_close_cb(uv_handle_t *handle)
         free(pair);
 }
 
+static void sides_close(struct relay_pair *pair)
+{
+    for (int i = 0; i < 2; i++)
+        if (pair->side[i].pair != NULL && !uv_is_closing((uv_handle_t *)&pair->side[i].tcp))
+            uv_close((uv_handle_t *)&pair->side[i].tcp, side_close_cb);
+}
+
 static void pair_close(struct relay_pair *pair)
 {
     struct relay_pair **at;
@@ -72,9 +87,9 @@ static void pair_close(struct relay_pair *pair)
         pair->relay->pair_count--;
         pair->relay = NULL;
     }
-    for (int i = 0; i < 2; i++)
-        if (pair->side[i].pair != NULL && !uv_is_closing((uv_handle_t *)&pair->side[i].tcp))
-            uv_close((uv_handle_t *)&pair->side[i].tcp, side_close_cb);
+    sides_close(pair);
+    if (pair->link != NULL)
+        tls_link_cut(pair->link);
 }
 
 static struct relay_side *other_side(struct relay_side *side)
@@ -135,6 +150,79 @@ static void read_cb(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
         pair_close(from->pair);
 }
 
+static void no_first_cb(struct tls_link *link, void *context)
+{
+    CHECK(!"relay: its links are joined before they begin");
+}
+
+static void link_closed_cb(enum status outcome, const struct err *why, void *context)
+{
+    struct relay_pair *pair = context;
+    uint32_t left_out;
+
+    /* Every connection of every function meets the same wrong certificate. */
+    if (outcome == ST_DENIED && !pair->closing &&
+        log_limit_allows(&pair->relay->refused, uv_now(pair->relay->listener.loop), &left_out))
+        log_event(LOG_ERROR, "api_not_believed", LS("why", why->text), LU("left_out", left_out));
+    pair->link = NULL;
+    pair->open_handles--;
+    pair_close(pair);
+    if (pair->open_handles == 0)
+        free(pair);
+}
+
+/* A descriptor of its own for the socket of a side, which may then be closed; -1 with errno. */
+static int side_descriptor(struct relay_side *side)
+{
+    uv_os_fd_t fd;
+
+    int rv = uv_fileno((uv_handle_t *)&side->tcp, &fd);
+
+    CHECK(rv == 0); /* both are connected */
+    return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
+static void name_target(const struct relay_pair *pair, char *out, size_t size)
+{
+    const struct relay_targets *targets = pair->relay->targets;
+
+    if (targets->peer_name != NULL)
+        (void)snprintf(out, size, "%s", targets->peer_name);
+    else
+        (void)uv_ip_name((const struct sockaddr *)&targets->list[pair->target], out, size);
+}
+
+/* From here a link has both sockets. */
+static void pair_secure(struct relay_pair *pair)
+{
+    static const struct tls_link_events events = { .on_first = no_first_cb,
+                                                   .on_closed = link_closed_cb };
+    char name[RELAY_NAME_BYTES_MAX + 1] = "";
+    struct tls_link_spec spec = {
+        .tls = pair->relay->targets->trust,
+        .peer_name = name,
+        .events = &events,
+        .context = pair,
+    };
+    int inside = side_descriptor(&pair->side[INSIDE]);
+    struct err err;
+
+    name_target(pair, name, sizeof name);
+    spec.fd = inside < 0 ? -1 : side_descriptor(&pair->side[OUTSIDE]);
+    if (spec.fd < 0 ||
+        tls_link_new(pair->relay->listener.loop, &spec, &pair->link, &err) != ST_OK) {
+        if (inside >= 0)
+            (void)close(inside);
+        if (spec.fd >= 0)
+            (void)close(spec.fd);
+        pair_close(pair);
+        return;
+    }
+    pair->open_handles++;
+    tls_link_join(pair->link, inside);
+    sides_close(pair);
+}
+
 static void connect_cb(uv_connect_t *req, int status)
 {
     struct relay_pair *pair = container_of(req, struct relay_pair, connect);
@@ -150,8 +238,13 @@ static void connect_cb(uv_connect_t *req, int status)
         uv_close((uv_handle_t *)&pair->side[OUTSIDE].tcp, side_close_cb);
         return;
     }
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2; i++)
         (void)uv_tcp_nodelay(&pair->side[i].tcp, 1);
+    if (pair->relay->targets->https[pair->target]) {
+        pair_secure(pair);
+        return;
+    }
+    for (int i = 0; i < 2; i++) {
         if (uv_read_start((uv_stream_t *)&pair->side[i].tcp, alloc_cb, read_cb) < 0) {
             pair_close(pair);
             return;

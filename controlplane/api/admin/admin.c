@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/tls.h"
 #include "controlplane/dispatch/dispatch.h"
 #include "controlplane/replica/replica.h"
 
@@ -15,6 +16,7 @@ static const struct {
 } operations[] = {
     { "/_lapwing/v1/status", { "Status", 4096, admin_status, NULL } },
     { "/_lapwing/v1/runtimes", { "Runtimes", 4096, admin_runtimes, NULL } },
+    { "/_lapwing/v1/metrics", { "Metrics", 4096, admin_metrics, NULL } },
     { "/_lapwing/v1/logs", { "Logs", 4096, admin_logs, NULL } },
 };
 
@@ -74,8 +76,9 @@ static json_t *worker_json(const struct worker_view *worker)
 
     for (size_t i = 0; i < worker->runtime_count; i++)
         json_array_append_new(runtimes, json_string(worker->runtimes[i]));
-    return json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:o}", "worker", worker->name,
-                     "zone", worker->zone, "address", worker->address, "live", (int)worker->usable,
+    return json_pack("{s:s, s:s, s:s, s:b, s:s, s:I, s:I, s:I, s:I, s:o}", "worker", worker->name,
+                     "zone", worker->zone, "address", worker->address, "live",
+                     (int)worker_view_is_usable(worker), "state", worker_state_name(worker->state),
                      "memory_mb", (json_int_t)worker->memory_mb, "memory_free_mb",
                      (json_int_t)worker->memory_free_mb, "environments",
                      (json_int_t)worker->environments, "environments_max",
@@ -96,6 +99,19 @@ static json_t *workers_json(const struct dispatch *dispatch)
     return list;
 }
 
+static json_t *certificates_json(struct tls_context *tls)
+{
+    struct tls_expiry list[TLS_EXPIRIES_MAX];
+    size_t count = tls_expiries(tls, list);
+    json_t *out = json_array();
+
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(out, json_pack("{s:s, s:s, s:I}", "node", list[i].identity.node,
+                                             "role", list[i].identity.role, "expires_s",
+                                             (json_int_t)list[i].not_after_s));
+    return out;
+}
+
 void admin_status(struct api_call *call)
 {
     const struct api_options *options = &call->api->options;
@@ -104,9 +120,10 @@ void admin_status(struct api_call *call)
     json_array_append_new(groups, group_json(options->control));
     json_array_append_new(groups, group_json(options->storage));
     api_answer_json(call, 200,
-                    json_pack("{s:s, s:s, s:s, s:o, s:o}", "cluster", options->cluster, "node",
+                    json_pack("{s:s, s:s, s:s, s:o, s:o, s:o}", "cluster", options->cluster, "node",
                               options->node, "zone", options->zone, "groups", groups, "workers",
-                              workers_json(options->dispatch)));
+                              workers_json(options->dispatch), "certificates",
+                              certificates_json(options->tls)));
 }
 
 void admin_runtimes(struct api_call *call)

@@ -8,6 +8,7 @@ const struct api_operation *admin_operation_find(struct api_call *call, struct a
 
 void admin_status(struct api_call *call);
 void admin_runtimes(struct api_call *call);
+void admin_metrics(struct api_call *call);
 void admin_logs(struct api_call *call);
 
 #endif

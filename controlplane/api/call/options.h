@@ -10,6 +10,7 @@ struct dispatch;
 struct objstore;
 struct replica;
 struct replica_client;
+struct tls_context;
 
 /* Everything is borrowed for the life of the front door. */
 struct api_options {
@@ -26,6 +27,7 @@ struct api_options {
     struct replica *storage;
     struct replica_client *control_client;
     struct dispatch *dispatch;
+    struct tls_context *tls; /* whose certificates run out when */
 };
 
 /* Whose things, and where: from the key and the signature's scope. */

@@ -57,7 +57,7 @@ enum status lambda_code_location(const struct api_call *call,
     head = http_request_head(call->http);
     (void)http_head_find(head, "Host", &host);
     (void)http_head_find(head, "X-Forwarded-Proto", &forwarded);
-    if (location_host(host, forwarded, &scheme, &host) != ST_OK)
+    if (location_host(host, forwarded, http_request_is_https(call->http), &scheme, &host) != ST_OK)
         return api_error_set(error, ST_BAD_INPUT, API_INVALID_PARAMETER,
                              "The header Host names no host that a link could lead to.");
     hex_encode(code_sha256, key);

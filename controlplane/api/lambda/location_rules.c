@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/http_message.h"
+#include "base/request_scheme.h"
 
 static bool is_host_byte(uint8_t c)
 {
@@ -27,6 +28,7 @@ static size_t localhost_at(struct bytes host)
 
 enum status location_host(struct bytes host,
                           struct bytes forwarded,
+                          bool https,
                           const char **out_scheme,
                           struct bytes *out_host)
 {
@@ -38,7 +40,7 @@ enum status location_host(struct bytes host,
         if (!is_host_byte(host.data[i]))
             return ST_BAD_INPUT;
     skip = localhost_at(host);
-    *out_scheme = http_text_equal(forwarded, "https") ? "https" : "http";
+    *out_scheme = request_scheme(host, forwarded, https);
     *out_host = bytes_of(host.data + skip, host.len - skip);
     return ST_OK;
 }

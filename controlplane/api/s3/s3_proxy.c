@@ -339,7 +339,8 @@ static void send_head(struct s3_exchange *exchange)
 {
     struct buf head = { 0 };
 
-    s3_proxy_request_head(http_request_head(exchange->req), exchange->chunked, &head);
+    s3_proxy_request_head(http_request_head(exchange->req), http_request_is_https(exchange->req),
+                          exchange->chunked, &head);
     if (bytes_equal(http_request_head(exchange->req)->method, bytes_of_text("HEAD")))
         http_parser_no_body(&exchange->upstream->parser);
     exchange->phase = exchange->body && !exchange->body_done ? S3_SENDING : S3_WAITING;

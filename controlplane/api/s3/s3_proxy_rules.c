@@ -1,7 +1,10 @@
 /* What passes through the S3 proxy.  Pure. */
 #include "controlplane/api/s3/s3_proxy_rules.h"
 
+#include <string.h>
+
 #include "base/check.h"
+#include "base/request_scheme.h"
 
 /* Of one connection, not of the message; Content-Length passes upstream but is ours downstream. */
 static const char *const hop_fields[] = {
@@ -17,7 +20,20 @@ static bool is_one_of(struct bytes name, const char *const *list, size_t count)
     return false;
 }
 
-void s3_proxy_request_head(const struct http_head *head, bool chunked, struct buf *out)
+/* The store words links; it sees only our plain connection. */
+static void put_scheme(const struct http_head *head, bool https, struct buf *out)
+{
+    struct bytes value = { 0 };
+    struct bytes host = { 0 };
+
+    if (http_head_find(head, "X-Forwarded-Proto", &value))
+        return;
+    (void)http_head_find(head, "Host", &host);
+    if (strcmp(request_scheme(host, value, https), "https") == 0)
+        buf_append_text(out, "X-Forwarded-Proto: https\r\n");
+}
+
+void s3_proxy_request_head(const struct http_head *head, bool https, bool chunked, struct buf *out)
 {
     buf_append(out, head->method.data, head->method.len);
     buf_append_text(out, " ");
@@ -33,6 +49,7 @@ void s3_proxy_request_head(const struct http_head *head, bool chunked, struct bu
         buf_append(out, field->value.data, field->value.len);
         buf_append_text(out, "\r\n");
     }
+    put_scheme(head, https, out);
     buf_append_text(out, chunked ? "Transfer-Encoding: chunked\r\n\r\n" : "\r\n");
 }
 

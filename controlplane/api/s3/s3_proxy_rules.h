@@ -6,8 +6,9 @@
 #include "base/http_server.h"
 
 /* Append the request line and fields for the object store: everything as it came but what belongs
- * to one connection (RFC 9110, 7.6.1) and Expect, which the front door answered itself. */
-void s3_proxy_request_head(const struct http_head *head, bool chunked, struct buf *out);
+ * to one connection (RFC 9110, 7.6.1) and Expect, which the front door answered itself.  A client
+ * that came over TLS is told of in X-Forwarded-Proto, unless it has that field itself. */
+void s3_proxy_request_head(const struct http_head *head, bool https, bool chunked, struct buf *out);
 
 /* The fields of the store's answer for the client, `count` at most.
  *

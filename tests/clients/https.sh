@@ -1,0 +1,91 @@
+#!/bin/bash
+# A cluster whose front doors speak HTTPS alone: aws, boto3, curl, node, functions that call the API,
+# a certificate that is renewed under load, and what is refused at the start.
+set -u
+# shellcheck source=tests/cluster/lib.sh
+. "$(dirname "$0")/../cluster/lib.sh"
+: "${SAMPLES:?the samples folder}"
+here=$(dirname "$(readlink -f "$0")")
+
+boto3_https() { TEST_DATA=$TEST_DIR/data /usr/bin/python3 "$here/https.py" "$1"; }
+curl_believes() { curl -sS --fail "$AWS_ENDPOINT_URL/_lapwing/v1/health" | grep -q ready; }
+node_believes() {
+    node -e 'require("https").get(process.argv[1], a => process.exit(a.statusCode == 200 ? 0 : 1))' \
+        "$AWS_ENDPOINT_URL/_lapwing/v1/health"
+}
+status_works() { "$LAPWING" status | grep -q ' live '; }
+status_needs_the_ca() {
+    ! env -u AWS_CA_BUNDLE -u SSL_CERT_FILE "$LAPWING" status >"$TEST_DIR/status.out" 2>&1 &&
+        grep -q certificate "$TEST_DIR/status.out"
+}
+
+# refused PROGRAM INI TEXT FLAG...: it does not start, and its one line has the text.
+refused() {
+    local program=$1 ini=$TEST_DIR/data/zone-a/$2 text=$3 out
+
+    shift 3
+    if out=$("$BUILD/$program" --config "$ini" "$@" 2>&1); then
+        echo "it started"
+        return 1
+    fi
+    echo "$out"
+    grep -qF -- "$text" <<<"$out"
+}
+
+refused_certificates() {
+    local key=$TEST_DIR/data/https-key.pem cert=$TEST_DIR/data/https-cert.pem door=controlplane/lapwing-controlplane
+
+    refused $door controlplane.ini "/nowhere.pem" --https.cert_file=/nowhere.pem &&
+        refused $door controlplane.ini "private key $cert" "--https.key_file=$cert" &&
+        refused $door controlplane.ini "certificate $key" "--https.cert_file=$key"
+}
+
+refused_plain() {
+    refused controlplane/lapwing-controlplane controlplane.ini "set listen.plain_http = yes" --listen.api=0.0.0.0:1 &&
+        refused controlplane/lapwing-controlplane controlplane.ini "set objstore.plain_http = yes" \
+            --objstore.addresses=192.0.2.1:1 &&
+        refused objstore/lapwing-objstore objstore.ini "set listen.plain_http = yes" --listen.http=0.0.0.0:1 &&
+        refused worker/agent/lapwing-worker worker.ini "set api.plain_http = yes" --api.addresses=http://192.0.2.1:1 &&
+        refused worker/agent/lapwing-worker worker.ini "set objstore.plain_http = yes" --objstore.addresses=192.0.2.1:1
+}
+
+plain_is_told() { grep -hq 'https_refused .*spoke plain HTTP' "$TEST_DIR"/data/zone-*/controlplane.ini.log; }
+
+# The store of zone a by itself, on a port of TLS.
+store_speaks_https() {
+    local pid answer port=$((TEST_PORT + 49)) rc=1
+
+    "$BUILD/objstore/lapwing-objstore" --config "$TEST_DIR/data/zone-a/objstore.ini" \
+        "--listen.http=https://127.0.0.1:$port" "--https.cert_file=$TEST_DIR/data/https-cert.pem" \
+        "--https.key_file=$TEST_DIR/data/https-key.pem" >"$TEST_DIR/store.out" 2>&1 &
+    pid=$!
+    wait_for grep -q ' ready ' "$TEST_DIR/store.out"
+    answer=$(curl -sS --cacert "$TEST_DIR/data/both.pem" "https://127.0.0.1:$port/bucket/key" 2>&1)
+    [[ $answer == *"<Code>AccessDenied</Code>"* ]] && rc=0
+    kill "$pid"
+    wait "$pid"
+    echo "$answer"
+    cat "$TEST_DIR/store.out"
+    return $rc
+}
+
+start_cluster --zones 3 --https
+check "curl believes the cluster" curl_believes
+if command -v node >/dev/null; then
+    check "node believes the cluster" node_believes
+fi
+check "lapwing status works" wait_for status_works
+check "lapwing status wants the CA" status_needs_the_ca
+check "aws walks hello-python" "$SAMPLES/hello-python/walkthrough.sh"
+check "boto3, links, functions that call the API, plain HTTP, old TLS" boto3_https api
+check "plain HTTP to the port is in the log" plain_is_told
+check "a certificate is renewed under load" boto3_https renew
+stop_cluster >/dev/null
+check "wrong certificate files are told of at the start" refused_certificates
+check "an object store speaks HTTPS, too" store_speaks_https
+check "plain HTTP off loopback is refused at the start" refused_plain
+start_cluster --zones 3
+check "plain HTTP again" status_works
+stop_cluster >/dev/null
+check "no program complains in its log" logs_are_clean
+finish
