@@ -42,7 +42,7 @@ enum {
     ADDRESS_BYTES_MAX = 63,      /* "host:port" */
     CLOCK_SKEW_S_MAX = 900,      /* of a signed request, as AWS has it */
 
-    CLUSTER_VERSION_MAX = 1, /* newest replicated cluster_version that this release can follow */
+    CLUSTER_VERSION_MAX = 2, /* newest replicated cluster_version that this release can follow */
 
     /* Names and texts in the replicated state. */
     ACCOUNT_DIGITS = 12,

@@ -22,9 +22,10 @@ static void print_group(const json_t *group)
     json_t *member;
     size_t i;
 
-    (void)printf("group %s: leader %s, term %lld, applied %lld of %lld\n", text_of(group, "name"),
-                 text_of(group, "leader"), number_of(group, "term"), number_of(group, "applied"),
-                 number_of(group, "commit"));
+    (void)printf("group %s: leader %s, term %lld, applied %lld of %lld, cluster version %lld\n",
+                 text_of(group, "name"), text_of(group, "leader"), number_of(group, "term"),
+                 number_of(group, "applied"), number_of(group, "commit"),
+                 number_of(group, "cluster_version"));
     json_array_foreach(json_object_get(group, "members"), i, member)(void)
         printf("  %-12s zone %-4s %-22s %s\n", text_of(member, "node"), text_of(member, "zone"),
                text_of(member, "address"),

@@ -17,6 +17,7 @@
 #include "base/identity.h"
 #include "base/log.h"
 #include "controlplane/api/api.h"
+#include "controlplane/cluster_version.h"
 #include "controlplane/dispatch/dispatch.h"
 #include "controlplane/dispatch/registration.h"
 #include "controlplane/node.h"
@@ -48,6 +49,7 @@ struct node {
     struct state_service *service;
     struct registration *registration;
     struct identity_watch *watch;
+    struct cluster_version *cluster_version;
     uv_timer_t readiness;
     struct readiness_plan plan;
     uv_signal_t terminate;
@@ -219,6 +221,8 @@ static void stop_doors(struct node *node)
     registration_stop(node->registration);
     node->registration = NULL;
     https_files_close(node->https);
+    cluster_version_stop(node->cluster_version);
+    node->cluster_version = NULL;
     api_close(node->api);
     dispatch_close(node->dispatch);
     if (node->service != NULL)
@@ -332,9 +336,14 @@ static enum status node_start(struct node *node, struct err *err)
         st = start_groups(node, err);
     if (st == ST_OK)
         st = start_doors(node, err);
-    if (st == ST_OK)
-        watch(node);
-    return st;
+    if (st != ST_OK)
+        return st;
+    watch(node);
+    if (config_boolean(node->config, "cluster", "raise_version"))
+        node->cluster_version = cluster_version_start(
+            &node->loop, (struct cluster_version_group){ node->control, node->control_client },
+            (struct cluster_version_group){ node->storage, node->storage_client });
+    return ST_OK;
 }
 
 int main(int argc, char **argv)

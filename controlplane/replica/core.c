@@ -401,8 +401,10 @@ void core_view(const struct core *core, struct core_view *out)
         .log_held_bytes = rules_held_bytes(rules),
     };
     /* While installing, the state is the disk's. */
-    if (!rules_installing(rules))
+    if (!rules_installing(rules)) {
         out->leader_ms = state_leader_ms(core->state);
+        out->cluster_version = state_cluster_version(core->state);
+    }
     for (unsigned i = 0; i < core->config.member_count; i++)
         out->match[i] = rules_match(rules, core->config.member_ids[i]);
 }

@@ -164,6 +164,7 @@ struct core_view {
     uint64_t log_bytes;
     uint64_t log_held_bytes;   /* of those, in memory */
     uint64_t leader_ms;        /* newest stamped time applied */
+    uint32_t cluster_version;  /* of the state */
     uint64_t match[NODES_MAX]; /* as member_ids; leader only */
 };
 void core_view(const struct core *core, struct core_view *out);

@@ -189,13 +189,21 @@ static void publish_status(struct replica *replica)
     now.snapshot_index = view.snapshot_index;
     now.log_bytes = view.log_bytes;
     now.applied_ms = view.leader_ms;
+    now.cluster_version = view.cluster_version;
     for (unsigned i = 0; i < replica->member_count; i++) {
         now.members[i].member = replica->members[i];
         now.members[i].match = view.match[i];
         now.members[i].connected = replica->members[i].id == replica->self_id;
-        for (unsigned k = 0; k < replica->peer_count; k++)
-            if (replica->peers[k].member.id == replica->members[i].id)
-                now.members[i].connected = replica->peers[k].out != NULL;
+        if (now.members[i].connected)
+            now.members[i].version = replica->identity->self.version;
+        for (unsigned k = 0; k < replica->peer_count; k++) {
+            const struct stream *out = replica->peers[k].out;
+
+            if (replica->peers[k].member.id != replica->members[i].id || out == NULL)
+                continue;
+            now.members[i].connected = true;
+            now.members[i].version = stream_peer(out)->version;
+        }
     }
     log_change(replica, &now);
     uv_mutex_lock(&replica->status_mutex);

@@ -70,8 +70,9 @@ enum replica_role { REPLICA_FOLLOWER, REPLICA_CANDIDATE, REPLICA_LEADER };
 
 struct replica_member_status {
     struct replica_member member;
-    bool connected; /* from here; true for self */
-    uint64_t match; /* known replicated index; leader only, else 0 */
+    bool connected;   /* from here; true for self */
+    uint32_t version; /* newest cluster version that it follows; 0 while it is not connected */
+    uint64_t match;   /* known replicated index; leader only, else 0 */
 };
 
 struct replica_status {
@@ -85,6 +86,7 @@ struct replica_status {
     uint64_t snapshot_index;
     uint64_t log_bytes;
     uint64_t applied_ms; /* newest leader's time applied */
+    uint32_t cluster_version;
     unsigned member_count;
     struct replica_member_status members[NODES_MAX];
 };

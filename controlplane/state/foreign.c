@@ -1,9 +1,12 @@
 /* A database file that somebody else made: is it one that we would have made?
  *
- * Nothing of it is used before its schema is known to be ours, word for word: a view, a trigger, an
- * expression in an index would be a program.  Failures here are answers, never our mistake. */
+ * Nothing of it but its versions is used before its schema is known to be ours, word for word, as
+ * of its cluster version: a view, a trigger, an expression in an index would be a program. Failures
+ * here are answers, never our mistake. */
 #include <string.h>
 
+#include "base/check.h"
+#include "base/limits.h"
 #include "controlplane/state/schema.h"
 #include "controlplane/state/state_internal.h"
 
@@ -35,15 +38,25 @@ static bool same_rows(sqlite3_stmt *theirs, sqlite3_stmt *ours)
     }
 }
 
-static bool same_schema(sqlite3 *theirs, enum state_group group)
+static bool make_ours(sqlite3 *ours, enum state_group group, uint32_t cluster_version)
 {
-    const char *own = group == STATE_GROUP_CONTROL ? schema_control : schema_storage;
+    for (const struct schema_step *step = schema_steps; step->cluster_version != 0; step++) {
+        const char *text = group == STATE_GROUP_CONTROL ? step->control : step->storage;
+
+        if (step->cluster_version <= cluster_version &&
+            sqlite3_exec(ours, text, NULL, NULL, NULL) != SQLITE_OK)
+            return false;
+    }
+    return true;
+}
+
+static bool same_schema(sqlite3 *theirs, enum state_group group, uint32_t cluster_version)
+{
     sqlite3_stmt *left = NULL;
     sqlite3_stmt *right = NULL;
     sqlite3 *ours = NULL;
     bool same = sqlite3_open(":memory:", &ours) == SQLITE_OK &&
-                sqlite3_exec(ours, schema_both, NULL, NULL, NULL) == SQLITE_OK &&
-                sqlite3_exec(ours, own, NULL, NULL, NULL) == SQLITE_OK &&
+                make_ours(ours, group, cluster_version) &&
                 sqlite3_prepare_v2(ours, schema_rows, -1, &right, NULL) == SQLITE_OK &&
                 sqlite3_prepare_v2(theirs, schema_rows, -1, &left, NULL) == SQLITE_OK &&
                 same_rows(left, right);
@@ -59,27 +72,39 @@ static int enough(void *context)
     return 1; /* stops the statement */
 }
 
-/* Not our tables: whose then?  Their own meta may say, if it can be read in a few steps. */
-static enum status name_difference(sqlite3 *db, enum state_group group, struct err *err)
+/* Whose it is and of which version, as its own meta says if that can be read in a few steps. */
+static enum status read_versions(sqlite3 *db,
+                                 enum state_group group,
+                                 uint32_t *out_cluster_version,
+                                 struct err *err)
 {
     enum { STEPS_MAX = 10000 };
+    static const char text[] = "SELECT schema_version, state_group, cluster_version FROM meta";
     sqlite3_stmt *stmt = NULL;
-    enum status st = ST_CORRUPT;
+    int64_t numbers[3] = { 0 };
+    bool found;
 
     sqlite3_progress_handler(db, STEPS_MAX, enough, NULL);
-    if (sqlite3_prepare_v2(db, "SELECT schema_version, state_group FROM meta", -1, &stmt, NULL) ==
-            SQLITE_OK &&
-        sqlite3_step(stmt) == SQLITE_ROW) {
-        if (sqlite3_column_int(stmt, 0) != SCHEMA_VERSION)
-            st = err_set(err, ST_UNSUPPORTED, "state database: schema version %d, want %d",
-                         sqlite3_column_int(stmt, 0), SCHEMA_VERSION);
-        else if (sqlite3_column_int(stmt, 1) != (int)group)
-            st = err_set(err, ST_CONFLICT, "state database: of group %d, want %d",
-                         sqlite3_column_int(stmt, 1), (int)group);
-    }
+    found = sqlite3_prepare_v2(db, text, -1, &stmt, NULL) == SQLITE_OK &&
+            sqlite3_step(stmt) == SQLITE_ROW;
+    for (int i = 0; found && i < (int)ARRAY_LEN(numbers); i++)
+        numbers[i] = sqlite3_column_int64(stmt, i);
     (void)sqlite3_finalize(stmt);
     sqlite3_progress_handler(db, 0, NULL, NULL);
-    return st == ST_CORRUPT ? err_set(err, st, "state database: its tables are not ours") : st;
+    if (!found)
+        return err_set(err, ST_CORRUPT, "state database: its tables are not ours");
+    if (numbers[0] != SCHEMA_VERSION)
+        return err_set(err, ST_UNSUPPORTED, "state database: schema version %lld, want %d",
+                       (long long)numbers[0], SCHEMA_VERSION);
+    if (numbers[1] != (int)group)
+        return err_set(err, ST_CONFLICT, "state database: of group %lld, want %d",
+                       (long long)numbers[1], (int)group);
+    if (numbers[2] < 1 || numbers[2] > CLUSTER_VERSION_MAX)
+        return err_set(err, ST_UNSUPPORTED,
+                       "state database: of cluster version %lld, this release follows up to %d",
+                       (long long)numbers[2], CLUSTER_VERSION_MAX);
+    *out_cluster_version = (uint32_t)numbers[2];
+    return ST_OK;
 }
 
 /* Pages, types, NOT NULL and CHECK; the first thing that is wrong is put into `err`. */
@@ -105,12 +130,17 @@ enum status database_check_foreign(struct connection *connection,
     static const char careful[] = "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;"
                                   "PRAGMA query_only = ON; PRAGMA mmap_size = 0;";
     sqlite3 *db = connection->db;
+    uint32_t cluster_version = 0;
     int ignored = 0;
+    enum status st;
 
     (void)sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, &ignored);
     if (sqlite3_exec(db, careful, NULL, NULL, NULL) != SQLITE_OK)
         return err_set(err, ST_CORRUPT, "state database: %s", sqlite3_errmsg(db));
-    if (!same_schema(db, group))
-        return name_difference(db, group, err);
+    st = read_versions(db, group, &cluster_version, err);
+    if (st != ST_OK)
+        return st;
+    if (!same_schema(db, group, cluster_version))
+        return err_set(err, ST_CORRUPT, "state database: its tables are not ours");
     return check_pages(db, err);
 }

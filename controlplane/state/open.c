@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/limits.h"
 #include "controlplane/state/schema.h"
 #include "controlplane/state/state_internal.h"
 
@@ -87,6 +88,10 @@ enum status database_check(struct connection *connection,
     if (meta.schema_version != SCHEMA_VERSION)
         return err_set(err, ST_UNSUPPORTED, "state database: schema version %u, want %d",
                        meta.schema_version, SCHEMA_VERSION);
+    if (meta.cluster_version > CLUSTER_VERSION_MAX)
+        return err_set(err, ST_UNSUPPORTED,
+                       "state database: of cluster version %u, this release follows up to %d",
+                       meta.cluster_version, CLUSTER_VERSION_MAX);
     if (meta.state_group != group)
         return err_set(err, ST_CONFLICT, "state database: of group %u, want %d", meta.state_group,
                        (int)group);
@@ -97,11 +102,9 @@ enum status database_check(struct connection *connection,
 static enum status create_tables(struct connection *connection, enum state_group group)
 {
     sqlite3_stmt *stmt;
-    const char *own = group == STATE_GROUP_CONTROL ? schema_control : schema_storage;
 
     connection_do(connection, STATEMENT_BEGIN);
-    connection_note(connection, sqlite3_exec(connection->db, schema_both, NULL, NULL, NULL));
-    connection_note(connection, sqlite3_exec(connection->db, own, NULL, NULL, NULL));
+    schema_raise(connection, group, 0, 1);
     connection_note(connection,
                     sqlite3_exec(connection->db, "PRAGMA application_id = " APPLICATION_ID_TEXT,
                                  NULL, NULL, NULL));

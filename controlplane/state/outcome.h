@@ -23,6 +23,7 @@ struct outcome {
 /* One command on its way through its domain. */
 struct apply {
     struct connection *connection;
+    enum state_group group;
     uint64_t now_ms;     /* stamped by the leader */
     struct bytes body;   /* of the command, borrowed */
     struct outcome *out; /* zero when the domain gets it */

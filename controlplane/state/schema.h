@@ -1,12 +1,30 @@
-/* The text of schema.sql, made into C by embed_schema.py at build time. */
+/* The tables, and how they change: schema.sql, made into C by embed_schema.py at build time, and
+ * who carries it out. */
 #ifndef CONTROLPLANE_STATE_SCHEMA_H
 #define CONTROLPLANE_STATE_SCHEMA_H
 
-/* Of the tables below; kept in meta, changed only with cluster_version. */
+#include <stdint.h>
+
+#include "controlplane/state/connection.h"
+
+/* Of the tables that cluster version 1 begins with.  What later versions add is told by the
+ * cluster version itself; this number stays. */
 enum { SCHEMA_VERSION = 2 };
 
-extern const char schema_both[];
-extern const char schema_control[];
-extern const char schema_storage[];
+/* What raising the cluster to `cluster_version` adds to the database of each group. */
+struct schema_step {
+    uint32_t cluster_version;
+    const char *control;
+    const char *storage;
+};
+/* By rising version from 1, without a gap; ends with version 0. */
+extern const struct schema_step schema_steps[];
+
+/* Carry out the steps after `from` (0: there are no tables) up to `to`, within the transaction that
+ * the caller has open: rows and readers see all of it or nothing.  Failures stay noted. */
+void schema_raise(struct connection *connection,
+                  enum state_group group,
+                  uint32_t from,
+                  uint32_t to);
 
 #endif

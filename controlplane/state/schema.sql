@@ -4,6 +4,13 @@
 -- rows.  Hence: STRICT tables, no REAL, no clock, no random(), an ORDER BY wherever order matters.
 -- Times are milliseconds since the epoch as the leader stamped them.  The primary key's columns come
 -- first in every table: state_digest() sorts by them.
+--
+-- A database begins with the tables of cluster version 1, whichever release makes it.  What a later
+-- version adds stands in a section of its own at the end and is carried out by the command that
+-- raises the cluster to it (RAISE_CLUSTER_VERSION), on every replica at the same place of the log.
+-- What stands here is never changed: a log may be read again from its start.
+
+-- cluster_version: 1
 
 -- group: both
 
@@ -11,8 +18,8 @@
 CREATE TABLE meta (
     only_row        INTEGER NOT NULL PRIMARY KEY CHECK (only_row = 1),
     state_group     INTEGER NOT NULL,  -- 1 control, 2 storage
-    schema_version  INTEGER NOT NULL,  -- changes only with cluster_version
-    cluster_version INTEGER NOT NULL,  -- newest commands that may be used; raised by command
+    schema_version  INTEGER NOT NULL,  -- of this first section; what follows is told by...
+    cluster_version INTEGER NOT NULL,  -- ...the newest commands and tables there are; raised by command
     applied_index   INTEGER NOT NULL,  -- last entry of the log in these rows...
     applied_term    INTEGER NOT NULL,  -- ...and its term
     leader_ms       INTEGER NOT NULL,  -- cluster time of the last entry with commands; never goes back
@@ -159,3 +166,18 @@ CREATE TABLE parts (
     modified_ms INTEGER NOT NULL,
     PRIMARY KEY (upload, number)
 ) STRICT, WITHOUT ROWID;
+
+-- cluster_version: 2
+
+-- group: control
+
+-- Control-plane nodes that there are or ever were, and so who shall vote.
+CREATE TABLE members (
+    id              INTEGER NOT NULL PRIMARY KEY,  -- in both Raft groups; from 1, never reused
+    node            TEXT    NOT NULL,
+    zone            TEXT    NOT NULL,
+    control_address TEXT    NOT NULL,  -- host:port of its streams of group control
+    storage_address TEXT    NOT NULL,  -- and of group storage
+    replaces        INTEGER NOT NULL,  -- id of the member that goes once this one votes; 0: none
+    removed         INTEGER NOT NULL   -- 0 or 1
+) STRICT;

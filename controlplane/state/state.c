@@ -73,28 +73,60 @@ static const struct command_kind *kind_of(const struct state *state,
     return NULL;
 }
 
+static void raise_to(struct apply *apply, uint32_t from, uint32_t to)
+{
+    sqlite3_stmt *stmt;
+
+    if (from == to)
+        return;
+    schema_raise(apply->connection, apply->group, from, to);
+    stmt = connection_statement(apply->connection, STATEMENT_META_CLUSTER_VERSION);
+    bind_number(stmt, 1, to);
+    connection_run(apply->connection, stmt);
+}
+
+/* A member that cannot follow must stop before it applies what it does not know: as a failure of
+ * the database does, which takes the entry back and ends the replica with this sentence. */
+static void cannot_follow(struct apply *apply, uint32_t version)
+{
+    struct connection *connection = apply->connection;
+
+    if (connection->failure != ST_OK)
+        return;
+    connection->failure =
+        err_set(&connection->failure_text, ST_UNSUPPORTED,
+                "the cluster was raised to version %u, this release follows up to %d: "
+                "start the newer release again",
+                version, CLUSTER_VERSION_MAX);
+}
+
 static void apply_raise_cluster_version(struct apply *apply)
 {
     Lapwing__RaiseClusterVersion *cmd =
         apply_body(apply, &lapwing__raise_cluster_version__descriptor);
-    sqlite3_stmt *stmt;
-    uint32_t now;
+    sqlite3_stmt *stmt = connection_statement(apply->connection, STATEMENT_META_GET);
+    uint32_t now = connection_row(apply->connection, stmt) ? (uint32_t)column_number(stmt, 2) : 0;
 
-    stmt = connection_statement(apply->connection, STATEMENT_META_GET);
-    now = connection_row(apply->connection, stmt) ? (uint32_t)column_number(stmt, 2) : 0;
     connection_end(stmt);
-    /* A member that cannot follow must stop before it applies what it does not know. */
-    CHECK(cmd->cluster_version <= CLUSTER_VERSION_MAX);
-    if (cmd->cluster_version < now) {
+    if (cmd->cluster_version > CLUSTER_VERSION_MAX)
+        cannot_follow(apply, cmd->cluster_version);
+    else if (cmd->cluster_version < now)
         outcome_refuse(apply->out, "cluster_version_lower",
                        err_set(&apply->out->text, ST_CONFLICT, "cluster version %u: is %u already",
                                cmd->cluster_version, now));
-    } else {
-        stmt = connection_statement(apply->connection, STATEMENT_META_CLUSTER_VERSION);
-        bind_number(stmt, 1, cmd->cluster_version);
-        connection_run(apply->connection, stmt);
-    }
+    else if (apply->connection->failure == ST_OK)
+        raise_to(apply, now, cmd->cluster_version);
     lapwing__raise_cluster_version__free_unpacked(cmd, NULL);
+}
+
+/* The next command may be of the new version.  The rest of the row is not to be believed in the
+ * middle of an entry: its index and time are written at the end. */
+static void take_cluster_version(struct state *state)
+{
+    struct meta meta = state->now;
+
+    meta_read(&state->reader.connection, &meta);
+    state->now.cluster_version = meta.cluster_version;
 }
 
 /* A savepoint around each command would allow for refusing after a write, and cost a third of the
@@ -108,6 +140,7 @@ static void apply_new(struct state *state,
     const struct command_kind *kind = kind_of(state, command);
     struct apply apply = {
         .connection = connection,
+        .group = state->reader.group,
         .now_ms = now_ms,
         .body = { command->body.data, command->body.len },
         .out = out,
@@ -126,7 +159,7 @@ static void apply_new(struct state *state,
     if (out->status != ST_OK)
         CHECK(connection_writes(connection) == writes);
     if (kind->type == LAPWING__COMMAND_TYPE__RAISE_CLUSTER_VERSION)
-        meta_read(connection, &state->now); /* the next command may be of the new version */
+        take_cluster_version(state);
 }
 
 static void apply_command(struct state *state,

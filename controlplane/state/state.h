@@ -74,6 +74,8 @@ struct state_position {
  * callback. The term never falls. on_outcome  may be NULL (followers)
  *
  * ST_IO, ST_CORRUPT: the database failed; no row has changed and the replica cannot go on.
+ * ST_UNSUPPORTED: the entry raises the cluster to a version that this release cannot follow; the
+ * same.
  * A body that cannot be decoded stops the process.  About 15 us a command plus 20 us an entry. */
 enum status state_apply_entry(struct state *state,
                               const Lapwing__Entry *entry,

@@ -81,13 +81,16 @@ libraft_source() {
     as_root chown -R "$BUILD_UID:$BUILD_GID" "$home"
 }
 
-# Build the packages in $1/source without their manual, which would need all of sphinx.
+# Build the packages in $1/source without their manual, which would need all of sphinx; further
+# words go to their configure script.
 libraft_build() {
     local home=$1 tree
 
+    shift
+
     as_user sh -c 'cd "$1/source" && dpkg-source -x raft_*.dsc tree' sh "$home"
     tree=$home/source/tree
-    as_user sed -i '/sphinx/d' "$tree/debian/rules"
+    as_user sed -i "/sphinx/d; s,dh_auto_configure -- ,&$* ," "$tree/debian/rules"
     as_user rm -f "$tree/debian/libraft-dev.docs" "$tree/debian/libraft-dev.doc-base"
     as_user sed -i '1s/(\([^)]*\))/(\1~local1)/' "$tree/debian/changelog"
     # A python or a compiler of the caller's own, first in PATH, has broken this build.
@@ -95,27 +98,29 @@ libraft_build() {
         dpkg-buildpackage -d -B -us -uc
 }
 
+# Packages into the folder $1; further words go to their configure script.
 libraft_backport() {
-    local home
+    local home=$STATE/libraft.new target=$1
 
-    home=$STATE/libraft.new
+    shift
     as_root rm -rf "$home"
     as_user mkdir -p "$home"
     libraft_source "$home"
-    libraft_build "$home"
-    as_user mkdir -p "$STATE/libraft"
-    as_user cp "$home"/source/libraft0_*.deb "$home"/source/libraft-dev_*.deb "$STATE/libraft/"
+    libraft_build "$home" "$@"
+    as_user mkdir -p "$target"
+    as_user cp "$home"/source/libraft0_*.deb "$home"/source/libraft-dev_*.deb "$target/"
     as_root rm -rf "$home"
 }
 
-# Unpack package files into build/libraft and say which version that is.
+# Unpack package files into the folder $1.
 libraft_unpack() {
-    local deb
+    local root=$1 deb
 
-    as_user rm -rf "$LIBRAFT_ROOT"
-    as_user mkdir -p "$LIBRAFT_ROOT"
+    shift
+    as_user rm -rf "$root"
+    as_user mkdir -p "$root"
     for deb in "$@"; do
-        as_user dpkg-deb -x "$deb" "$LIBRAFT_ROOT" || die "$deb: not a Debian package that can be read"
+        as_user dpkg-deb -x "$deb" "$root" || die "$deb: not a Debian package that can be read"
     done
 }
 
@@ -137,7 +142,7 @@ libraft_given() {
     for word in "${files[@]}"; do
         [ -s "$word" ] || die "LIBRAFT_DEB: there is no file $word"
     done
-    libraft_unpack "${files[@]}"
+    libraft_unpack "$LIBRAFT_ROOT" "${files[@]}"
     version=$(libraft_unpacked_version)
     [ -n "$version" ] || die "LIBRAFT_DEB: give the packages libraft-dev and libraft0, or the folder they are in"
     libraft_is_new_enough "$version" || die "LIBRAFT_DEB: libraft $version; $LIBRAFT_MIN or newer is needed"
@@ -170,10 +175,25 @@ need_libraft() {
         # shellcheck disable=SC2086
         need_packages $PACKAGES_BACKPORT
         need_root "fetching the source package of libraft"
-        try_step "building libraft $LIBRAFT_MIN from Debian $LIBRAFT_SUITE's source" libraft_backport
+        try_step "building libraft $LIBRAFT_MIN from Debian $LIBRAFT_SUITE's source" libraft_backport "$STATE/libraft"
         [ "$STEP_RC" = 0 ] || libraft_explain
     fi
-    libraft_unpack "$STATE"/libraft/*.deb
+    libraft_unpack "$LIBRAFT_ROOT" "$STATE"/libraft/*.deb
+}
+
+# The same source built with its assertions, which Debian leaves out, for the simulation alone.
+need_libraft_asserting() {
+    local root=build-assertions/libraft
+
+    if ! ls "$STATE"/libraft-assertions/libraft-dev_*.deb >/dev/null 2>&1; then
+        # shellcheck disable=SC2086
+        need_packages $PACKAGES_BACKPORT
+        need_root "fetching the source package of libraft"
+        try_step "building libraft with its assertions" libraft_backport "$STATE/libraft-assertions" --enable-debug
+        [ "$STEP_RC" = 0 ] || libraft_explain
+    fi
+    [ -e "$root" ] || libraft_unpack "$root" "$STATE"/libraft-assertions/*.deb
+    LIBRAFT_OPTION=-Dlibraft=$PWD/$root
 }
 
 libraft_explain() {

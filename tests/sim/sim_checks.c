@@ -28,6 +28,8 @@ static enum status oracle_apply(struct sim *sim, struct sim_op *op)
     struct sim_row *row = &sim->rows[op->name];
 
     switch (op->type) {
+    case LAPWING__COMMAND_TYPE__RAISE_CLUSTER_VERSION:
+        return ST_OK;
     case LAPWING__COMMAND_TYPE__CREATE_FUNCTION:
         if (row->exists)
             return ST_EXISTS;

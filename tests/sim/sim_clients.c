@@ -13,6 +13,7 @@ enum {
     STEP_MS_MAX = 30,
     DEADLINE_MS_MIN = 100,
     DEADLINE_MS_RANGE = 3000,
+    RAISE_IN = 300, /* operations: about the middle of a run */
 };
 
 static void pack_body(struct sim_op *op, const ProtobufCMessage *message)
@@ -55,6 +56,7 @@ static void make_body(struct sim *sim, struct sim_op *op)
     Lapwing__UpdateFunctionCode update = LAPWING__UPDATE_FUNCTION_CODE__INIT;
     Lapwing__PublishVersion publish = LAPWING__PUBLISH_VERSION__INIT;
     Lapwing__DeleteFunction del = LAPWING__DELETE_FUNCTION__INIT;
+    Lapwing__RaiseClusterVersion raise = LAPWING__RAISE_CLUSTER_VERSION__INIT;
     uint8_t hash[32] = { 0 };
     ProtobufCBinaryData code = { .data = hash, .len = sizeof hash };
     char name[16];
@@ -66,6 +68,10 @@ static void make_body(struct sim *sim, struct sim_op *op)
     (void)snprintf(op->revision, sizeof op->revision, "%08x-0000-4000-8000-%012x", op->client,
                    op->number);
     switch (op->type) {
+    case LAPWING__COMMAND_TYPE__RAISE_CLUSTER_VERSION:
+        raise.cluster_version = CLUSTER_VERSION_MAX;
+        pack_body(op, &raise.base);
+        return;
     case LAPWING__COMMAND_TYPE__CREATE_FUNCTION:
         make_create(sim, op, name, code);
         return;
@@ -107,6 +113,8 @@ static struct sim_op *op_new(struct sim *sim, unsigned client)
     op->client = client;
     op->number = sim->op_count;
     op->type = types[sim_below(sim, ARRAY_LEN(types))];
+    if (sim_below(sim, RAISE_IN) == 0)
+        op->type = LAPWING__COMMAND_TYPE__RAISE_CLUSTER_VERSION;
     op->name = sim_below(sim, SIM_NAMES);
     op->sequence = ++sim->clients[client].next_sequence;
     sim->clients[client].of_sequence[op->sequence] = op;

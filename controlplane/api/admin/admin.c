@@ -39,9 +39,10 @@ static const char *role_text(enum replica_role role)
 
 static json_t *member_json(const struct replica_member_status *member)
 {
-    return json_pack("{s:s, s:s, s:s, s:b, s:I}", "node", member->member.node, "zone",
+    return json_pack("{s:s, s:s, s:s, s:b, s:I, s:I}", "node", member->member.node, "zone",
                      member->member.zone, "address", member->member.address, "connected",
-                     (int)member->connected, "match", (json_int_t)member->match);
+                     (int)member->connected, "version", (json_int_t)member->version, "match",
+                     (json_int_t)member->match);
 }
 
 static json_t *group_json(struct replica *replica)
@@ -56,10 +57,11 @@ static json_t *group_json(struct replica *replica)
             leader = status.members[i].member.node;
         json_array_append_new(members, member_json(&status.members[i]));
     }
-    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o}", "name", status.group, "role",
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o}", "name", status.group, "role",
                      role_text(status.role), "leader", leader, "term", (json_int_t)status.term,
                      "commit", (json_int_t)status.commit, "applied", (json_int_t)status.applied,
-                     "log_bytes", (json_int_t)status.log_bytes, "members", members);
+                     "log_bytes", (json_int_t)status.log_bytes, "cluster_version",
+                     (json_int_t)status.cluster_version, "members", members);
 }
 
 static int compare_workers(const void *a, const void *b)
