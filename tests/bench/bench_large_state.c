@@ -361,5 +361,6 @@ int main(int argc, char **argv)
     phase.term = status_of(&bench, bench.leader).term;
     report(&bench, &phase);
     stop_all(&bench);
+    replica_trio_done(&bench.trio);
     return uv_loop_close(&bench.loop) == 0 ? 0 : 1;
 }

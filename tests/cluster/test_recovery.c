@@ -41,6 +41,7 @@ static void group_done(struct group *group)
     char command[400];
 
     CHECK(uv_loop_close(&group->loop) == 0);
+    replica_trio_done(&group->trio);
     (void)snprintf(command, sizeof command, "rm -rf '%s'", group->trio.dir);
     EXPECT_EQ(system(command), 0);
 }
