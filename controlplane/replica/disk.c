@@ -54,7 +54,8 @@ static enum status install(struct disk *disk, const struct snapshot_meta *meta, 
 
     snapshot_file_part_path(disk->config.dir, path);
     /* Before it takes the place of a log that is whole: its hash says that it is what the leader
-     * has, not that this release can live with it. */
+     * has, not that this release can live with it.  Refused, it stops the process with the reason,
+     * and the log is what it was. */
     st = state_check_snapshot(path, disk->config.state_group, err);
     if (st == ST_OK)
         st = snapshot_file_store(disk->config.dir, path, meta->index, err);

@@ -15,9 +15,9 @@ python3 "$here/measure.py" machine /dev/null
     { cat "$folder/log" >&2; exit 1; }
 python3 - "$BUILD/bench-large-state.json" <<'PY'
 import json, sys
-print(f"{'phase':36}{'seconds':>9}{'writes':>9}{'longest gap ms':>16}{'terms':>7}{'RSS MiB':>9}{'peak':>7}")
+print(f"{'phase':36}{'seconds':>9}{'writes':>9}{'longest gap ms':>16}{'terms':>7}{'own MiB':>9}{'RSS MiB':>9}{'peak':>7}")
 for line in open(sys.argv[1]):
     row = json.loads(line)
     print(f"{row['phase']:36}{row['seconds']:>9}{row['writes']:>9}{row['longest_gap_ms']:>16}{row['terms']:>7}"
-          f"{row['rss_mib']:>9}{row['peak_mib']:>7}")
+          f"{row['own_mib']:>9}{row['rss_mib']:>9}{row['peak_mib']:>7}")
 PY
