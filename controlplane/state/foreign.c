@@ -93,9 +93,6 @@ static enum status read_versions(sqlite3 *db,
     sqlite3_progress_handler(db, 0, NULL, NULL);
     if (!found)
         return err_set(err, ST_CORRUPT, "state database: its tables are not ours");
-    if (numbers[0] != SCHEMA_VERSION)
-        return err_set(err, ST_UNSUPPORTED, "state database: schema version %lld, want %d",
-                       (long long)numbers[0], SCHEMA_VERSION);
     if (numbers[1] != (int)group)
         return err_set(err, ST_CONFLICT, "state database: of group %lld, want %d",
                        (long long)numbers[1], (int)group);
@@ -104,6 +101,9 @@ static enum status read_versions(sqlite3 *db,
                        "state database: of cluster version %lld, this release follows up to %d",
                        (long long)numbers[2], CLUSTER_VERSION_MAX);
     *out_cluster_version = (uint32_t)numbers[2];
+    if (numbers[0] != schema_version(*out_cluster_version))
+        return err_set(err, ST_UNSUPPORTED, "state database: schema version %lld, want %u",
+                       (long long)numbers[0], schema_version(*out_cluster_version));
     return ST_OK;
 }
 

@@ -499,8 +499,8 @@ void node_start(struct sim_node *node)
     node->tick_at = 0;
     node->core = core_new(&config, &io, node->state);
     free(entries);
-    /* What log_store does when it opens: a log that does not join on to the snapshot is dropped, and
-     * an empty one begins behind it (seed 3245: an install that was torn over an empty log). */
+    /* What log_store does when it opens: a log that does not join on to the snapshot is dropped,
+     * and an empty one begins behind it (seed 3245: an install that was torn over an empty log). */
     if (core_entry_at(node->core, node->disk.first) == NULL) {
         disk_truncate(&node->disk, 0);
         node->disk.first = node->disk.snapshot.index + 1;
