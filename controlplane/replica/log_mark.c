@@ -9,34 +9,72 @@
 
 #include "base/hash.h"
 
-enum { NUMBERS = 4, HEAD_BYTES = 8, MARK_BYTES = HEAD_BYTES + NUMBERS * 8 + 4, MARK_FORMAT = 2 };
+enum {
+    HEAD_CRC_AT = 24,
+    HEAD_BYTES = 28,
+    TAIL_TERM_AT = HEAD_BYTES + 4, /* behind a copy of the head's checksum */
+    TAIL_CRC_AT = TAIL_TERM_AT + 16,
+    MARK_BYTES = TAIL_CRC_AT + 4,
+    MARK_FORMAT = 1,
+};
 static const char magic[4] = { 'L', 'W', 'M', 'K' };
+
+static void put_crc(uint8_t *bytes, size_t from, size_t at)
+{
+    uint32_t crc = htole32(hash_crc32c(0, bytes_of(bytes + from, at - from)));
+
+    memcpy(bytes + at, &crc, sizeof crc);
+}
+
+static void put_number(uint8_t *bytes, size_t at, uint64_t number)
+{
+    number = htole64(number);
+    memcpy(bytes + at, &number, sizeof number);
+}
+
+static uint64_t get_number(const uint8_t *bytes, size_t at)
+{
+    uint64_t number;
+
+    memcpy(&number, bytes + at, sizeof number);
+    return le64toh(number);
+}
 
 static void encode(const struct log_mark *mark, uint8_t out[MARK_BYTES])
 {
-    const uint64_t numbers[NUMBERS] = { htole64(mark->index), htole64(mark->term),
-                                        htole64(mark->vote_term), htole64(mark->voted_for) };
     uint32_t format = htole32(MARK_FORMAT);
-    uint32_t crc;
 
     memcpy(out, magic, 4);
     memcpy(out + 4, &format, 4);
-    memcpy(out + HEAD_BYTES, numbers, sizeof numbers);
-    crc = htole32(hash_crc32c(0, bytes_of(out, MARK_BYTES - 4)));
-    memcpy(out + MARK_BYTES - 4, &crc, 4);
+    put_number(out, 8, mark->index);
+    put_number(out, 16, mark->vote_term);
+    put_crc(out, 0, HEAD_CRC_AT);
+    memcpy(out + HEAD_BYTES, out + HEAD_CRC_AT, 4);
+    put_number(out, TAIL_TERM_AT, mark->term);
+    put_number(out, TAIL_TERM_AT + 8, mark->voted_for);
+    put_crc(out, HEAD_BYTES, TAIL_CRC_AT);
 }
 
-static bool decode(const uint8_t in[MARK_BYTES], struct log_mark *mark)
+/* The tail of another head was left by a release that writes heads alone: it says nothing. */
+static bool decode(const uint8_t *in, ssize_t len, struct log_mark *mark)
 {
     uint8_t again[MARK_BYTES];
-    uint64_t numbers[NUMBERS];
 
-    memcpy(numbers, in + HEAD_BYTES, sizeof numbers);
-    mark->index = le64toh(numbers[0]);
-    mark->term = le64toh(numbers[1]);
-    mark->vote_term = le64toh(numbers[2]);
-    mark->voted_for = le64toh(numbers[3]);
+    if (len != HEAD_BYTES && len != MARK_BYTES)
+        return false;
+    mark->index = get_number(in, 8);
+    mark->vote_term = get_number(in, 16);
+    mark->term = len == MARK_BYTES ? get_number(in, TAIL_TERM_AT) : 0;
+    mark->voted_for = len == MARK_BYTES ? get_number(in, TAIL_TERM_AT + 8) : 0;
     encode(mark, again);
+    if (memcmp(in, again, HEAD_BYTES) != 0)
+        return false;
+    if (len == HEAD_BYTES || memcmp(in, again, MARK_BYTES) == 0)
+        return true;
+    memcpy(again, in, MARK_BYTES);
+    put_crc(again, HEAD_BYTES, TAIL_CRC_AT);
+    mark->term = 0;
+    mark->voted_for = 0;
     return memcmp(in, again, MARK_BYTES) == 0;
 }
 
@@ -80,7 +118,7 @@ enum status log_mark_open(struct log_mark *mark, const char *dir, bool create, s
     got = pread(mark->fd, bytes, sizeof bytes, 0);
     if (got < 0)
         return err_set_errno(err, ST_IO, errno, "read %s", path);
-    if (got != MARK_BYTES || !decode(bytes, mark))
+    if (!decode(bytes, got, mark))
         return err_set(err, ST_CORRUPT, "%s: %zd bytes that do not match their checksum", path,
                        got);
     return ST_OK;

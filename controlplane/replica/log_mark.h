@@ -11,9 +11,9 @@
 struct log_mark {
     int fd; /* -1: closed */
     uint64_t index;
-    uint64_t term; /* of the entry at index */
+    uint64_t term; /* of the entry at index; 0: not known, written by a release before */
     uint64_t vote_term;
-    uint64_t voted_for; /* in vote_term; 0: nobody yet */
+    uint64_t voted_for; /* in vote_term; 0: nobody yet, or not known */
 };
 
 /* Open DIR/log.mark; made, at zero, if `create`.  ST_CORRUPT: missing or not ours; ST_IO. */

@@ -18,8 +18,10 @@ static const char *const statement_texts[STATEMENTS] = {
     [STATEMENT_PUT] = "INSERT INTO entries VALUES (?1, ?2, ?3, ?4, ?5)",
     [STATEMENT_DROP_FROM] = "DELETE FROM entries WHERE idx >= ?1",
     [STATEMENT_DROP_BELOW] = "DELETE FROM entries WHERE idx < ?1",
-    [STATEMENT_VOTE] = "UPDATE vote SET term = ?1, voted_for = ?2, crc = ?3",
-    [STATEMENT_SNAPSHOT] = "INSERT OR REPLACE INTO snapshot VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [STATEMENT_VOTE] = "UPDATE vote SET term = ?1, voted_for = ?2",
+    [STATEMENT_SNAPSHOT] = "INSERT OR REPLACE INTO snapshot VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6)",
+    [STATEMENT_CHECK_VOTE] = "INSERT OR REPLACE INTO checks VALUES ('vote', ?1)",
+    [STATEMENT_CHECK_SNAPSHOT] = "INSERT OR REPLACE INTO checks VALUES ('snapshot', ?1)",
 };
 
 enum status log_store_failed(sqlite3 *db, const char *what, struct err *err)
@@ -211,6 +213,29 @@ enum status log_store_append(struct log_store *store,
     return st;
 }
 
+static enum status set_vote(struct log_store *store,
+                            uint64_t term,
+                            uint64_t voted_for,
+                            struct err *err)
+{
+    enum status st = log_store_run(store, STATEMENT_BEGIN, err);
+
+    if (st != ST_OK)
+        return st;
+    bind_number(store, STATEMENT_VOTE, 1, term);
+    bind_number(store, STATEMENT_VOTE, 2, voted_for);
+    st = log_store_run(store, STATEMENT_VOTE, err);
+    if (st == ST_OK)
+        st = log_store_run_with(store, STATEMENT_CHECK_VOTE, log_store_vote_crc(term, voted_for),
+                                err);
+    st = end(store, st, err);
+    if (st != ST_OK)
+        return st;
+    store->mark.vote_term = term;
+    store->mark.voted_for = voted_for;
+    return log_mark_write(&store->mark, false, err);
+}
+
 enum status log_store_set_vote(struct log_store *store,
                                uint64_t term,
                                uint64_t voted_for,
@@ -219,15 +244,7 @@ enum status log_store_set_vote(struct log_store *store,
     enum status st;
 
     pthread_mutex_lock(&store->mutex);
-    bind_number(store, STATEMENT_VOTE, 1, term);
-    bind_number(store, STATEMENT_VOTE, 2, voted_for);
-    bind_number(store, STATEMENT_VOTE, 3, log_store_vote_crc(term, voted_for));
-    st = log_store_run(store, STATEMENT_VOTE, err);
-    if (st == ST_OK) {
-        store->mark.vote_term = term;
-        store->mark.voted_for = voted_for;
-        st = log_mark_write(&store->mark, false, err);
-    }
+    st = set_vote(store, term, voted_for, err);
     pthread_mutex_unlock(&store->mutex);
     return st;
 }
@@ -236,14 +253,18 @@ static enum status put_snapshot(struct log_store *store,
                                 const struct snapshot_meta *meta,
                                 struct err *err)
 {
+    enum status st;
+
     bind_number(store, STATEMENT_SNAPSHOT, 1, meta->index);
     bind_number(store, STATEMENT_SNAPSHOT, 2, meta->term);
     bind_number(store, STATEMENT_SNAPSHOT, 3, meta->bytes);
     bind_blob(store, STATEMENT_SNAPSHOT, 4, bytes_of(meta->sha256, sizeof meta->sha256));
     bind_blob(store, STATEMENT_SNAPSHOT, 5, bytes_of(meta->configuration, meta->configuration_len));
     bind_number(store, STATEMENT_SNAPSHOT, 6, meta->configuration_index);
-    bind_number(store, STATEMENT_SNAPSHOT, 7, log_store_snapshot_crc(meta));
-    return log_store_run(store, STATEMENT_SNAPSHOT, err);
+    st = log_store_run(store, STATEMENT_SNAPSHOT, err);
+    return st == ST_OK ? log_store_run_with(store, STATEMENT_CHECK_SNAPSHOT,
+                                            log_store_snapshot_crc(meta), err)
+                       : st;
 }
 
 static void note_snapshot(struct log_store *store, const struct snapshot_meta *meta)
@@ -259,7 +280,9 @@ enum status log_store_take(struct log_store *store,
     enum status st;
 
     pthread_mutex_lock(&store->mutex);
-    st = put_snapshot(store, meta, err);
+    st = log_store_run(store, STATEMENT_BEGIN, err);
+    if (st == ST_OK)
+        st = end(store, put_snapshot(store, meta, err), err);
     if (st == ST_OK)
         note_snapshot(store, meta);
     pthread_mutex_unlock(&store->mutex);

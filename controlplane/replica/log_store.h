@@ -1,8 +1,9 @@
 /* log.db: entries, term and vote, and which snapshot is stored; every change synced on return.
  *
  *   entries   idx | term | type | data | crc                one row each
- *   vote      term | voted_for | crc                        one row
- *   snapshot  idx | term | bytes | sha256 | configuration | configuration_index | crc   one or none
+ *   vote      term | voted_for                              one row
+ *   snapshot  idx | term | bytes | sha256 | configuration | configuration_index      one or none
+ *   checks    name | crc                                    of the rows of vote and snapshot
  *
  * crc is CRC-32C over the columns before it, numbers as u64 little endian (log_store_entry_crc()
  * and the two behind it): SQLite would not notice a flipped bit in a row.
@@ -10,8 +11,11 @@
  * Beside it stands log.mark, what is known to be durable there, so that a log which has lost its
  * end to rot is told from one whose last write was torn:
  *
- *   "LWMK" | u32 2 | u64 index, its term, term of the vote, voted for | u32 CRC-32C    little
- * endian
+ *   "LWMK" | u32 1 | u64 index | u64 term of the vote | u32 CRC-32C of these 24 bytes
+ *   the same CRC-32C again | u64 term of the entry | u64 voted for | u32 CRC-32C of these 20 bytes
+ *
+ * little endian.  The second line is not known to releases before: it counts where it belongs to
+ * the first.  Nor are checks: triggers drop a checksum when such a release changes its row.
  *
  * The mark is written after each commit and not synced (a power cut leaves an older one, which is
  * true as well), but lowered and synced before entries are taken back.  It names the term too: an

@@ -13,19 +13,26 @@
 #include "base/check.h"
 #include "controlplane/replica/log_store_internal.h"
 
-enum { LOG_FORMAT = 2, LOG_PATH_BYTES = 512 };
+enum { LOG_FORMAT = 1, LOG_PATH_BYTES = 512 };
 
 static const char schema[] =
     "CREATE TABLE entries (idx INTEGER PRIMARY KEY, term INTEGER NOT NULL, type INTEGER NOT NULL,"
     " data BLOB NOT NULL, crc INTEGER NOT NULL) STRICT;"
     "CREATE TABLE vote (one INTEGER PRIMARY KEY CHECK (one = 1), term INTEGER NOT NULL,"
-    " voted_for INTEGER NOT NULL, crc INTEGER NOT NULL) STRICT;"
+    " voted_for INTEGER NOT NULL) STRICT;"
     "CREATE TABLE snapshot (one INTEGER PRIMARY KEY CHECK (one = 1), idx INTEGER NOT NULL,"
     " term INTEGER NOT NULL, bytes INTEGER NOT NULL, sha256 BLOB NOT NULL,"
-    " configuration BLOB NOT NULL, configuration_index INTEGER NOT NULL, crc INTEGER NOT NULL)"
-    " STRICT;"
-    "INSERT INTO vote VALUES (1, 0, 0, 0);"
-    "PRAGMA user_version = 2;";
+    " configuration BLOB NOT NULL, configuration_index INTEGER NOT NULL) STRICT;"
+    "INSERT INTO vote VALUES (1, 1, 0);"
+    "PRAGMA user_version = 1;";
+
+/* A release before knows nothing of these, and may have the log in between. */
+static const char checks[] =
+    "CREATE TABLE IF NOT EXISTS checks (name TEXT PRIMARY KEY, crc INTEGER NOT NULL) STRICT;"
+    "CREATE TRIGGER IF NOT EXISTS vote_changed AFTER UPDATE ON vote"
+    " BEGIN DELETE FROM checks WHERE name = 'vote'; END;"
+    "CREATE TRIGGER IF NOT EXISTS snapshot_changed AFTER INSERT ON snapshot"
+    " BEGIN DELETE FROM checks WHERE name = 'snapshot'; END;";
 
 static enum status prepare(struct log_store *store,
                            const char *text,
@@ -44,9 +51,11 @@ static enum status execute(struct log_store *store, const char *text, struct err
     return ST_OK;
 }
 
-static enum status read_format(struct log_store *store, uint64_t *out, struct err *err)
+static enum status read_number(struct log_store *store,
+                               const char *text,
+                               uint64_t *out,
+                               struct err *err)
 {
-    static const char text[] = "PRAGMA user_version";
     sqlite3_stmt *stmt = NULL;
     enum status st = prepare(store, text, &stmt, err);
 
@@ -70,6 +79,8 @@ static enum status bootstrap_log(struct log_store *store, struct log_data *data,
     if (st == ST_OK)
         st = execute(store, schema, err);
     if (st == ST_OK)
+        st = execute(store, checks, err);
+    if (st == ST_OK)
         st = log_store_prepare(store, err);
     if (st == ST_OK)
         st = log_store_put(store, &op, err);
@@ -86,9 +97,47 @@ static enum status bootstrap_log(struct log_store *store, struct log_data *data,
 
 /* ---- reading ---- */
 
+static enum status have_checks(struct log_store *store, bool *out, struct err *err)
+{
+    uint64_t tables = 0;
+    enum status st = read_number(store, "SELECT count(*) FROM sqlite_schema WHERE name = 'checks'",
+                                 &tables, err);
+
+    *out = tables > 0;
+    return st;
+}
+
+/* Does the row match its checksum, if it has one? */
+static enum status check_row(struct log_store *store,
+                             const char *name,
+                             uint32_t crc,
+                             struct err *err)
+{
+    static const char text[] = "SELECT crc FROM checks WHERE name = ?1";
+    sqlite3_stmt *stmt = NULL;
+    bool have = false;
+    enum status st = have_checks(store, &have, err);
+    int rc = SQLITE_ERROR;
+
+    if (st != ST_OK || !have)
+        return st;
+    st = prepare(store, text, &stmt, err);
+    if (st == ST_OK) {
+        (void)sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
+        rc = sqlite3_step(stmt);
+        if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+            st = log_store_failed(store->db, text, err);
+    }
+    if (st == ST_OK && rc == SQLITE_ROW && (uint32_t)sqlite3_column_int64(stmt, 0) != crc)
+        st =
+            err_set(err, ST_CORRUPT, "log.db: the row of the %s does not match its checksum", name);
+    (void)sqlite3_finalize(stmt);
+    return st;
+}
+
 static enum status read_vote(struct log_store *store, struct log_recovery *out, struct err *err)
 {
-    static const char text[] = "SELECT term, voted_for, crc FROM vote";
+    static const char text[] = "SELECT term, voted_for FROM vote";
     sqlite3_stmt *stmt = NULL;
     enum status st = prepare(store, text, &stmt, err);
     int rc = st == ST_OK ? sqlite3_step(stmt) : SQLITE_ERROR;
@@ -96,9 +145,7 @@ static enum status read_vote(struct log_store *store, struct log_recovery *out, 
     if (st == ST_OK && rc == SQLITE_ROW) {
         out->term = (uint64_t)sqlite3_column_int64(stmt, 0);
         out->voted_for = (uint64_t)sqlite3_column_int64(stmt, 1);
-        if ((uint32_t)sqlite3_column_int64(stmt, 2) !=
-            log_store_vote_crc(out->term, out->voted_for))
-            st = err_set(err, ST_CORRUPT, "log.db: the vote does not match its checksum");
+        st = check_row(store, "vote", log_store_vote_crc(out->term, out->voted_for), err);
     } else if (st == ST_OK) {
         st = rc == SQLITE_DONE ? err_set(err, ST_CORRUPT, "log.db: the vote is missing")
                                : log_store_failed(store->db, text, err);
@@ -119,8 +166,6 @@ static enum status take_snapshot_row(sqlite3_stmt *stmt, struct snapshot_meta *o
         return err_set(err, ST_CORRUPT, "log.db: the snapshot's row is not one");
     memcpy(out->sha256, sqlite3_column_blob(stmt, 3), SNAPSHOT_HASH_BYTES);
     memcpy(out->configuration, sqlite3_column_blob(stmt, 4), out->configuration_len);
-    if ((uint32_t)sqlite3_column_int64(stmt, 6) != log_store_snapshot_crc(out))
-        return err_set(err, ST_CORRUPT, "log.db: the snapshot's row does not match its checksum");
     return ST_OK;
 }
 
@@ -129,7 +174,7 @@ static enum status read_snapshot(struct log_store *store,
                                  struct err *err)
 {
     static const char text[] = "SELECT idx, term, bytes, sha256, configuration, "
-                               "configuration_index, crc FROM snapshot";
+                               "configuration_index FROM snapshot";
     sqlite3_stmt *stmt = NULL;
     enum status st = prepare(store, text, &stmt, err);
     int rc = st == ST_OK ? sqlite3_step(stmt) : SQLITE_ERROR;
@@ -138,6 +183,8 @@ static enum status read_snapshot(struct log_store *store,
         st = take_snapshot_row(stmt, out, err);
     else if (st == ST_OK && rc != SQLITE_DONE)
         st = log_store_failed(store->db, text, err);
+    if (st == ST_OK && rc == SQLITE_ROW)
+        st = check_row(store, "snapshot", log_store_snapshot_crc(out), err);
     (void)sqlite3_finalize(stmt);
     return st;
 }
@@ -259,7 +306,7 @@ static enum status check_end(const struct log_store *store,
     if (mark->index < out->first)
         return err_set(err, ST_CORRUPT, "log.db: begins at entry %llu, but %llu was durable",
                        (unsigned long long)out->first, (unsigned long long)mark->index);
-    if (out->entries[mark->index - out->first].term != mark->term)
+    if (mark->term != 0 && out->entries[mark->index - out->first].term != mark->term)
         return err_set(err, ST_CORRUPT,
                        "log.db: entry %llu is of term %llu, but one of term %llu was durable",
                        (unsigned long long)mark->index,
@@ -306,13 +353,16 @@ static enum status judge(const struct log_store *store,
 static enum status tidy(struct log_store *store, struct log_recovery *out, struct err *err)
 {
     uint64_t snapshot = out->snapshot.index;
-    enum status st = ST_OK;
+    enum status st = execute(store, checks, err); /* a log of a release before has none */
 
+    if (st == ST_OK)
+        st = log_store_prepare(store, err);
     if (!joins(out))
         drop_entries(out);
     if (out->count == 0) {
         out->first = snapshot + 1;
-        st = log_store_lower_mark(store, snapshot, out->snapshot.term, err);
+        if (st == ST_OK)
+            st = log_store_lower_mark(store, snapshot, out->snapshot.term, err);
     }
     store->last = out->first + out->count - 1;
     store->snapshot_index = snapshot;
@@ -327,10 +377,8 @@ static enum status tidy(struct log_store *store, struct log_recovery *out, struc
 
 static enum status recover(struct log_store *store, struct log_recovery *out, struct err *err)
 {
-    enum status st = log_store_prepare(store, err);
+    enum status st = read_vote(store, out, err);
 
-    if (st == ST_OK)
-        st = read_vote(store, out, err);
     if (st == ST_OK)
         st = read_snapshot(store, &out->snapshot, err);
     if (st == ST_OK)
@@ -453,7 +501,7 @@ static enum status open_all(struct log_store *store,
     if (st == ST_OK)
         st = open_database(store, path, err);
     if (st == ST_OK)
-        st = read_format(store, &format, err);
+        st = read_number(store, "PRAGMA user_version", &format, err);
     if (st == ST_OK && out->fresh)
         st = make(store, dir, bootstrap, err);
     else if (st == ST_OK && format == 0)

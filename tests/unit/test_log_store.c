@@ -152,8 +152,12 @@ static const struct {
     { "everything is lost but the mark", "DELETE FROM entries", "", ST_CORRUPT, 0 },
     { "the database is lost", "", "log.db", ST_CORRUPT, 0 },
     { "the mark is lost", "", "log.mark", ST_CORRUPT, 0 },
-    { "a newer release's format", "PRAGMA user_version = 3", "", ST_BAD_INPUT, 0 },
-    { "an older release's format", "PRAGMA user_version = 1", "", ST_BAD_INPUT, 0 },
+    { "a newer release's format", "PRAGMA user_version = 2", "", ST_BAD_INPUT, 0 },
+    { "a vote of a release before", "UPDATE vote SET term = 5, voted_for = 1", "", ST_OK, 10 },
+    { "a vote whose checksum has rotted", "UPDATE checks SET crc = crc + 1", "", ST_CORRUPT, 0 },
+    { "a log of a release before",
+      "DROP TRIGGER vote_changed; DROP TRIGGER snapshot_changed; DROP TABLE checks", "", ST_OK,
+      10 },
 };
 
 TEST(rot_is_told_from_a_torn_end)
