@@ -134,7 +134,7 @@ enum status core_transfer(
     struct core *core, uint64_t now_ms, uint64_t target, uint64_t deadline_ms, void *token);
 
 /* Until when, on the clock of now_ms, the rows hold everything that is committed anywhere, provided
- * that nothing has left the core since this was asked: no send(), proposed() or barrier_done().  0:
+ * that nothing has left the core since this was asked: no send() and no answer of any kind.  0:
  * they may not.  At the end of a turn, and taken back before anything leaves, it lets another
  * thread read without asking this one. */
 uint64_t core_reads_until_ms(const struct core *core);

@@ -212,7 +212,7 @@ static void io_barrier_done(void *context, void *token, enum status st)
 
 static void io_transferred(void *context, void *token, enum status st)
 {
-    (void)context;
+    news_leaves(context);
     replica_client_transferred(token, st);
 }
 
