@@ -81,7 +81,9 @@ struct core_config {
     uint64_t apply_bytes;      /* 0: CORE_APPLY_BYTES */
     uint32_t chunk_bytes;      /* of a snapshot in transfer; 0: CORE_CHUNK_BYTES */
     unsigned random_seed;
-    uint64_t now_ms; /* monotonic; every later now_ms is at least this */
+    uint64_t now_ms;   /* CLOCK_BOOTTIME or the like; every later now_ms is at least this */
+    bool leader_lease; /* a leader answers reads by its lease */
+    bool fresh;        /* made just now: it has never answered a leader, and may vote at once */
 
     /* As recovered from disk; borrowed for core_new(). */
     uint64_t term;
@@ -140,7 +142,8 @@ enum status core_propose(struct core *core,
                          Lapwing__Command *command,
                          uint64_t deadline_ms,
                          void *token);
-/* io->barrier_done() follows unless ST_LIMIT is returned. */
+/* io->barrier_done() follows, perhaps within the call, unless ST_LIMIT is returned.
+ * now_ms  read after the request for it came: the lease is judged by it */
 enum status core_barrier(struct core *core, uint64_t now_ms, uint64_t deadline_ms, void *token);
 
 /* Hand leadership over to `target`, or with 0 to the voter that is furthest; elsewhere than at the
@@ -152,6 +155,12 @@ enum status core_barrier(struct core *core, uint64_t now_ms, uint64_t deadline_m
  * no other voter, or there is none. */
 enum status core_transfer(
     struct core *core, uint64_t now_ms, uint64_t target, uint64_t deadline_ms, void *token);
+
+/* Until when, on the clock of now_ms, the rows hold everything that is committed anywhere, provided
+ * that nothing has left the core since this was asked: no send() and no answer of any kind.  0:
+ * they may not.  At the end of a turn, and taken back before anything leaves, it lets another
+ * thread read without asking this one. */
+uint64_t core_reads_until_ms(const struct core *core);
 
 struct core_view {
     int raft_state; /* enum raft_state */
@@ -166,6 +175,7 @@ struct core_view {
     uint64_t leader_ms;        /* newest stamped time applied */
     uint32_t cluster_version;  /* of the state */
     uint64_t match[NODES_MAX]; /* as member_ids; leader only */
+    uint64_t lease_until_ms;   /* leader: reads need no entry before; 0: no lease */
 };
 void core_view(const struct core *core, struct core_view *out);
 uint64_t core_applied(const struct core *core); /* the index alone */

@@ -3,12 +3,14 @@
  *   core.c            life, turns, applying, status
  *   core_commit.c     proposals: queue, group commit, forwarding, repeating
  *   core_barrier.c    linearizable read points
+ *   core_lease.c      the leader's lease, which spares them an entry
  *   core_snapshot.c   taking, sending in chunks, receiving
  *   core_transfer.c   handing leadership over */
 #ifndef CONTROLPLANE_REPLICA_CORE_INTERNAL_H
 #define CONTROLPLANE_REPLICA_CORE_INTERNAL_H
 
 #include "controlplane/replica/core.h"
+#include "controlplane/replica/lease_rules.h"
 #include "controlplane/replica/raft_rules.h"
 #include "controlplane/replica/wire.h"
 
@@ -103,6 +105,13 @@ struct core {
     uint64_t in_flight[CORE_ENTRIES_IN_FLIGHT_MAX];
     unsigned in_flight_count;
 
+    struct lease lease; /* of seen_term, while we lead it */
+    struct {
+        uint64_t term;
+        uint64_t leader;
+        uint64_t sent_ms; /* newest, on that leader's clock */
+    } heard;              /* the last AppendEntries that was not refused */
+
     struct proposal *buckets[PROPOSAL_BUCKETS];
     unsigned proposal_count;
     struct proposal *queue;
@@ -149,6 +158,7 @@ enum status commit_forwarded(struct core *core, uint64_t peer, struct bytes body
 bool barrier_wants_entry(const struct core *core);
 void barrier_attach(struct core *core, uint64_t index);
 void barrier_applied(struct core *core);
+void barrier_by_lease(struct core *core);
 void barrier_scan(struct core *core, bool leader_changed);
 void barrier_link_down(struct core *core, uint64_t peer);
 void barrier_done(struct core *core);
@@ -163,6 +173,12 @@ void transfer_step(struct core *core);
 bool transfer_holds(const struct core *core); /* nothing may be submitted */
 void transfer_done(struct core *core);
 enum status transfer_frame(struct core *core, struct bytes body, struct err *err);
+
+/* core_lease.c */
+void core_lease_heard(struct core *core, uint64_t peer, const struct wire_message *message);
+uint64_t core_lease_echo(const struct core *core, const struct raft_message *result);
+void core_lease_echoed(struct core *core, uint64_t peer, const struct wire_message *message);
+uint64_t core_lease_until(const struct core *core); /* 0: no lease */
 
 /* core_snapshot.c */
 void snapshot_maybe_take(struct core *core);

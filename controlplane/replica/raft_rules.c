@@ -29,7 +29,6 @@
 #include "controlplane/replica/raft_rules_internal.h"
 
 enum {
-    CAPACITY = 60000,      /* [12] kilobytes of disk that we claim to have; checked elsewhere */
     TICK_MS_MIN = 5,       /* [1] between two RAFT_TIMEOUT events */
     INFLIGHT_ENTRIES = 64, /* sent to one peer and not acknowledged */
     BARRIER_BYTES = 8,
@@ -210,6 +209,9 @@ static void update_messages(struct rules *rules, const struct raft_update *updat
                 message.append_entries_result.last_log_index = 0;
             }
             break;
+        case RAFT_REQUEST_VOTE:
+            rules_limit_disruption(rules, &message);
+            break;
         default:
             break;
         }
@@ -236,7 +238,7 @@ static int feed(struct rules *rules, struct raft_event *event)
     int rv;
 
     event->time = rules->now;
-    event->capacity = CAPACITY;
+    event->capacity = RULES_CAPACITY;
     memset(&update, 0, sizeof update);
     raft_set_max_inflight_entries(&rules->raft, rules_inflight_max(rules, INFLIGHT_ENTRIES));
     rv = raft_step(&rules->raft, event, &update);
@@ -419,6 +421,7 @@ struct rules *rules_new(const struct rules_config *config, const struct rules_ho
 
     rules->host = *host;
     rules->now = config->now_ms;
+    rules->votes_from_ms = config->votes_from_ms;
     rules->ops_end = &rules->ops;
     raft_setup(rules, config);
     load(rules, config);
@@ -631,6 +634,17 @@ void rules_receive(struct rules *rules,
     case RAFT_INSTALL_SNAPSHOT:
         rules->stale = copy.install_snapshot.term < term;
         receive_install(rules, &copy, received);
+        break;
+    case RAFT_REQUEST_VOTE:
+        if (rules_vote_is_held(rules, &copy))
+            break;
+        event.receive.message = &copy;
+        run(rules, &event);
+        break;
+    case RAFT_TIMEOUT_NOW:
+        rules_leave_given(rules, &copy.timeout_now);
+        event.receive.message = &copy;
+        run(rules, &event);
         break;
     default:
         event.receive.message = &copy;

@@ -11,6 +11,9 @@ enum {
     DROP_BYTES_MAX = 1 << 20,      /* of entries that one DISK_DROP takes away, one at least */
 };
 
+/* Kilobytes of disk that we claim to have; checked elsewhere. */
+enum { RULES_CAPACITY = 60000 };
+
 struct rules {
     struct raft raft;
     struct rules_host host;
@@ -30,6 +33,9 @@ struct rules {
     struct snapshot_meta snapshot; /* stored; index 0 when there is none */
     uint64_t term;                 /* as last made durable */
     uint64_t voted_for;
+
+    uint64_t votes_from_ms; /* no vote is granted before */
+    uint64_t disrupt_term;  /* the one whose election a leader gave us leave for */
 
     uint64_t commit; /* [1] the maximum ever seen */
     uint64_t applied;
@@ -83,5 +89,13 @@ unsigned rules_inflight_max(const struct rules *rules, unsigned usual);
 struct disk_op *rules_op_new(struct rules *rules, enum disk_op_kind kind);
 /* raft_evict.c: the next piece of what `drop_below` asks for, if there is one. */
 void rules_drop_more(struct rules *rules);
+
+/* raft_votes.c */
+/* A RequestVote that must not be fed, since it is too early to vote; then it was denied. */
+bool rules_vote_is_held(struct rules *rules, const struct raft_message *message);
+/* A TimeoutNow came. */
+void rules_leave_given(struct rules *rules, const struct raft_timeout_now *args);
+/* A RequestVote goes out: it may disrupt only in the term that leave was given for. */
+void rules_limit_disruption(const struct rules *rules, struct raft_message *message);
 
 #endif

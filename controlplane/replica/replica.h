@@ -24,7 +24,7 @@ enum {
     REPLICA_CLIENT_ID_BYTES = 16,
     REPLICA_PROPOSALS_MAX = 4096, /* waiting for an outcome, one client; then ST_LIMIT */
     REPLICA_BARRIERS_MAX = 4096,
-    REPLICA_ELECTION_MS = 300,
+    REPLICA_ELECTION_MS = 300, /* leases count on it: the same on every member, never less later */
     REPLICA_HEARTBEAT_MS = 50,
 };
 
@@ -49,6 +49,7 @@ struct replica_config {
     uint64_t
         snapshot_log_bytes; /* 0: 16 MiB; with less log no snapshot is due (snapshot_rules.h) */
     uint64_t snapshot_wal_bytes_max; /* 0: SNAPSHOT_WAL_BYTES_MAX; of state.db during a copy */
+    bool leader_lease;               /* as leader, answer reads by a lease: see lease_rules.h */
 };
 
 /* Recover from `dir`, listen, and start the thread.
@@ -89,6 +90,7 @@ struct replica_status {
     uint64_t log_bytes;
     uint64_t applied_ms; /* newest leader's time applied */
     uint32_t cluster_version;
+    bool lease; /* leader: reads are answered by its lease */
     unsigned member_count;
     struct replica_member_status members[NODES_MAX];
 };

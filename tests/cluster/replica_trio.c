@@ -13,6 +13,7 @@ void replica_trio_init(struct replica_trio *trio, const char *dir, uint16_t port
     (void)snprintf(trio->dir, sizeof trio->dir, "%s", dir);
     trio->port = port;
     trio->member_count = TRIO;
+    trio->leader_lease = true;
     for (unsigned i = 0; i < TRIO; i++) {
         struct replica_member *member = &trio->members[i];
         char path[64];
@@ -35,7 +36,8 @@ enum status replica_trio_try(struct replica_trio *trio, unsigned at, struct err 
                                      .identity = &trio->identity[at],
                                      .service = STREAM_RAFT_CONTROL,
                                      .snapshot_log_bytes = trio->snapshot_log_bytes,
-                                     .snapshot_wal_bytes_max = trio->snapshot_wal_bytes_max };
+                                     .snapshot_wal_bytes_max = trio->snapshot_wal_bytes_max,
+                                     .leader_lease = trio->leader_lease };
     char dir[300];
 
     (void)snprintf(dir, sizeof dir, "%s/%s", trio->dir, trio->members[at].node);
