@@ -111,6 +111,7 @@ static enum status start_group(struct node *node,
             .disk_slow_ms = (uint32_t)config_unsigned(node->config, "replica", "disk_slow_ms"),
             .disk_failed = disk_failed_cb,
             .disk_failed_context = node,
+            .leader_lease = config_boolean(node->config, "replica", "leader_lease"),
         },
         out, err);
     buf_done(&dir);

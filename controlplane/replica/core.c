@@ -47,7 +47,12 @@ static void send_message(struct core *core,
 {
     struct buf body = { 0 };
 
-    wire_encode(message, entries, NULL, &body);
+    if (message->type == RAFT_APPEND_ENTRIES)
+        wire_encode_append(message, entries, core->now, &body);
+    else if (message->type == RAFT_APPEND_ENTRIES_RESULT)
+        wire_encode_append_result(message, core_lease_echo(core, message), &body);
+    else
+        wire_encode(message, entries, NULL, &body);
     core->io.send(core->io.context, message->server_id, LAPWING__RAFT_FRAME__RAFT_MESSAGE,
                   buf_view(&body));
     buf_done(&body);
@@ -103,6 +108,27 @@ static void on_outcome(void *context,
     commit_outcome(context, command, outcome);
 }
 
+static void note_applied(struct core *core, uint64_t index)
+{
+    for (unsigned i = 0; i < core->in_flight_count; i++) {
+        if (core->in_flight[i] > index)
+            continue;
+        core->in_flight[i] = core->in_flight[--core->in_flight_count];
+        i--;
+    }
+}
+
+/* Rows that are rotten are not the next start's; the disk that made them so is not to be led by. */
+_Noreturn static void rows_failed(struct core *core, enum status st, const struct err *err)
+{
+    if (st == ST_CORRUPT)
+        core->io.state_failed(core->io.context, err);
+    if (st == ST_IO || st == ST_CORRUPT)
+        core->io.disk_failed(core->io.context, err);
+    /* What was committed can not be skipped: going on would make replicas differ. */
+    check_failed(__FILE__, __LINE__, err->text);
+}
+
 static bool host_apply(void *context, uint64_t index, const struct log_entry *entry)
 {
     struct core *core = context;
@@ -110,31 +136,37 @@ static bool host_apply(void *context, uint64_t index, const struct log_entry *en
     Lapwing__Entry *decoded = NULL;
     struct err err = { 0 };
     enum status st = ST_OK;
-    bool decodes;
+    uint64_t began_us;
 
+    if (entry->data == NULL) { /* the state has it since before this start */
+        note_applied(core, index);
+        snapshot_need_add(&core->since_snapshot, entry->bytes, 0);
+        return true;
+    }
+    began_us = core->io.work_us(core->io.context);
     if (entry->type == LOG_COMMAND)
         st = entry_decode(bytes_of(entry->data->bytes, entry->data->len), &decoded, &err);
-    decodes = st == ST_OK;
-    if (decodes)
-        st = state_apply_entry(core->state, decoded, position, on_outcome, core, &err);
+    if (st != ST_OK)
+        check_failed(__FILE__, __LINE__, err.text);
+    st = state_apply_entry(core->state, decoded, position, on_outcome, core, &err);
     entry_free(decoded);
     if (st == ST_NO_SPACE) {
         disk_apply_held(core);
         return false;
     }
-    if (st == ST_IO || (st == ST_CORRUPT && decodes))
-        core->io.disk_failed(core->io.context, &err);
-    /* What was committed can not be skipped: going on would make replicas differ. */
     if (st != ST_OK)
-        check_failed(__FILE__, __LINE__, err.text);
-    core->bytes_since_snapshot += entry->data->len + 64;
-    for (unsigned i = 0; i < core->in_flight_count; i++) {
-        if (core->in_flight[i] > index)
-            continue;
-        core->in_flight[i] = core->in_flight[--core->in_flight_count];
-        i--;
-    }
+        rows_failed(core, st, &err);
+    note_applied(core, index);
+    snapshot_need_add(&core->since_snapshot, entry->data->len,
+                      core->io.work_us(core->io.context) - began_us);
     return true;
+}
+
+static void host_read(void *context, uint64_t first, unsigned count, struct log_entry *out)
+{
+    struct core *core = context;
+
+    core->io.log_read(core->io.context, first, count, out);
 }
 
 /* ---- life ---- */
@@ -148,6 +180,7 @@ struct core *core_new(const struct core_config *config,
                                .disk = host_disk,
                                .send = host_send,
                                .apply = host_apply,
+                               .read = host_read,
                                .context = core };
     struct rules_config rules = {
         .id = config->self_id,
@@ -156,13 +189,17 @@ struct core *core_new(const struct core_config *config,
         .install_ms = 4 * config->election_ms,
         .random_seed = config->random_seed,
         .now_ms = config->now_ms,
+        .votes_from_ms =
+            config->fresh ? 0 : lease_votes_from_ms(config->now_ms, config->election_ms),
         .term = config->term,
         .voted_for = config->voted_for,
         .snapshot = config->snapshot,
         .first = config->first,
         .entries = config->entries,
         .count = config->entry_count,
+        .memory_bytes = config->log_memory_bytes ? config->log_memory_bytes : CORE_LOG_MEMORY_BYTES,
     };
+    uint64_t state_term;
     char address[24];
 
     core->config = *config;
@@ -170,8 +207,15 @@ struct core *core_new(const struct core_config *config,
     core->config.entries = NULL;
     if (core->config.chunk_bytes == 0)
         core->config.chunk_bytes = CORE_CHUNK_BYTES;
+    core->config.snapshots = snapshot_policy_of(&config->snapshots);
+    for (unsigned i = 0; i < config->member_count; i++)
+        if (config->member_ids[i] == config->self_id)
+            core->config.snapshots.late_percent = snapshot_late_percent(i);
+    if (core->config.apply_bytes == 0)
+        core->config.apply_bytes = CORE_APPLY_BYTES;
     CHECK(core->config.chunk_bytes <= CORE_CHUNK_BYTES);
     core->io = *io;
+    core->part = config->part;
     core->state = state;
     core->now = config->now_ms;
     core->queue_end = &core->queue;
@@ -181,6 +225,7 @@ struct core *core_new(const struct core_config *config,
             core->peers[core->peer_count++].id = config->member_ids[i];
     (void)snprintf(address, sizeof address, "%llu", (unsigned long long)config->self_id);
     rules.address = address;
+    state_applied(state, &rules.state_index, &state_term);
     core->rules = rules_new(&rules, &host);
     core_flush(core, core->now);
     return core;
@@ -216,13 +261,14 @@ static void turn_end(struct core *core)
     }
     /* Commands wait until an entry of our own term is applied: then so is everything older, the
      * state knows the newest stamped time, and ours cannot go back behind it. */
+    lease_term(&core->lease, term);
     leading = rules_is_leader(core->rules) &&
               rules_term_at(core->rules, rules_applied(core->rules)) == term;
     if (leading && !core->leading)
         core->leader_ms = state_leader_ms(core->state);
     core->leading = leading;
     if (core->seen_installing && !rules_installing(core->rules)) {
-        core->bytes_since_snapshot = 0;
+        core->since_snapshot = (struct snapshot_need){ 0 };
         commit_after_install(core);
     }
     core->seen_installing = rules_installing(core->rules);
@@ -242,9 +288,11 @@ static void advance(struct core *core, uint64_t now_ms)
 void core_flush(struct core *core, uint64_t now_ms)
 {
     advance(core, now_ms);
+    rules_apply_more(core->rules, core->config.apply_bytes);
     turn_end(core);
     disk_turn(core);
     transfer_step(core);
+    barrier_by_lease(core);
     commit_flush(core);
     barrier_scan(core, false);
     rules_tell_commit(core->rules);
@@ -274,11 +322,18 @@ uint64_t core_applied(const struct core *core)
     return rules_applied(core->rules);
 }
 
+bool core_installing(const struct core *core)
+{
+    return rules_installing(core->rules);
+}
+
 uint64_t core_timeout_ms(const struct core *core)
 {
     uint64_t at = rules_timeout_ms(core->rules);
     uint64_t until;
 
+    if (rules_apply_waits(core->rules))
+        return core->now;
     if (disk_withholds_tick(core, &until) && until > at)
         at = until;
     if (core->next_scan != 0 && core->next_scan < at)
@@ -291,6 +346,11 @@ void core_disk_done(struct core *core, uint64_t now_ms, struct disk_op *op)
     advance(core, now_ms);
     rules_disk_done(core->rules, core->now, op);
     turn_end(core);
+}
+
+void core_hold(struct core *core, bool held)
+{
+    rules_hold(core->rules, held);
 }
 
 void core_link(struct core *core, uint64_t now_ms, uint64_t peer_id, bool up)
@@ -323,6 +383,10 @@ static enum status on_raft_message(struct core *core,
         return st;
     if (message.raft.type == RAFT_INSTALL_SNAPSHOT)
         received = snapshot_received(core, &message.snapshot);
+    if (message.raft.type == RAFT_APPEND_ENTRIES)
+        core_lease_heard(core, peer, &message);
+    if (message.raft.type == RAFT_APPEND_ENTRIES_RESULT)
+        core_lease_echoed(core, peer, &message);
     rules_receive(core->rules, core->now, peer, &message.raft, message.entries, received);
     wire_message_done(&message);
     turn_end(core);
@@ -379,6 +443,8 @@ void core_view(const struct core *core, struct core_view *out)
         .log_bytes = rules_log_bytes(rules),
         .disk = core->disk,
         .apply_held = core->apply_held,
+        .log_held_bytes = rules_held_bytes(rules),
+        .lease_until_ms = core_lease_until(core),
     };
     /* While installing, the state is the disk's. */
     if (!rules_installing(rules)) {

@@ -3,6 +3,7 @@
  *   core.c            life, turns, applying, status
  *   core_commit.c     proposals: queue, group commit, forwarding, repeating
  *   core_barrier.c    linearizable read points
+ *   core_lease.c      the leader's lease, which spares them an entry
  *   core_snapshot.c   taking, sending in chunks, receiving
  *   core_transfer.c   handing leadership over
  *   core_disk.c       what a full, slow or failed disk means */
@@ -10,6 +11,7 @@
 #define CONTROLPLANE_REPLICA_CORE_INTERNAL_H
 
 #include "controlplane/replica/core.h"
+#include "controlplane/replica/lease_rules.h"
 #include "controlplane/replica/raft_rules.h"
 #include "controlplane/replica/wire.h"
 
@@ -80,6 +82,7 @@ struct peer {
     enum disk_condition disk; /* as it said last... */
     uint64_t disk_ms;         /* ...then */
     struct transfer transfer;
+    uint64_t finished_index; /* of the snapshot that it was sent last, all of it */
 };
 
 /* Leadership on its way to another node. */
@@ -112,6 +115,13 @@ struct core {
     uint64_t in_flight[CORE_ENTRIES_IN_FLIGHT_MAX];
     unsigned in_flight_count;
 
+    struct lease lease; /* of seen_term, while we lead it */
+    struct {
+        uint64_t term;
+        uint64_t leader;
+        uint64_t sent_ms; /* newest, on that leader's clock */
+    } heard;              /* the last AppendEntries that was not refused */
+
     struct proposal *buckets[PROPOSAL_BUCKETS];
     unsigned proposal_count;
     struct proposal *queue;
@@ -127,14 +137,10 @@ struct core {
     uint64_t barrier_asked_ms;
     uint64_t next_request;
 
-    uint64_t bytes_since_snapshot;
+    struct snapshot_need since_snapshot;
     bool snapshot_writing;
-    struct {
-        uint64_t index; /* 0: nothing */
-        uint64_t term;
-        uint64_t total;
-        uint64_t offset;
-    } part;
+    uint64_t rotten_index; /* of the stored snapshot, while that is not to be trusted; else 0 */
+    struct snapshot_progress part;
 
     struct handover handover;
     enum disk_condition disk;
@@ -167,6 +173,7 @@ enum status commit_forwarded(struct core *core, uint64_t peer, struct bytes body
 bool barrier_wants_entry(const struct core *core);
 void barrier_attach(struct core *core, uint64_t index);
 void barrier_applied(struct core *core);
+void barrier_by_lease(struct core *core);
 void barrier_scan(struct core *core, bool leader_changed);
 void barrier_link_down(struct core *core, uint64_t peer);
 void barrier_done(struct core *core);
@@ -195,6 +202,11 @@ void disk_apply_held(struct core *core);
 void disk_scan(struct core *core);
 void disk_link(struct core *core, const struct peer *peer, bool up);
 enum status disk_frame(struct core *core, uint64_t peer, struct bytes body, struct err *err);
+/* core_lease.c */
+void core_lease_heard(struct core *core, uint64_t peer, const struct wire_message *message);
+uint64_t core_lease_echo(const struct core *core, const struct raft_message *result);
+void core_lease_echoed(struct core *core, uint64_t peer, const struct wire_message *message);
+uint64_t core_lease_until(const struct core *core); /* 0: no lease */
 
 /* core_snapshot.c */
 void snapshot_maybe_take(struct core *core);
@@ -202,6 +214,7 @@ void snapshot_offer(struct core *core, const struct raft_message *message);
 void snapshot_link(struct core *core, struct peer *peer, bool up);
 void snapshot_scan(struct core *core);
 bool snapshot_sending(const struct core *core);
+bool snapshot_rotten(const struct core *core);
 const struct snapshot_meta *snapshot_received(struct core *core, const struct snapshot_meta *meta);
 enum status snapshot_chunk(struct core *core, uint64_t peer, struct bytes body, struct err *err);
 enum status snapshot_ack(struct core *core, uint64_t peer, struct bytes body, struct err *err);

@@ -9,6 +9,7 @@
 #include "controlplane/replica/log_store.h"
 #include "controlplane/replica/reserve.h"
 #include "controlplane/replica/snapshot_file.h"
+#include "controlplane/replica/snapshot_part.h"
 #include "controlplane/state/state.h"
 
 /* A run of operations that became durable together, or the news that nothing will any more. */
@@ -53,10 +54,7 @@ static enum status store_file(struct disk *disk, const char *path, uint64_t inde
     return st;
 }
 
-static enum status take(struct disk *disk,
-                        const struct snapshot_meta *meta,
-                        uint64_t first,
-                        struct err *err)
+static enum status take(struct disk *disk, const struct snapshot_meta *meta, struct err *err)
 {
     char path[SNAPSHOT_PATH_BYTES];
     enum status st;
@@ -64,23 +62,36 @@ static enum status take(struct disk *disk,
     snapshot_file_tmp_path(disk->config.dir, path);
     st = store_file(disk, path, meta->index, err);
     if (st == ST_OK)
-        st = log_store_take(disk->config.store, meta, first, err);
+        st = log_store_take(disk->config.store, meta, err);
     return st;
+}
+
+/* Before it takes the place of a log that is whole: its hash says that it is what the leader has,
+ * not that this release can live with it.  Refused, it stops the process with the reason, and the
+ * log is what it was. */
+static enum status check_received(struct disk *disk, const char *path, struct err *err)
+{
+    return state_check_snapshot(path, disk->config.state_group, err);
 }
 
 static enum status install(struct disk *disk, const struct snapshot_meta *meta, struct err *err)
 {
     char path[SNAPSHOT_PATH_BYTES];
-    enum status st;
+    enum status st = ST_OK;
 
     snapshot_file_part_path(disk->config.dir, path);
-    st = store_file(disk, path, meta->index, err);
+    if (disk->stored != meta->index)
+        st = check_received(disk, path, err);
+    if (st == ST_OK)
+        st = store_file(disk, path, meta->index, err);
+    if (st != ST_NO_SPACE)
+        snapshot_part_remove(disk->config.dir); /* its mark */
     if (st == ST_OK)
         st = log_store_install(disk->config.store, meta, err);
     if (st != ST_OK)
         return st;
     snapshot_file_path(disk->config.dir, meta->index, path);
-    return state_install(disk->config.state, path, err);
+    return state_install(disk->config.state, path, true, err);
 }
 
 static enum status perform(struct disk *disk,
@@ -100,7 +111,10 @@ static enum status perform(struct disk *disk,
         st = log_store_append(disk->config.store, first, end, err);
         break;
     case DISK_TAKE:
-        st = take(disk, &first->snapshot, first->first, err);
+        st = take(disk, &first->snapshot, err);
+        break;
+    case DISK_DROP:
+        st = log_store_drop(disk->config.store, first->first, err);
         break;
     case DISK_INSTALL:
         st = install(disk, &first->snapshot, err);
@@ -159,11 +173,11 @@ static enum status persist(struct disk *disk,
 
 static void report(struct disk *disk, const struct disk_op *op)
 {
-    if (op->kind == DISK_APPEND)
+    if (op->kind == DISK_APPEND || op->kind == DISK_DROP)
         return;
     /* Here, in the order of the work: on the loop it would come late, when the snapshot of the next
      * operation is in the folder already, and remove that. */
-    snapshot_file_sweep(disk->config.dir, op->snapshot.index, false);
+    snapshot_file_sweep(disk->config.dir, op->snapshot.index);
     log_event(LOG_INFO, op->kind == DISK_TAKE ? "snapshot_taken" : "snapshot_installed",
               LS("group", disk->config.group), LU("index", op->snapshot.index),
               LU("bytes", op->snapshot.bytes));

@@ -11,11 +11,11 @@
 
 #include "base/status.h"
 #include "controlplane/replica/log_entry.h"
+#include "controlplane/state/state.h"
 
 struct disk;
 struct log_store;
 struct reserve;
-struct state;
 
 enum {
     DISK_HOLD_MS = 500,
@@ -30,6 +30,7 @@ struct disk_config {
     struct log_store *store;
     struct state *state;
     struct reserve *reserve;
+    enum state_group state_group;
     uv_loop_t *loop;
     uint32_t hold_ms; /* 0: DISK_HOLD_MS */
     void (*done)(void *context, struct disk_op *op);

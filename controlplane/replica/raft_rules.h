@@ -1,4 +1,4 @@
-/* Consensus for one group: libraft's raft_step() driven by the twelve rules that go round its bugs.
+/* Consensus for one group: libraft's raft_step() driven by the rules that go round its bugs.
  *
  * Deterministic and without I/O: time is an argument, disk and links are the host's, the random
  * seed is given.  The simulator runs this very code.  One thread.  The rules stand at the top of
@@ -29,9 +29,13 @@ struct rules_host {
                  const struct raft_message *message,
                  const struct log_entry *entries);
     /* Entry `index` is committed: apply it, now.  In order, without a gap but for an install.
+     * One that the state holds already (state_index) may come without data.
      * False: there is no room for it; nothing was done, nothing behind it comes before it, and it
      * comes again after rules_apply_again(). */
     bool (*apply)(void *context, uint64_t index, const struct log_entry *entry);
+    /* Entries `first` to first + count - 1 off the disk, where they are; their data becomes the
+     * caller's.  Cannot fail: what was durable and cannot be read stops the process. */
+    void (*read)(void *context, uint64_t first, unsigned count, struct log_entry *out);
     void *context;
 };
 
@@ -44,12 +48,15 @@ struct rules_config {
     uint32_t install_ms; /* a snapshot not acknowledged for so long is offered again */
     unsigned random_seed;
     uint64_t now_ms;
+    uint64_t votes_from_ms; /* denies votes before: lease_rules.h */
     uint64_t term;
     uint64_t voted_for;
     const struct snapshot_meta *snapshot; /* index 0: none; copied */
     uint64_t first;                       /* index of entries[0] */
-    const struct log_entry *entries;      /* borrowed; their data is shared */
+    const struct log_entry *entries;      /* borrowed; their data is shared, or is on disk only */
     unsigned count;
+    uint64_t state_index;  /* the state holds everything up to here: entries need not be read */
+    uint64_t memory_bytes; /* of entries' data held once they are durable; more is evicted */
 };
 
 /* The bytes of entry 1 of a new group: its voters.  Identical on every member.
@@ -87,6 +94,14 @@ void rules_disk_done(struct rules *rules, uint64_t now_ms, struct disk_op *op);
 
 /* May a snapshot be taken of what is applied now?  Fills all of out_meta but bytes and sha256. */
 bool rules_snapshot_ready(const struct rules *rules, struct snapshot_meta *out_meta);
+/* Apply committed entries, at most `bytes` of them and one at least, or all of it would be one turn
+ * of the loop after a restart.  What is committed later may use up the rest at once. */
+void rules_apply_more(struct rules *rules, uint64_t bytes);
+/* Something is committed, not applied, and may be. */
+bool rules_apply_waits(const struct rules *rules);
+/* While held nothing is applied: commands and reads wait, votes and the log go on. */
+void rules_hold(struct rules *rules, bool held);
+
 /* The file for `meta` is written and synced: make it the stored one, keeping about
  * trailing_bytes of log before it for peers that lag. */
 void rules_snapshot_written(struct rules *rules,
@@ -126,12 +141,15 @@ uint64_t rules_applied(const struct rules *rules);
 uint64_t rules_last(const struct rules *rules);
 uint64_t rules_persisted(const struct rules *rules);
 uint64_t rules_match(const struct rules *rules, uint64_t peer); /* leader; else 0 */
+/* The voters of the configuration in use, this one among them, at most NODES_MAX; how many. */
+unsigned rules_all_voters(const struct rules *rules, uint64_t out_ids[NODES_MAX]);
 bool rules_installing(const struct rules *rules);
 uint64_t rules_log_bytes(const struct rules *rules);
+uint64_t rules_held_bytes(const struct rules *rules); /* of those, in memory */
 const struct snapshot_meta *rules_snapshot(const struct rules *rules);
 /* The term of an index: of the log or of the stored snapshot; 0 when unknown. */
 uint64_t rules_term_at(const struct rules *rules, uint64_t index);
-/* NULL when it is not held; valid until the next call. */
+/* NULL when it is not in the log; may be without data; valid until the next call. */
 const struct log_entry *rules_entry_at(const struct rules *rules, uint64_t index);
 
 #endif

@@ -5,6 +5,15 @@
 #include "controlplane/replica/memory_log.h"
 #include "controlplane/replica/raft_rules.h"
 
+enum {
+    READ_BACK_ENTRIES_MAX = 64,
+    READ_BACK_BYTES_MAX = 1 << 20, /* but one entry at least */
+    DROP_BYTES_MAX = 1 << 20,      /* of entries that one DISK_DROP takes away, one at least */
+};
+
+/* Kilobytes of disk that we claim to have; checked elsewhere. */
+enum { RULES_CAPACITY = 60000 };
+
 struct rules {
     struct raft raft;
     struct rules_host host;
@@ -14,12 +23,26 @@ struct rules {
     uint32_t election_ms;
 
     struct memory_log log;
+    uint64_t memory_bytes; /* of entries' data that memory may hold once they are durable */
+    struct {               /* entries read back from the disk, the newest run of them */
+        uint64_t first;
+        unsigned count;
+        struct log_entry entries[READ_BACK_ENTRIES_MAX];
+    } window;
+    uint64_t drop_below; /* entries below are to go from the disk, piece by piece */
+    bool dropping;
     struct snapshot_meta snapshot; /* stored; index 0 when there is none */
     uint64_t term;                 /* as last made durable */
     uint64_t voted_for;
 
+    uint64_t votes_from_ms; /* no vote is granted before */
+    uint64_t disrupt_term;  /* the one whose election a leader gave us leave for */
+
     uint64_t commit; /* [1] the maximum ever seen */
     uint64_t applied;
+    uint64_t state_index; /* the state had these when it was opened: applied without their data */
+    uint64_t apply_left;  /* bytes that may be applied before the next rules_apply_more() */
+    bool held;            /* nothing is applied: rules_hold() */
     uint64_t persisted;
     uint64_t change_index;        /* of the last applied CHANGE */
     struct log_data *change_data; /* its configuration */
@@ -53,5 +76,32 @@ void rules_apply_committed(struct rules *rules);
 bool rules_leader_is_silent(const struct rules *rules); /* [13] */
 /* An AppendEntries with this commit index, as far as the peer can use it, was sent to `peer`. */
 void rules_told(struct rules *rules, uint64_t peer, uint64_t commit);
+
+/* raft_evict.c: what is held in memory of the log, and what is read back.
+ *
+ * The entry at `index`, which is in the log, with its data; valid until the next call. */
+const struct log_entry *rules_entry_whole(struct rules *rules, uint64_t index);
+/* Copies of `count` entries with shares of their data, to be given back to rules_give_back(). */
+struct log_entry *rules_gather(struct rules *rules, uint64_t first, unsigned count);
+void rules_give_back(struct log_entry *entries, unsigned count);
+/* Forget what was read back: the log was cut. */
+void rules_window_clear(struct rules *rules);
+/* What is durable may leave the memory. */
+void rules_evict(struct rules *rules);
+/* How many entries libraft may have on their way to a peer. */
+unsigned rules_inflight_max(const struct rules *rules, unsigned usual);
+
+/* raft_rules.c */
+struct disk_op *rules_op_new(struct rules *rules, enum disk_op_kind kind);
+/* raft_evict.c: the next piece of what `drop_below` asks for, if there is one. */
+void rules_drop_more(struct rules *rules);
+
+/* raft_votes.c */
+/* A RequestVote that must not be fed, since it is too early to vote; then it was denied. */
+bool rules_vote_is_held(struct rules *rules, const struct raft_message *message);
+/* A TimeoutNow came. */
+void rules_leave_given(struct rules *rules, const struct raft_timeout_now *args);
+/* A RequestVote goes out: it may disrupt only in the term that leave was given for. */
+void rules_limit_disruption(const struct rules *rules, struct raft_message *message);
 
 #endif

@@ -48,27 +48,15 @@ void rules_tell_commit(struct rules *rules)
     }
 }
 
-uint64_t rules_heard_ms(const struct rules *rules)
+bool rules_apply_waits(const struct rules *rules)
 {
-    return rules->heard_ms;
+    return !rules->held && !rules->apply_held && !rules->installing &&
+           rules->applied < rules->commit;
 }
 
-void rules_apply_again(struct rules *rules, uint64_t now_ms)
+void rules_hold(struct rules *rules, bool held)
 {
-    if (now_ms > rules->now)
-        rules->now = now_ms;
-    rules->apply_held = false;
-    rules_apply_committed(rules);
-}
-
-/* [13] libraft forgets a leader only when its own election timer makes it a candidate.  A follower
- * whose entries wait for the disk, or whose host does not let it stand, never becomes one, and
- * would refuse its vote for ever because of a leader that is long gone.  Twice the timeout is the
- * most that libraft itself would wait. */
-bool rules_leader_is_silent(const struct rules *rules)
-{
-    return rules->raft.state == RAFT_FOLLOWER &&
-           rules->now - rules->heard_ms >= 2 * (uint64_t)rules->election_ms;
+    rules->held = held;
 }
 
 bool rules_is_leader(const struct rules *rules)
@@ -124,6 +112,20 @@ uint64_t rules_match(const struct rules *rules, uint64_t peer)
     return match;
 }
 
+unsigned rules_all_voters(const struct rules *rules, uint64_t out_ids[NODES_MAX])
+{
+    const struct raft_configuration *members = &rules->raft.configuration;
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < members->n; i++) {
+        if (members->servers[i].role != RAFT_VOTER)
+            continue;
+        CHECK(count < NODES_MAX);
+        out_ids[count++] = members->servers[i].id;
+    }
+    return count;
+}
+
 bool rules_installing(const struct rules *rules)
 {
     return rules->installing;
@@ -132,6 +134,11 @@ bool rules_installing(const struct rules *rules)
 uint64_t rules_log_bytes(const struct rules *rules)
 {
     return rules->log.bytes;
+}
+
+uint64_t rules_held_bytes(const struct rules *rules)
+{
+    return rules->log.held_bytes;
 }
 
 const struct snapshot_meta *rules_snapshot(const struct rules *rules)

@@ -17,21 +17,12 @@
 #include "base/log.h"
 #include "controlplane/replica/mapped_wal.h"
 #include "controlplane/replica/raft_rules.h"
+#include "controlplane/replica/recovery_rules.h"
 #include "controlplane/replica/replica_internal.h"
-
-/* A snapshot on its way to a file, on a pool thread. */
-struct snapshot_job {
-    uv_work_t work;
-    struct replica *replica;
-    struct snapshot_meta meta;
-    struct state_snapshot *snapshot;
-    enum status st;
-    struct err err;
-};
 
 uint64_t replica_now_ms(void)
 {
-    return uv_hrtime() / 1000000;
+    return clock_lease_ns(&clock_system) / 1000000;
 }
 
 /* ---- what the core asks for ---- */
@@ -66,8 +57,23 @@ static void io_disk(void *context, struct disk_op *op)
     disk_push(replica->disk, op);
 }
 
+/* Whatever leaves the core may be news of a commit that the rows do not show yet, or a vote. */
+static void news_leaves(struct replica *replica)
+{
+    atomic_store(&replica->reads_until_ms, 0);
+}
+
+/* The clock comes second: a lease that holds when it is read held when the word was. */
+bool replica_rows_are_current(const struct replica *replica)
+{
+    uint64_t until_ms = atomic_load(&replica->reads_until_ms);
+
+    return until_ms != 0 && replica_now_ms() < until_ms;
+}
+
 static void io_send(void *context, uint64_t peer, uint16_t type, struct bytes body)
 {
+    news_leaves(context);
     replica_links_send(context, peer, type, body);
 }
 
@@ -77,105 +83,44 @@ static uint64_t io_stamp_ms(void *context)
     return clock_stamp_ms(&clock_system);
 }
 
-static void snapshot_work_cb(uv_work_t *work)
+static void remove_state(const struct replica *replica)
 {
-    struct snapshot_job *job = container_of(work, struct snapshot_job, work);
-    char path[SNAPSHOT_PATH_BYTES];
+    static const char *const tails[] = { "", "-wal", "-shm" };
+    char path[SNAPSHOT_PATH_BYTES + 8];
 
-    if (job->st != ST_OK)
+    for (size_t i = 0; i < ARRAY_LEN(tails); i++) {
+        (void)snprintf(path, sizeof path, "%s%s", replica->state_path, tails[i]);
+        (void)unlink(path);
+    }
+}
+
+static uint64_t io_work_us(void *context)
+{
+    (void)context;
+    return uv_hrtime() / 1000;
+}
+
+static void io_state_failed(void *context, const struct err *err)
+{
+    struct replica *replica = context;
+
+    /* Our own boot wrote them, so the next start would keep them and meet the same page again. */
+    remove_state(replica);
+    log_event(LOG_ERROR, "state_failed", LS("group", replica->group), LS("error", err->text),
+              LS("then", "stopping; made anew from snapshot and log at the start"));
+}
+
+static void io_log_read(void *context, uint64_t first, unsigned count, struct log_entry *out)
+{
+    struct replica *replica = context;
+    struct err err = { 0 };
+
+    if (log_store_read(replica->log_store, first, count, out, &err) == ST_OK)
         return;
-    snapshot_file_tmp_path(job->replica->dir, path);
-    (void)unlink(path); /* of one that was never stored */
-    job->st = state_snapshot_write(job->snapshot, path, &job->err);
-    if (job->st == ST_OK)
-        job->st = snapshot_file_seal(path, &job->meta, &job->err);
-}
-
-static void snapshot_after_cb(uv_work_t *work, int status)
-{
-    struct snapshot_job *job = container_of(work, struct snapshot_job, work);
-    struct replica *replica = job->replica;
-
-    (void)status; /* never cancelled */
-    replica->snapshot_writing = false;
-    state_snapshot_end(job->snapshot);
-    if (job->st != ST_OK) {
-        char path[SNAPSHOT_PATH_BYTES];
-
-        snapshot_file_tmp_path(replica->dir, path);
-        (void)unlink(path); /* on a full disk its room is wanted */
-        log_event(LOG_WARN, "snapshot_failed", LS("group", replica->group),
-                  LS("error", job->err.text), LS("then", "trying again with more log"));
-    }
-    if (replica->core != NULL)
-        core_snapshot_written(replica->core, replica_now_ms(), job->st, &job->meta);
-    free(job);
-}
-
-static void io_snapshot_write(void *context, const struct snapshot_meta *meta)
-{
-    struct replica *replica = context;
-    struct snapshot_job *job = must_calloc(1, sizeof *job);
-    int rv;
-
-    CHECK(!replica->snapshot_writing);
-    job->replica = replica;
-    job->meta = *meta;
-    job->st = state_snapshot_begin(replica->state, &job->snapshot, &job->err);
-    if (job->st != ST_OK && job->st != ST_NO_SPACE)
-        replica_disk_failed_now(replica, &job->err); /* our own database, just used */
-    replica->snapshot_writing = true;
-    rv = uv_queue_work(&replica->loop, &job->work, snapshot_work_cb, snapshot_after_cb);
-    CHECK(rv == 0);
-}
-
-static enum status io_snapshot_read(
-    void *context, uint64_t index, uint64_t offset, uint8_t *out, size_t len)
-{
-    struct replica *replica = context;
-    char path[SNAPSHOT_PATH_BYTES];
-
-    if (replica->snapshot_fd < 0 || replica->snapshot_fd_index != index) {
-        if (replica->snapshot_fd >= 0)
-            (void)close(replica->snapshot_fd);
-        snapshot_file_path(replica->dir, index, path);
-        replica->snapshot_fd = open(path, O_RDONLY | O_CLOEXEC);
-        replica->snapshot_fd_index = index;
-    }
-    if (replica->snapshot_fd < 0)
-        return ST_NOT_FOUND;
-    return pread(replica->snapshot_fd, out, len, (off_t)offset) == (ssize_t)len ? ST_OK : ST_IO;
-}
-
-static void io_part_reset(void *context)
-{
-    struct replica *replica = context;
-    struct err err = { 0 };
-
-    if (snapshot_part_reset(&replica->part, replica->dir, &err) != ST_OK)
-        log_event(LOG_WARN, "snapshot_not_received", LS("group", replica->group),
-                  LS("error", err.text));
-}
-
-static enum status io_part_append(void *context, struct bytes data)
-{
-    struct replica *replica = context;
-    struct err err = { 0 };
-    enum status st = snapshot_part_append(&replica->part, data, &err);
-
-    /* It comes again and again, as fast as the link is. */
-    if (st != ST_OK && !replica->part_failed)
-        log_event(LOG_WARN, "snapshot_not_received", LS("group", replica->group),
-                  LS("error", err.text), LS("then", "silent until a part is written"));
-    replica->part_failed = st != ST_OK;
-    return st;
-}
-
-static void io_part_hash(void *context, uint8_t out[SNAPSHOT_HASH_BYTES])
-{
-    struct replica *replica = context;
-
-    snapshot_part_hash(&replica->part, out);
+    /* The restart reads the whole log, and tells whether this node may go on with it. */
+    log_event(LOG_ERROR, "replica_disk_failed", LS("group", replica->group), LS("error", err.text),
+              LS("then", "stopping"));
+    check_failed(__FILE__, __LINE__, "an entry could not be read back");
 }
 
 uint64_t replica_changes(const struct replica *replica)
@@ -198,6 +143,7 @@ static void io_proposed(void *context, void *token, enum status st, const Lapwin
 {
     struct replica *replica = context;
 
+    news_leaves(replica);
     (void)atomic_fetch_add(&replica->changes, 1);
     replica_client_proposed(token, st, outcome);
 }
@@ -206,6 +152,7 @@ static void io_barrier_done(void *context, void *token, enum status st)
 {
     struct replica *replica = context;
 
+    news_leaves(replica);
     if (replica->core != NULL)
         note_changes(replica);
     replica_client_barrier_done(token, st);
@@ -213,7 +160,7 @@ static void io_barrier_done(void *context, void *token, enum status st)
 
 static void io_transferred(void *context, void *token, enum status st)
 {
-    (void)context;
+    news_leaves(context);
     replica_client_transferred(token, st);
 }
 
@@ -223,11 +170,16 @@ static const struct core_io core_io = {
     .disk_failed = io_disk_failed,
     .send = io_send,
     .stamp_ms = io_stamp_ms,
-    .snapshot_write = io_snapshot_write,
-    .snapshot_read = io_snapshot_read,
-    .part_reset = io_part_reset,
-    .part_append = io_part_append,
-    .part_hash = io_part_hash,
+    .work_us = io_work_us,
+    .state_failed = io_state_failed,
+    .log_read = io_log_read,
+    .snapshot_write = replica_snapshot_write,
+    .snapshot_read = replica_snapshot_read,
+    .snapshot_doubt = replica_snapshot_doubt,
+    .part_reset = replica_part_reset,
+    .part_drop = replica_part_drop,
+    .part_append = replica_part_append,
+    .part_hash = replica_part_hash,
     .proposed = io_proposed,
     .barrier_done = io_barrier_done,
     .transferred = io_transferred,
@@ -269,6 +221,7 @@ static void publish_status(struct replica *replica)
     now.disk_low_bytes = replica->watch.limits.low_bytes;
     now.disk_high_bytes = replica->watch.limits.high_bytes;
     memcpy(now.disk_path, replica->dir, sizeof now.disk_path);
+    now.lease = replica_now_ms() < view.lease_until_ms;
     for (unsigned i = 0; i < replica->member_count; i++) {
         now.members[i].member = replica->members[i];
         now.members[i].match = view.match[i];
@@ -331,7 +284,7 @@ static void maybe_checkpoint(struct replica *replica, uint64_t now_ms)
 
     /* Nothing is moved past the view of a snapshot, and waiting for its end would hold up applying.
      */
-    if (replica->checkpointing || replica->snapshot_writing || now_ms < replica->checkpoint_at)
+    if (replica->checkpointing || replica->snapshot_job != NULL || now_ms < replica->checkpoint_at)
         return;
     replica->checkpoint_at = now_ms + REPLICA_CHECKPOINT_MS;
     if (replica->status.applied == replica->checkpointed)
@@ -355,6 +308,7 @@ static void turn(struct replica *replica)
     if (replica->core == NULL)
         return;
     replica_disk_turn(replica, now);
+    replica_snapshot_watch(replica);
     core_flush(replica->core, now);
     note_changes(replica);
     if (now >= replica->status_at) {
@@ -362,6 +316,7 @@ static void turn(struct replica *replica)
         publish_status(replica);
         maybe_checkpoint(replica, now);
     }
+    atomic_store(&replica->reads_until_ms, core_reads_until_ms(replica->core));
     at = core_timeout_ms(replica->core);
     uv_update_time(&replica->loop);
     rv = uv_timer_start(&replica->timer, timer_cb, at > now ? at - now : 1, 0);
@@ -422,17 +377,6 @@ static void read_boot_id(char out[STATE_BOOT_ID_BYTES_MAX + 1])
     (void)fclose(file);
 }
 
-static void remove_state(const struct replica *replica)
-{
-    static const char *const tails[] = { "", "-wal", "-shm" };
-    char path[SNAPSHOT_PATH_BYTES + 8];
-
-    for (size_t i = 0; i < ARRAY_LEN(tails); i++) {
-        (void)snprintf(path, sizeof path, "%s%s", replica->state_path, tails[i]);
-        (void)unlink(path);
-    }
-}
-
 /* The rows are a cache of the log: kept only if this boot of the machine wrote them for this log,
  * and the disk has not failed since.  They are written without syncing, so after a power cut a torn
  * page could not be seen. */
@@ -457,6 +401,41 @@ static enum status open_state(struct replica *replica, bool fresh_log, struct er
     return st;
 }
 
+/* Rows of another history than the log's are made anew, too. */
+static enum status judge_state(struct replica *replica,
+                               const struct log_recovery *recovery,
+                               struct err *err)
+{
+    uint64_t index;
+    uint64_t term;
+
+    state_applied(replica->state, &index, &term);
+    if (recovery_judge_rows(recovery, index, term) != RECOVERY_ROWS_FOREIGN)
+        return ST_OK;
+    log_event(LOG_WARN, "state_not_of_the_log", LS("group", replica->group), LU("index", index),
+              LU("term", term), LS("then", "made anew from snapshot and log"));
+    return open_state(replica, true, err);
+}
+
+/* Nobody reads the rows yet, so the file itself can take their place: installing it would write all
+ * of it twice, into a write-ahead log first. */
+static enum status begin_with(struct replica *replica, const char *snapshot, struct err *err)
+{
+    char boot_id[STATE_BOOT_ID_BYTES_MAX + 1];
+    enum status st;
+
+    read_boot_id(boot_id);
+    state_close(replica->state);
+    replica->state = NULL;
+    remove_state(replica);
+    st = snapshot_file_copy(snapshot, replica->state_path, err);
+    if (st == ST_OK)
+        st = state_open(replica->state_path, replica->state_group, &replica->state, err);
+    if (st == ST_OK)
+        st = state_set_boot_id(replica->state, boot_id, err);
+    return st;
+}
+
 static enum status catch_up_with_snapshot(struct replica *replica,
                                           const struct snapshot_meta *snapshot,
                                           struct err *err)
@@ -466,14 +445,24 @@ static enum status catch_up_with_snapshot(struct replica *replica,
     uint64_t term;
     enum status st;
 
-    snapshot_file_sweep(replica->dir, snapshot->index, true);
+    snapshot_file_sweep(replica->dir, snapshot->index);
+    snapshot_file_tmp_path(replica->dir, path);
+    (void)unlink(path);
+    snapshot_part_resume(&replica->part, replica->dir, snapshot->index);
+    if (replica->part.progress.index > 0)
+        log_event(LOG_INFO, "snapshot_resumed", LS("group", replica->group),
+                  LU("index", replica->part.progress.index),
+                  LU("offset", replica->part.progress.offset),
+                  LU("bytes", replica->part.progress.total));
     state_applied(replica->state, &index, &term);
+    replica->verify.snapshot = *snapshot;
     if (index >= snapshot->index)
         return ST_OK;
     snapshot_file_path(replica->dir, snapshot->index, path);
     st = snapshot_file_verify(path, snapshot, err);
     if (st == ST_OK)
-        st = state_install(replica->state, path, err);
+        st = begin_with(replica, path, err);
+    replica->verify.snapshot.index = 0; /* done */
     return st;
 }
 
@@ -502,15 +491,17 @@ static void start_core(struct replica *replica,
         .member_count = config->member_count,
         .election_ms = config->election_ms ? config->election_ms : REPLICA_ELECTION_MS,
         .heartbeat_ms = config->heartbeat_ms ? config->heartbeat_ms : REPLICA_HEARTBEAT_MS,
-        .snapshot_log_bytes =
-            config->snapshot_log_bytes ? config->snapshot_log_bytes : REPLICA_SNAPSHOT_LOG_BYTES,
+        .snapshots.log_bytes_min = config->snapshot_log_bytes,
         .now_ms = replica_now_ms(),
+        .leader_lease = config->leader_lease,
+        .fresh = recovery->fresh,
         .term = recovery->term,
         .voted_for = recovery->voted_for,
         .snapshot = &recovery->snapshot,
         .first = recovery->first,
         .entries = recovery->entries,
         .entry_count = recovery->count,
+        .part = replica->part.progress,
     };
     struct core_io io = core_io;
 
@@ -519,6 +510,18 @@ static void start_core(struct replica *replica,
     random_bytes(&core.random_seed, sizeof core.random_seed);
     io.context = replica;
     replica->core = core_new(&core, &io, replica->state);
+}
+
+/* What this node promised to others it may not remember: it does not vote, and its files stay. */
+static enum status refuse(const struct replica *replica, struct err *err)
+{
+    struct err why = { 0 };
+
+    if (err == NULL)
+        return ST_CORRUPT;
+    why = *err;
+    return err_set(err, ST_CORRUPT, "%.130s; %.40s is left as it is: lapwing node replace",
+                   why.text, replica->dir);
 }
 
 static enum status recover(struct replica *replica,
@@ -554,15 +557,22 @@ static enum status recover(struct replica *replica,
         st = ST_OK;
     }
     if (st == ST_OK)
+        st = judge_state(replica, &recovery, err);
+    if (st == ST_OK)
         st = catch_up_with_snapshot(replica, &recovery.snapshot, err);
     if (st == ST_OK) {
         disk.store = replica->log_store;
         disk.state = replica->state;
+        disk.state_group = replica->state_group;
         replica->disk = disk_start(&disk);
         start_core(replica, config, &recovery);
     }
+    if (st == ST_OK && recovery.wrong != NULL)
+        log_event(LOG_WARN, "log_tail_dropped", LS("group", replica->group),
+                  LU("index", recovery.wrong_index), LS("because", recovery.wrong),
+                  LS("then", "nothing is lost: it was never durable"));
     log_recovery_done(&recovery);
-    return st;
+    return st == ST_CORRUPT ? refuse(replica, err) : st;
 }
 
 /* ---- life ---- */
@@ -614,6 +624,8 @@ static struct replica *replica_new(const struct replica_config *config)
     replica->part.fd = -1;
     replica->snapshot_fd = -1;
     replica_disk_init(replica, config);
+    replica->snapshot_wal_bytes_max =
+        config->snapshot_wal_bytes_max ? config->snapshot_wal_bytes_max : SNAPSHOT_WAL_BYTES_MAX;
     rv = uv_mutex_init(&replica->status_mutex);
     CHECK(rv == 0);
     rv = uv_loop_init(&replica->loop);
@@ -633,6 +645,8 @@ void replica_stop_now(struct replica *replica)
 {
     struct core *core = replica->core;
 
+    replica_snapshot_give_up(replica);
+    news_leaves(replica);
     disk_stop(replica->disk);
     replica->disk = NULL;
     replica->core = NULL;
@@ -700,6 +714,8 @@ enum status replica_start(const struct replica_config *config,
         return st;
     }
     publish_status(replica);
+    if (replica->verify.snapshot.index != 0)
+        replica_snapshot_doubt(replica, &replica->verify.snapshot);
     rv = uv_check_start(&replica->check, check_cb);
     CHECK(rv == 0);
     rv = uv_timer_start(&replica->timer, timer_cb, 1, 0);

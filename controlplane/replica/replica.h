@@ -25,9 +25,8 @@ enum {
     REPLICA_CLIENT_ID_BYTES = 16,
     REPLICA_PROPOSALS_MAX = 4096, /* waiting for an outcome, one client; then ST_LIMIT */
     REPLICA_BARRIERS_MAX = 4096,
-    REPLICA_ELECTION_MS = 300,
+    REPLICA_ELECTION_MS = 300, /* leases count on it: the same on every member, never less later */
     REPLICA_HEARTBEAT_MS = 50,
-    REPLICA_SNAPSHOT_LOG_BYTES = 16 << 20,
     REPLICA_PATH_BYTES = 256, /* of a group's folder */
     REPLICA_RESERVE_BYTES = 64 << 20,
     REPLICA_DISK_LOW_BYTES = 64 << 20,
@@ -57,7 +56,10 @@ struct replica_config {
     enum stream_service service; /* STREAM_RAFT_CONTROL or STREAM_RAFT_STORAGE */
     uint32_t election_ms;        /* 0: REPLICA_ELECTION_MS; randomised between 1x and 2x */
     uint32_t heartbeat_ms;       /* 0: REPLICA_HEARTBEAT_MS */
-    uint64_t snapshot_log_bytes; /* 0: REPLICA_SNAPSHOT_LOG_BYTES; of log since the last one */
+    uint64_t
+        snapshot_log_bytes; /* 0: 16 MiB; with less log no snapshot is due (snapshot_rules.h) */
+    uint64_t snapshot_wal_bytes_max; /* 0: SNAPSHOT_WAL_BYTES_MAX; of state.db during a copy */
+    bool leader_lease;               /* as leader, answer reads by a lease: see lease_rules.h */
     /* Room on the disk of `dir`; 0: the defaults above. */
     uint64_t reserve_bytes;   /* kept for the log alone */
     uint64_t disk_low_bytes;  /* with less room than this the node is disk_full... */
@@ -71,7 +73,9 @@ struct replica_config {
 
 /* Recover from `dir`, listen, and start the thread.
  *
- * ST_CORRUPT: the log has lost what was durable (rot); this node must join anew under a new id.
+ * ST_CORRUPT: log, vote, or the snapshot that is needed have lost what was durable (rot): this node
+ * must join anew under a new id.  `err` says which file, what was expected and what to do; nothing
+ * in the folder was changed.
  * ST_IO: folder, database or address.  ST_BAD_INPUT: the configuration contradicts itself or what
  * the folder was made for.  Blocks on disk. */
 enum status replica_start(const struct replica_config *config,
@@ -115,6 +119,7 @@ struct replica_status {
     uint64_t disk_free_bytes; /* there, beside the reserve */
     uint64_t disk_low_bytes;
     uint64_t disk_high_bytes;
+    bool lease; /* leader: reads are answered by its lease */
     unsigned member_count;
     struct replica_member_status members[NODES_MAX];
 };

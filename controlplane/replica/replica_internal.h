@@ -1,6 +1,7 @@
 /* What the acting files of a replica share; nobody else includes this.
  *
  *   replica.c          life, recovery, the loop's thread, what the core asks for
+ *   replica_snapshots.c   snapshots: copied, read, received, read again
  *   replica_links.c    streams to and from the other members
  *   replica_client.c   callers on other loops
  *   replica_disk.c     room and speed of the disk, and the end when it fails */
@@ -14,6 +15,7 @@
 #include "controlplane/replica/replica.h"
 #include "controlplane/replica/reserve.h"
 #include "controlplane/replica/snapshot_file.h"
+#include "controlplane/replica/snapshot_part.h"
 #include "controlplane/replica/state_trust.h"
 #include "controlplane/state/state.h"
 
@@ -24,6 +26,8 @@ enum {
     REPLICA_DISK_LOOK_MS = 100,   /* at what waits and how long it takes */
     REPLICA_DISK_SPACE_MS = 1000, /* at the room, on a pool thread */
 };
+
+struct snapshot_job; /* replica_snapshots.c */
 
 /* A connection to, and the connections from, one other member. */
 struct replica_peer {
@@ -53,6 +57,17 @@ struct replica_watch {
     void *disk_failed_context;
 };
 
+/* Reading the stored snapshot on a pool thread: after a start that kept the rows and so did not,
+ * and when a peer refused it. */
+struct replica_verify {
+    uv_work_t work;
+    struct replica *replica;
+    bool running;
+    struct snapshot_meta snapshot; /* index 0: none */
+    enum status st;
+    struct err err;
+};
+
 struct replica {
     /* Fixed once started. */
     char dir[REPLICA_PATH_BYTES];
@@ -74,6 +89,9 @@ struct replica {
     bool stopping;
     _Atomic uint64_t changes; /* any thread */
     uint64_t changed_at;      /* the applied index when it last moved */
+    /* core_reads_until_ms() of the last turn's end, 0 from before the next thing leaves the core.
+     */
+    _Atomic uint64_t reads_until_ms;
 
     struct core *core;
     struct state *state;
@@ -81,11 +99,20 @@ struct replica {
     struct disk *disk;
     struct reserve reserve;
     struct replica_watch watch;
+    struct replica_verify verify;
     struct snapshot_part part;
-    bool part_failed; /* said */
-    int snapshot_fd;  /* of the stored snapshot being sent; -1 */
+    bool part_failed;    /* said */
+    uv_work_t part_work; /* syncs what came of it */
+    struct snapshot_part_point part_point;
+    bool part_syncing;
+    enum status part_synced;
+    struct err part_err;
+    int snapshot_fd; /* of the stored snapshot being sent; -1 */
     uint64_t snapshot_fd_index;
-    bool snapshot_writing;
+    struct snapshot_job *snapshot_job; /* being written; NULL */
+    bool snapshot_gave_up;             /* the last one did, at the limit of the write-ahead log */
+    bool snapshot_held;                /* applying waits for this one */
+    uint64_t snapshot_wal_bytes_max;
     uv_work_t checkpoint;
     bool checkpointing;
     bool checkpoint_failed; /* said; the pool thread's while checkpointing */
@@ -101,7 +128,7 @@ struct replica {
     uint64_t status_at;
 };
 
-/* The core's clock. */
+/* The core's clock: goes on while the machine is suspended, as a lease must.  Any thread. */
 uint64_t replica_now_ms(void);
 
 /* replica_disk.c, all on the group's thread */
@@ -117,6 +144,23 @@ _Noreturn void replica_disk_failed_now(struct replica *replica, const struct err
 enum status replica_links_start(struct replica *replica, struct err *err);
 void replica_links_stop(struct replica *replica);
 void replica_links_send(struct replica *replica, uint64_t peer, uint16_t type, struct bytes body);
+
+/* replica_snapshots.c: of core_io */
+void replica_snapshot_write(void *context, const struct snapshot_meta *meta);
+enum status replica_snapshot_read(
+    void *context, uint64_t index, uint64_t offset, uint8_t *out, size_t len);
+void replica_part_reset(void *context, const struct snapshot_progress *which);
+void replica_part_drop(void *context);
+enum status replica_part_append(void *context, struct bytes data);
+void replica_part_hash(void *context, uint8_t out[SNAPSHOT_HASH_BYTES]);
+/* Each turn: the write-ahead log of the rows has a limit while a snapshot is copied. */
+void replica_snapshot_watch(struct replica *replica);
+/* What is being copied is not wanted any more. */
+void replica_snapshot_give_up(struct replica *replica);
+void replica_snapshot_doubt(void *context, const struct snapshot_meta *meta);
+
+/* The rows hold everything that was committed anywhere before the call.  Any thread. */
+bool replica_rows_are_current(const struct replica *replica);
 
 /* On the group's thread: a request from a client's loop, and its answers. */
 void replica_client_deliver(struct mail *mail, void *replica);

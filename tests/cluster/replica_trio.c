@@ -13,6 +13,7 @@ void replica_trio_init(struct replica_trio *trio, const char *dir, uint16_t port
     (void)snprintf(trio->dir, sizeof trio->dir, "%s", dir);
     trio->port = port;
     trio->member_count = TRIO;
+    trio->leader_lease = true;
     for (unsigned i = 0; i < TRIO; i++) {
         struct replica_member *member = &trio->members[i];
         char path[64];
@@ -26,7 +27,7 @@ void replica_trio_init(struct replica_trio *trio, const char *dir, uint16_t port
     }
 }
 
-void replica_trio_start(struct replica_trio *trio, unsigned at)
+enum status replica_trio_try(struct replica_trio *trio, unsigned at, struct err *err)
 {
     struct replica_config config = { .group = "control",
                                      .self_id = at + 1,
@@ -37,14 +38,22 @@ void replica_trio_start(struct replica_trio *trio, unsigned at)
                                      .snapshot_log_bytes = trio->snapshot_log_bytes,
                                      .reserve_bytes = 1 << 20,
                                      .disk_low_bytes = trio->disk_low_bytes,
-                                     .disk_high_bytes = trio->disk_high_bytes };
-    struct err err = { 0 };
+                                     .disk_high_bytes = trio->disk_high_bytes,
+                                     .snapshot_wal_bytes_max = trio->snapshot_wal_bytes_max,
+                                     .leader_lease = trio->leader_lease };
     char dir[300];
 
     (void)snprintf(dir, sizeof dir, "%s/%s", trio->dir, trio->members[at].node);
     config.dir = dir;
     trio->identity[at].self.epoch = uv_hrtime(); /* rises with each start on this machine */
-    if (replica_start(&config, &trio->replicas[at], &err) == ST_OK)
+    return replica_start(&config, &trio->replicas[at], err);
+}
+
+void replica_trio_start(struct replica_trio *trio, unsigned at)
+{
+    struct err err = { 0 };
+
+    if (replica_trio_try(trio, at, &err) == ST_OK)
         return;
     fprintf(stderr, "replica %s: %s\n", trio->members[at].node, err.text);
     exit(1);

@@ -14,15 +14,19 @@ struct replica_trio {
     uint64_t snapshot_log_bytes;
     uint64_t disk_low_bytes; /* these two as in replica_config */
     uint64_t disk_high_bytes;
+    uint64_t snapshot_wal_bytes_max;
+    bool leader_lease;
     struct replica_member members[TRIO];
     struct stream_identity identity[TRIO];
     struct replica *replicas[TRIO]; /* NULL: not running */
 };
 
-/* Fill in members and identities; starts nothing.  Ports from `port`. */
+/* Fill in members and identities, leases on; starts nothing.  Ports from `port`. */
 void replica_trio_init(struct replica_trio *trio, const char *dir, uint16_t port);
 /* Start one; a failure is printed and ends the process. */
 void replica_trio_start(struct replica_trio *trio, unsigned at);
+/* Start one, or say why not. */
+enum status replica_trio_try(struct replica_trio *trio, unsigned at, struct err *err);
 void replica_trio_stop(struct replica_trio *trio, unsigned at);
 /* Forget the identities, once none runs. */
 void replica_trio_done(struct replica_trio *trio);

@@ -58,11 +58,16 @@ static enum status snapshot_read(
     CHECK(!"only a leader sends a snapshot");
 }
 
-static void part_reset(void *context)
+static void part_reset(void *context, const struct snapshot_progress *which)
 {
     struct world *world = context;
 
     world->part = 0;
+}
+
+static void part_drop(void *context)
+{
+    CHECK(!"the disk is never full");
 }
 
 static enum status part_append(void *context, struct bytes data)
@@ -102,9 +107,12 @@ static struct core *core_of(struct world *world, struct state *state)
                                 .disk_failed = disk_failed,
                                 .send = send_frame,
                                 .stamp_ms = stamp_ms,
+                                .work_us = stamp_ms,
                                 .snapshot_write = snapshot_write,
                                 .snapshot_read = snapshot_read,
+                                .snapshot_doubt = snapshot_write,
                                 .part_reset = part_reset,
+                                .part_drop = part_drop,
                                 .part_append = part_append,
                                 .part_hash = part_hash,
                                 .proposed = proposed,
@@ -119,7 +127,7 @@ static struct core *core_of(struct world *world, struct state *state)
         .member_count = ARRAY_LEN(ids),
         .election_ms = 300,
         .heartbeat_ms = 50,
-        .snapshot_log_bytes = 1 << 20,
+        .snapshots.log_bytes_min = 1 << 20,
         .now_ms = 1000,
         .term = 1,
         .snapshot = &none,

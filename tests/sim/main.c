@@ -2,7 +2,8 @@
  *
  *   sim_control --seeds N [--first S] [--jobs J]   many; the first failure is printed and ends it
  *   sim_control --seed S                           one, with what happened
- *   ... [--break votes|appends|sequence|install|mark] [--expect-failure]
+ *   ... [--break votes|appends|sequence|install|mark|readback|rot|lease|restart-vote|epoch|sync]
+ * [--expect-failure]
  *
  * Each seed has a process of its own, so that a CHECK in the code under test names its seed. */
 #include <signal.h>
@@ -35,13 +36,19 @@ struct job {
 
 static enum sim_break break_of(const char *name)
 {
-    static const char *const names[] = { "nothing",  "votes",   "appends",
-                                         "sequence", "install", "mark" };
+    static const char *const names[BREAK_COUNT] = {
+        "nothing",  "votes", "appends", "sequence",     "install", "mark",
+        "readback", "rot",   "lease",   "restart-vote", "epoch",   "sync",
+    };
 
     for (unsigned i = 0; i < ARRAY_LEN(names); i++)
         if (strcmp(name, names[i]) == 0)
             return (enum sim_break)i;
-    fprintf(stderr, "--break: %s is not votes, appends, sequence, install or mark\n", name);
+    fprintf(stderr,
+            "--break: %s is not votes, appends, sequence, install, mark, readback, rot, lease, "
+            "restart-vote, epoch or "
+            "sync\n",
+            name);
     exit(2);
 }
 
@@ -132,20 +139,26 @@ static bool reap(struct job *jobs, unsigned count, struct sim_counts *total, uin
 
 static void report(const struct options *options, const struct sim_counts *c)
 {
-    printf(
-        "%llu seeds from %llu: committed %llu, acknowledged %llu, repeated %llu, reads %llu, "
-        "power cuts %llu, kills %llu, links broken %llu, leaders %llu, snapshots %llu, installs "
-        "%llu, truncations %llu, transfers %llu, disks full %llu, stuck %llu, failed %llu, caught "
-        "lying %llu, events %llu\n",
-        (unsigned long long)options->count, (unsigned long long)options->first,
-        (unsigned long long)c->committed, (unsigned long long)c->acks,
-        (unsigned long long)c->retries, (unsigned long long)c->reads,
-        (unsigned long long)c->crashes, (unsigned long long)c->kills,
-        (unsigned long long)c->link_breaks, (unsigned long long)c->leaders,
-        (unsigned long long)c->takes, (unsigned long long)c->installs,
-        (unsigned long long)c->truncations, (unsigned long long)c->transfers,
-        (unsigned long long)c->full, (unsigned long long)c->stuck, (unsigned long long)c->failed,
-        (unsigned long long)c->lies, (unsigned long long)c->events);
+    printf("%llu seeds from %llu: committed %llu, acknowledged %llu, repeated %llu, reads %llu "
+           "(%llu by lease, %llu without the core), freezes %llu, traps %llu, "
+           "power cuts %llu, kills %llu, links broken %llu, leaders %llu, snapshots %llu, installs "
+           "%llu, truncations %llu, transfers %llu, entries read back %llu, pieces of log dropped "
+           "%llu, "
+           "receptions kept over a restart %llu, snapshots doubted %llu, disks full %llu, stuck "
+           "%llu, failed %llu, caught lying %llu, events %llu\n",
+           (unsigned long long)options->count, (unsigned long long)options->first,
+           (unsigned long long)c->committed, (unsigned long long)c->acks,
+           (unsigned long long)c->retries, (unsigned long long)c->reads,
+           (unsigned long long)c->lease_reads, (unsigned long long)c->fast_reads,
+           (unsigned long long)c->freezes, (unsigned long long)c->traps,
+           (unsigned long long)c->crashes, (unsigned long long)c->kills,
+           (unsigned long long)c->link_breaks, (unsigned long long)c->leaders,
+           (unsigned long long)c->takes, (unsigned long long)c->installs,
+           (unsigned long long)c->truncations, (unsigned long long)c->transfers,
+           (unsigned long long)c->read_back, (unsigned long long)c->drops,
+           (unsigned long long)c->resumes, (unsigned long long)c->doubts,
+           (unsigned long long)c->full, (unsigned long long)c->stuck, (unsigned long long)c->failed,
+           (unsigned long long)c->lies, (unsigned long long)c->events);
 }
 
 int main(int argc, char **argv)

@@ -90,7 +90,7 @@ static void oracle_entry(struct sim *sim, const struct log_entry *entry)
 
 static void check_applied(struct sim *sim, struct sim_node *node, uint64_t index)
 {
-    const struct log_entry *entry = core_entry_at(node->core, index);
+    const struct log_entry *entry = node_entry(node, index);
     uint64_t hash;
 
     if (entry == NULL)
@@ -166,6 +166,7 @@ void checks_after_event(struct sim *sim)
         node->seen_applied = view.applied;
         check_rows(sim, node);
     }
+    reads_check_leases(sim);
 }
 
 /* ---- the end ---- */
@@ -259,4 +260,5 @@ void checks_final(struct sim *sim)
     for (unsigned i = 0; i < SIM_NODES; i++)
         for (unsigned name = 0; name < SIM_NAMES && !sim->nodes[i].trouble.refused; name++)
             check_row(sim, &sim->nodes[i], name);
+    reads_check_history(sim);
 }

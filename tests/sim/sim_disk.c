@@ -47,7 +47,7 @@ static void set_condition(struct sim_node *node, enum disk_condition condition)
 {
     if (!node->up)
         return;
-    core_set_disk(node->core, node->sim->now_ms, condition);
+    core_set_disk(node->core, clock_now(node), condition);
     node_after(node);
 }
 
@@ -183,7 +183,10 @@ void trouble_event(struct sim *sim, const struct sim_event *event)
             begin_some(sim);
         return;
     case TROUBLE_NOTICE:
-        notice(node);
+        if (clock_is_frozen(node)) /* it sees it when it goes on */
+            sim_put_off(sim, *event, node->frozen_until);
+        else
+            notice(node);
         return;
     case TROUBLE_END:
         if (event->life == node->trouble.number)
@@ -222,6 +225,14 @@ bool trouble_holds(struct sim_node *node)
         return false;
     node->trouble.missed++;
     return true;
+}
+
+bool trouble_has_liar(const struct sim *sim)
+{
+    for (unsigned i = 0; i < SIM_NODES; i++)
+        if (sim->nodes[i].trouble.liar)
+            return true;
+    return false;
 }
 
 bool trouble_is_full(const struct sim_node *node)
@@ -276,6 +287,7 @@ void trouble_lies(struct sim_node *node)
         lost = lost || disk->first + disk->count - 1 <= node->trouble.acked;
         log_data_drop(disk->entries[--disk->count].data);
     }
+    disk->synced = disk->first + disk->count - 1;
     last_term = disk->count > 0 ? disk->entries[disk->count - 1].term : disk->snapshot.term;
     if (last_term < disk->term && sim_below(sim, 2) == 0) {
         disk->term = last_term;

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "controlplane/replica/raft_rules.h"
+#include "controlplane/replica/snapshot_rules.h"
 #include "tests/sim/sim.h"
 
 enum { STAMP_BASE_MS = 1700000000 };
@@ -53,9 +54,13 @@ static void disk_append(struct sim_node *node, const struct disk_op *op, unsigne
         log_data_share(op->entries[i].data);
         disk->count++;
     }
+    if (disk->synced >= op->first)
+        disk->synced = op->first - 1;
+    if (sim_below(node->sim, 2) == 0)
+        disk->synced = disk->first + disk->count - 1;
 }
 
-static void disk_take(struct sim_node *node, const struct disk_op *op, bool torn)
+static void disk_take(struct sim_node *node, const struct disk_op *op)
 {
     struct sim_disk *disk = &node->disk;
 
@@ -63,9 +68,17 @@ static void disk_take(struct sim_node *node, const struct disk_op *op, bool torn
     disk->snapshot = op->snapshot;
     buf_done(&disk->image);
     disk->image = node->written;
+    node->rot_at = 0;
     node->written = (struct buf){ 0 };
-    if (!torn)
-        disk_shift(disk, op->first);
+}
+
+static void disk_drop(struct sim_node *node, const struct disk_op *op)
+{
+    if (op->first > node->disk.snapshot.index + 1)
+        sim_fail(node->sim, "node %llu: drops entries that no snapshot stands for",
+                 (unsigned long long)node->id);
+    node->sim->counts.drops++;
+    disk_shift(&node->disk, op->first);
 }
 
 static void install_rows(struct sim_node *node)
@@ -88,7 +101,9 @@ static void disk_install(struct sim_node *node, const struct disk_op *op, bool t
     disk->snapshot = op->snapshot;
     buf_done(&disk->image);
     disk->image = node->part;
+    node->rot_at = 0;
     node->part = (struct buf){ 0 };
+    node->part_is = (struct snapshot_progress){ 0 };
     if (torn)
         return;
     disk_truncate(disk, 0);
@@ -103,7 +118,10 @@ static void disk_perform(struct sim_node *node, const struct disk_op *op)
         disk_append(node, op, op->count);
         return;
     case DISK_TAKE:
-        disk_take(node, op, false);
+        disk_take(node, op);
+        return;
+    case DISK_DROP:
+        disk_drop(node, op);
         return;
     case DISK_INSTALL:
         disk_install(node, op, false);
@@ -118,7 +136,9 @@ static void disk_perform_torn(struct sim_node *node, const struct disk_op *op)
         disk_append(node, op, sim_below(node->sim, op->count + 1));
         return;
     case DISK_TAKE:
-        disk_take(node, op, true);
+        disk_take(node, op);
+        return;
+    case DISK_DROP:
         return;
     case DISK_INSTALL:
         disk_install(node, op, true);
@@ -137,7 +157,7 @@ void node_disk(struct sim_node *node)
     if (node->ops == NULL)
         node->ops_end = &node->ops;
     disk_perform(node, op);
-    core_disk_done(node->core, node->sim->now_ms, op);
+    core_disk_done(node->core, clock_now(node), op);
     node_after(node);
 }
 
@@ -147,10 +167,18 @@ static void io_set_vote(void *context, uint64_t term, uint64_t voted_for)
 {
     struct sim_node *node = context;
 
+    struct sim *sim = node->sim;
+
     if (!trouble_votes(node))
         return;
-    if (node->sim->broken == BREAK_VOTES)
+    if (sim->broken == BREAK_VOTES) {
+        if (voted_for != 0 && sim->faults_on &&
+            sim_below(sim, 4) == 0) /* before it is asked again */
+            sim_at(sim, (struct sim_event){ .at_ms = sim->now_ms + sim_below(sim, 30),
+                                            .kind = EVENT_KILL,
+                                            .node = at_of(node) });
         voted_for = 0;
+    }
     node->disk.term = term;
     node->disk.voted_for = voted_for;
 }
@@ -183,8 +211,10 @@ static void io_send(void *context, uint64_t peer, uint16_t type, struct bytes bo
 {
     struct sim_node *node = context;
 
-    if (!node->trouble.silent)
-        network_send(node->sim, at_of(node), (unsigned)(peer - 1), type, body);
+    if (node->trouble.silent)
+        return;
+    node->reads_until_ms = 0;
+    network_send(node->sim, at_of(node), (unsigned)(peer - 1), type, body);
 }
 
 static uint64_t io_stamp_ms(void *context)
@@ -194,6 +224,47 @@ static uint64_t io_stamp_ms(void *context)
     return (uint64_t)((int64_t)(STAMP_BASE_MS + node->sim->now_ms) + node->clock_skew_ms);
 }
 
+/* Sometimes applying is so dear that a snapshot is due by time. */
+static uint64_t io_work_us(void *context)
+{
+    struct sim_node *node = context;
+
+    node->work_us += sim_below(node->sim, 100);
+    if (node->slow && sim_below(node->sim, 16) == 0)
+        node->work_us += SNAPSHOT_REPLAY_US_MAX / 4;
+    return node->work_us;
+}
+
+static void io_state_failed(void *context, const struct err *err)
+{
+    struct sim_node *node = context;
+
+    sim_fail(node->sim, "node %llu: rows: %s", (unsigned long long)node->id, err->text);
+}
+
+static void io_log_read(void *context, uint64_t first, unsigned count, struct log_entry *out)
+{
+    struct sim_node *node = context;
+    const struct sim_disk *disk = &node->disk;
+
+    node->sim->counts.read_back += count;
+    if (first < disk->first || first + count > disk->first + disk->count)
+        sim_fail(node->sim, "node %llu: reads back %llu+%u, its disk has %llu+%llu",
+                 (unsigned long long)node->id, (unsigned long long)first, count,
+                 (unsigned long long)disk->first, (unsigned long long)disk->count);
+    for (unsigned i = 0; i < count; i++) {
+        out[i] = disk->entries[first - disk->first + i];
+        log_data_share(out[i].data);
+    }
+    if (node->sim->broken == BREAK_READBACK && count > 1 && out[0].term == out[1].term &&
+        out[0].type == out[1].type && out[0].data->len == out[1].data->len) {
+        struct log_data *data = out[0].data;
+
+        out[0].data = out[1].data;
+        out[1].data = data;
+    }
+}
+
 static void io_snapshot_write(void *context, const struct snapshot_meta *meta)
 {
     struct sim_node *node = context;
@@ -201,6 +272,7 @@ static void io_snapshot_write(void *context, const struct snapshot_meta *meta)
     struct snapshot_meta *copy = must_calloc(1, sizeof *copy);
     struct err err = { 0 };
 
+    node->writing = true;
     buf_done(&node->written);
     if (state_image(node->state, &node->written, &err) != ST_OK)
         sim_fail(sim, "node %llu: image: %s", (unsigned long long)node->id, err.text);
@@ -220,7 +292,30 @@ void node_snapshot_written(struct sim_node *node, void *data)
 
     if (trouble_is_full(node))
         st = ST_NO_SPACE;
-    core_snapshot_written(node->core, node->sim->now_ms, st, data);
+    node->writing = false;
+    core_hold(node->core, false);
+    core_snapshot_written(node->core, clock_now(node), st, data);
+    node_after(node);
+}
+
+static void io_snapshot_doubt(void *context, const struct snapshot_meta *meta)
+{
+    struct sim_node *node = context;
+
+    node->sim->counts.doubts++;
+    sim_at(node->sim, (struct sim_event){ .at_ms = node->sim->now_ms + 1 + sim_below(node->sim, 50),
+                                          .kind = EVENT_VERIFIED,
+                                          .node = at_of(node),
+                                          .life = node->life });
+}
+
+void node_verified(struct sim_node *node)
+{
+    if (node->rot_at == 0 || node->sim->broken == BREAK_ROT)
+        return;
+    node->rotten = true;
+    node->rotten_index = node->disk.snapshot.index;
+    core_snapshot_rotten(node->core, clock_now(node));
     node_after(node);
 }
 
@@ -231,15 +326,32 @@ static enum status io_snapshot_read(
 
     if (node->disk.snapshot.index != index)
         return ST_NOT_FOUND;
+    if (node->rotten && node->rotten_index == index)
+        sim_fail(node->sim, "node %llu sends a rotten snapshot", (unsigned long long)node->id);
     CHECK(offset + len <= node->disk.image.len);
+    if (node->rot_at == 0 && node->sim->faults_on && !trouble_has_liar(node->sim) &&
+        sim_below(node->sim, 12) == 0) {
+        node->rot_at = offset + 1; /* found when the peer has it all */
+        node->disk.image.data[offset] ^= 1;
+    }
     memcpy(out, node->disk.image.data + offset, len);
     return ST_OK;
 }
 
-static void io_part_reset(void *context)
+static void io_part_reset(void *context, const struct snapshot_progress *which)
 {
     struct sim_node *node = context;
 
+    node->part_is = *which;
+
+    node->part.len = 0;
+}
+
+static void io_part_drop(void *context)
+{
+    struct sim_node *node = context;
+
+    node->part_is = (struct snapshot_progress){ 0 };
     node->part.len = 0;
 }
 
@@ -247,11 +359,16 @@ static enum status io_part_append(void *context, struct bytes data)
 {
     struct sim_node *node = context;
 
-    if (trouble_is_full(node))
-        return ST_NO_SPACE;
-    if (sim_below(node->sim, 200) == 0 && node->sim->faults_on)
-        return ST_IO;
+    if (trouble_is_full(node) || (sim_below(node->sim, 200) == 0 && node->sim->faults_on)) {
+        io_part_drop(node);
+        return trouble_is_full(node) ? ST_NO_SPACE : ST_IO;
+    }
     buf_append(&node->part, data.data, data.len);
+    if (sim_below(node->sim, 60) == 0)
+        sim_at(node->sim, (struct sim_event){ .at_ms = node->sim->now_ms + 1,
+                                              .kind = EVENT_CRASH,
+                                              .node = at_of(node),
+                                              .life = node->life });
     return ST_OK;
 }
 
@@ -266,6 +383,7 @@ static void io_proposed(void *context, void *token, enum status st, const Lapwin
 {
     struct sim_node *node = context;
 
+    node->reads_until_ms = 0;
     clients_answered(node->sim, token, st, outcome);
 }
 
@@ -273,13 +391,15 @@ static void io_barrier_done(void *context, void *token, enum status st)
 {
     struct sim_node *node = context;
 
-    clients_read_done(node->sim, token, st);
+    node->reads_until_ms = 0;
+    reads_done(node->sim, token, st);
 }
 
 static void io_transferred(void *context, void *token, enum status st)
 {
     struct sim_node *node = context;
 
+    node->reads_until_ms = 0;
     (void)token;
     if (st == ST_OK)
         node->sim->counts.transfers++;
@@ -291,9 +411,14 @@ static const struct core_io core_io = {
     .disk_failed = io_disk_failed,
     .send = io_send,
     .stamp_ms = io_stamp_ms,
+    .work_us = io_work_us,
+    .state_failed = io_state_failed,
+    .log_read = io_log_read,
     .snapshot_write = io_snapshot_write,
     .snapshot_read = io_snapshot_read,
+    .snapshot_doubt = io_snapshot_doubt,
     .part_reset = io_part_reset,
+    .part_drop = io_part_drop,
     .part_append = io_part_append,
     .part_hash = io_part_hash,
     .proposed = io_proposed,
@@ -315,11 +440,20 @@ void node_init(struct sim_node *node, struct sim *sim, unsigned at)
     node->disk.term = 1;
     node->disk.first = 1;
     node->disk.count = 1;
+    node->disk.synced = 1;
+    clock_boot(node);
     node->disk.entries[0] = (struct log_entry){
         .term = 1,
         .type = LOG_CHANGE,
         .data = rules_bootstrap(ids, SIM_NODES),
     };
+}
+
+static void heal_image(struct sim_node *node)
+{
+    if (node->rot_at > 0)
+        node->disk.image.data[node->rot_at - 1] ^= 1;
+    node->rot_at = 0;
 }
 
 /* The rows, as replica.c gets them: kept over a kill, made anew after a power cut. */
@@ -333,33 +467,89 @@ static void open_state(struct sim_node *node)
         state_open(":memory:", STATE_GROUP_CONTROL, &node->state, &err) != ST_OK)
         sim_fail(node->sim, "open state: %s", err.text);
     state_applied(node->state, &index, &term);
-    if (index < node->disk.snapshot.index)
+    if (index < node->disk.snapshot.index) {
+        heal_image(node);
         install_rows(node);
+    }
+}
+
+const struct log_entry *node_entry(const struct sim_node *node, uint64_t index)
+{
+    const struct log_entry *entry = core_entry_at(node->core, index);
+
+    if (entry == NULL || entry->data != NULL)
+        return entry;
+    if (index < node->disk.first || index >= node->disk.first + node->disk.count)
+        sim_fail(node->sim, "node %llu: entry %llu is neither in memory nor on disk",
+                 (unsigned long long)node->id, (unsigned long long)index);
+    return &node->disk.entries[index - node->disk.first];
+}
+
+/* As log_store brings them: the data of commands stays on disk. */
+static struct log_entry *entries_without_data(const struct sim_disk *disk)
+{
+    struct log_entry *out = must_calloc(disk->count + 1, sizeof *out);
+
+    for (uint64_t i = 0; i < disk->count; i++) {
+        out[i] = disk->entries[i];
+        out[i].bytes = out[i].data->len;
+        if (out[i].type != LOG_CHANGE)
+            out[i].data = NULL;
+    }
+    return out;
+}
+
+/* A lost vote shows when the same term's vote is given again: hardly ever, after the time for which
+ * a restarted node gives none. */
+static bool may_vote_at_once(const struct sim_node *node)
+{
+    return node->life == 0 || node->sim->broken == BREAK_RESTART_VOTE ||
+           node->sim->broken == BREAK_VOTES;
+}
+
+/* Every fifth seed without leases, another fifth with one node without.  A node that votes at once
+ * keeps no lease's promise. */
+static bool has_lease(const struct sim_node *node)
+{
+    uint64_t kind = node->sim->seed % 5;
+
+    if (node->sim->broken == BREAK_VOTES || kind == 0)
+        return false;
+    return kind != 1 || node->id != 1;
 }
 
 void node_start(struct sim_node *node)
 {
     struct sim *sim = node->sim;
+    struct log_entry *entries = entries_without_data(&node->disk);
     struct core_config config = {
         .self_id = node->id,
         .member_count = SIM_NODES,
         .election_ms = SIM_ELECTION_MS,
         .heartbeat_ms = SIM_HEARTBEAT_MS,
-        .snapshot_log_bytes = 4096 + (sim->seed % 5) * 4096,
-        .chunk_bytes = 16384,
+        .snapshots.log_bytes_min = 4096 + (sim->seed % 5) * 4096,
+        .snapshots.state_share = sim->seed % 3 == 0 ? 0 : 64,
+        .log_memory_bytes = (uint64_t)1 << (9 + sim->seed % 7),
+        .apply_bytes = (uint64_t)1 << (8 + sim->seed % 11),
+        .chunk_bytes = sim->seed % 2 == 0 ? 16384 : 4096,
         .random_seed = (unsigned)sim_random(sim),
-        .now_ms = sim->now_ms,
+        .now_ms = clock_now(node),
+        .leader_lease = has_lease(node),
+        .fresh = may_vote_at_once(node),
         .term = node->disk.term,
         .voted_for = node->disk.voted_for,
         .snapshot = &node->disk.snapshot,
         .first = node->disk.first,
-        .entries = node->disk.entries,
+        .entries = entries,
         .entry_count = (unsigned)node->disk.count,
+        .part = node->part_is,
     };
     struct core_io io = core_io;
 
-    if (node->trouble.refused)
+    if (node->trouble.refused) {
+        free(entries);
         return;
+    }
     sim_say(sim, "node %llu starts: term %llu, log %llu+%llu, snapshot %llu",
             (unsigned long long)node->id, (unsigned long long)node->disk.term,
             (unsigned long long)node->disk.first, (unsigned long long)node->disk.count,
@@ -367,24 +557,35 @@ void node_start(struct sim_node *node)
     for (unsigned i = 0; i < SIM_NODES; i++)
         config.member_ids[i] = i + 1;
     io.context = node;
+    if (node->state == NULL)
+        heal_image(node); /* a node without rows and snapshot would be lost for good */
+    /* The snapshot rots while the rows are good: this start finds out. */
+    node->rotten = node->state != NULL && node->disk.snapshot.index > 0 && !trouble_has_liar(sim) &&
+                   (node->rot_at > 0 || sim_below(sim, 8) == 0);
+    node->rotten_index = node->disk.snapshot.index;
     open_state(node);
     node->life++;
     node->up = true;
+    node->frozen_until = 0;
     node->seen_applied = 0;
     node->tick_at = 0;
     node->core = core_new(&config, &io, node->state);
-    /* What log_store does when it opens: a log that does not join on to the snapshot is dropped. */
-    if (core_entry_at(node->core, node->disk.first) == NULL && node->disk.count > 0) {
+    free(entries);
+    /* What log_store does when it opens: a log that does not join on to the snapshot is dropped,
+     * and an empty one begins behind it (seed 3245: an install that was torn over an empty log). */
+    if (core_entry_at(node->core, node->disk.first) == NULL) {
         disk_truncate(&node->disk, 0);
         node->disk.first = node->disk.snapshot.index + 1;
     }
     trouble_started(node);
+    if (node->rotten)
+        core_snapshot_rotten(node->core, clock_now(node));
     network_node_started(sim, at_of(node));
     node_after(node);
 }
 
 /* What was queued for the disk reaches it up to some point, the next in part, the rest is lost. */
-static void lose_queue(struct sim_node *node)
+static void lose_queue(struct sim_node *node, bool power_cut)
 {
     struct sim *sim = node->sim;
     unsigned count = 0;
@@ -410,6 +611,25 @@ static void lose_queue(struct sim_node *node)
     node->ops_end = &node->ops;
     if (sim->broken == BREAK_APPENDS && node->disk.count > 4)
         disk_truncate(&node->disk, node->disk.first + node->disk.count - 1 - sim_below(sim, 3));
+    if (sim->broken == BREAK_SYNC && power_cut)
+        disk_truncate(&node->disk, node->disk.synced + 1);
+    node->disk.synced = node->disk.first + node->disk.count - 1;
+}
+
+/* What was synced of a snapshot being received; the rest of it comes again. */
+static void keep_part(struct sim_node *node)
+{
+    enum { SYNC_BYTES = 8192 };
+    uint64_t synced = node->part.len / SYNC_BYTES * SYNC_BYTES;
+
+    if (synced > 0 && sim_below(node->sim, 3) == 0)
+        synced -= SYNC_BYTES;
+    node->part.len = synced;
+    node->part_is.offset = synced;
+    if (synced == 0)
+        node->part_is = (struct snapshot_progress){ 0 };
+    else
+        node->sim->counts.resumes++;
 }
 
 void node_crash(struct sim_node *node, bool power_cut)
@@ -425,32 +645,41 @@ void node_crash(struct sim_node *node, bool power_cut)
     else
         sim->counts.kills++;
     trouble_crashed(node);
-    lose_queue(node);
+    lose_queue(node, power_cut);
     node->trouble.silent = false;
     if (power_cut)
         trouble_lies(node);
     node->up = false;
+    node->reads_until_ms = 0;
     core_free(node->core);
     node->core = NULL;
     node->life++;
     if (power_cut) {
         state_close(node->state);
         node->state = NULL;
+        clock_boot(node);
     }
-    node->part.len = 0;
+    keep_part(node);
+    node->writing = false;
     node->disk_busy_until = 0;
     for (unsigned i = 0; i < SIM_NODES; i++) {
         network_break(sim, at, i, false);
         network_break(sim, i, at, false);
     }
-    sim_at(sim, (struct sim_event){ .at_ms = sim->now_ms + 20 + sim_below(sim, 1500),
-                                    .kind = EVENT_RESTART,
-                                    .node = at });
+    node_restarts(node, sim_below(sim, 4) == 0 ? 60 : 1500);
+}
+
+void node_restarts(struct sim_node *node, unsigned within_ms)
+{
+    sim_at(node->sim,
+           (struct sim_event){ .at_ms = node->sim->now_ms + 5 + sim_below(node->sim, within_ms),
+                               .kind = EVENT_RESTART,
+                               .node = at_of(node) });
 }
 
 void node_tick(struct sim_node *node)
 {
-    core_tick(node->core, node->sim->now_ms);
+    core_tick(node->core, clock_now(node));
     node_after(node);
 }
 
@@ -460,8 +689,12 @@ void node_after(struct sim_node *node)
     struct sim *sim = node->sim;
     uint64_t at;
 
-    core_flush(node->core, sim->now_ms);
-    at = core_timeout_ms(node->core);
+    /* As where the write-ahead log of the rows has become too large for the snapshot's reader. */
+    if (node->writing && sim_below(sim, 8) == 0)
+        core_hold(node->core, true);
+    core_flush(node->core, clock_now(node));
+    node->reads_until_ms = core_reads_until_ms(node->core);
+    at = clock_when(node, core_timeout_ms(node->core));
     if (at <= sim->now_ms)
         at = sim->now_ms + 1;
     if (node->tick_at == at)

@@ -89,6 +89,7 @@ static void world_init(struct world *world, unsigned members)
                                 .disk = disk,
                                 .send = send_frame,
                                 .stamp_ms = stamp_ms,
+                                .work_us = stamp_ms,
                                 .proposed = proposed,
                                 .barrier_done = barrier_done,
                                 .context = world };
@@ -98,7 +99,8 @@ static void world_init(struct world *world, unsigned members)
         .member_count = members,
         .election_ms = ELECTION_MS,
         .heartbeat_ms = 50,
-        .snapshot_log_bytes = 1 << 20,
+        .snapshots = { .log_bytes_min = 1 << 20 },
+        .fresh = true,
         .now_ms = START_MS,
         .term = 1,
         .snapshot = &none,

@@ -165,11 +165,12 @@ static bool take(struct story *story, uint64_t index, uint64_t term, uint64_t fi
     snapshot_file_tmp_path(story->dir, path);
     if (!store_file(story, path, index))
         return false;
-    TRY(story, st, log_store_take(story->store, &meta, first, &err));
+    TRY(story, st, log_store_take(story->store, &meta, &err));
     if (ended(story, st, &err))
         return false;
     story->promised.snapshot = index;
-    return true;
+    TRY(story, st, log_store_drop(story->store, first, &err));
+    return !ended(story, st, &err);
 }
 
 static bool install(struct story *story, uint64_t index, uint64_t term)

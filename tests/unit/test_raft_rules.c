@@ -15,6 +15,7 @@ struct host {
     unsigned sent_count;
     uint64_t applied;
     bool no_room; /* for applying */
+    unsigned reads;
 };
 
 static void set_vote(void *context, uint64_t term, uint64_t voted_for)
@@ -55,11 +56,27 @@ static bool apply(void *context, uint64_t index, const struct log_entry *entry)
     return true;
 }
 
-static struct rules *start(struct host *host, unsigned voters, uint64_t term, unsigned count)
+/* What was evicted: every command of these tests has the same byte. */
+static void read(void *context, uint64_t first, unsigned count, struct log_entry *out)
+{
+    struct host *host = context;
+
+    host->reads++;
+    (void)first;
+    for (unsigned i = 0; i < count; i++)
+        out[i] = (struct log_entry){ 2, LOG_COMMAND, log_data_new(bytes_of_text("x")), 1 };
+}
+
+static struct rules *start_all(struct host *host,
+                               unsigned voters,
+                               uint64_t term,
+                               unsigned count,
+                               uint64_t votes_from_ms,
+                               uint64_t memory_bytes)
 {
     static const struct snapshot_meta none;
     const uint64_t ids[] = { 1, 2, 3 };
-    struct rules_host callbacks = { set_vote, disk, send, apply, host };
+    struct rules_host callbacks = { set_vote, disk, send, apply, read, host };
     struct log_entry entries[4] = { { 1, LOG_CHANGE, rules_bootstrap(ids, voters) } };
     struct rules_config config = { .id = 1,
                                    .address = "1",
@@ -68,20 +85,40 @@ static struct rules *start(struct host *host, unsigned voters, uint64_t term, un
                                    .install_ms = 1000,
                                    .random_seed = 1,
                                    .now_ms = 1000,
+                                   .votes_from_ms = votes_from_ms,
                                    .term = term,
                                    .snapshot = &none,
                                    .first = 1,
                                    .entries = entries,
-                                   .count = count };
+                                   .count = count,
+                                   .memory_bytes = memory_bytes };
     struct rules *rules;
 
     memset(host, 0, sizeof *host);
     for (unsigned i = 1; i < count; i++)
         entries[i] = (struct log_entry){ 1, LOG_COMMAND, log_data_new(bytes_of_text("x")) };
     rules = rules_new(&config, &callbacks);
+    rules_apply_more(rules, 1 << 20);
     for (unsigned i = 0; i < count; i++)
         log_data_drop(entries[i].data);
     return rules;
+}
+
+static struct rules *start_with(
+    struct host *host, unsigned voters, uint64_t term, unsigned count, uint64_t memory_bytes)
+{
+    return start_all(host, voters, term, count, 0, memory_bytes);
+}
+
+static struct rules *start_held(
+    struct host *host, unsigned voters, uint64_t term, unsigned count, uint64_t votes_from_ms)
+{
+    return start_all(host, voters, term, count, votes_from_ms, 1 << 20);
+}
+
+static struct rules *start(struct host *host, unsigned voters, uint64_t term, unsigned count)
+{
+    return start_held(host, voters, term, count, 0);
 }
 
 static struct disk_op *oldest(struct host *host)
@@ -230,6 +267,117 @@ TEST(no_snapshot_of_what_is_applied_but_not_durable_here)
     rules_free(rules);
 }
 
+/* A leader alone: entries 1 (voters) and 2 (barrier), then `count` commands of a byte, all durable.
+ */
+static struct rules *leader_of(struct host *host, unsigned count, uint64_t memory_bytes)
+{
+    struct rules *rules = start_with(host, 1, 1, 1, memory_bytes);
+
+    rules_disk_done(rules, 1001, oldest(host));
+    for (unsigned i = 0; i < count; i++) {
+        struct log_data *data = log_data_new(bytes_of_text("x"));
+        uint64_t index;
+
+        EXPECT_EQ(rules_submit(rules, 1001, LOG_COMMAND, data, &index), ST_OK);
+        log_data_drop(data);
+        rules_disk_done(rules, 1001, oldest(host));
+    }
+    return rules;
+}
+
+/* The barrier of the election has 8 bytes, the voters' entry is never evicted. */
+static const struct {
+    const char *name;
+    uint64_t memory_bytes; /* beside the voters' entry */
+    uint64_t first_held;
+} evictions[] = {
+    { "all fit", 8 + 4, 2 },
+    { "one byte too many", 8 + 3, 3 },
+    { "two newest fit", 2, 5 },
+    { "none", 0, 7 },
+};
+
+TEST(durable_entries_leave_the_memory_above_the_limit_oldest_first)
+{
+    for (size_t i = 0; i < ARRAY_LEN(evictions); i++) {
+        const uint64_t ids[] = { 1 };
+        struct log_data *voters = rules_bootstrap(ids, 1);
+        struct host host;
+        struct rules *rules = leader_of(&host, 4, voters->len + evictions[i].memory_bytes);
+
+        test_case = evictions[i].name;
+        EXPECT(rules_entry_at(rules, 1)->data != NULL);
+        for (uint64_t index = 2; index <= 6; index++)
+            EXPECT_EQ(rules_entry_at(rules, index)->data != NULL, index >= evictions[i].first_held);
+        EXPECT_EQ(rules_log_bytes(rules), voters->len + 8 + 4);
+        EXPECT_EQ(host.reads, 0);
+        log_data_drop(voters);
+        rules_free(rules);
+    }
+}
+
+TEST(what_is_committed_is_applied_in_pieces_and_not_while_held)
+{
+    struct host host;
+    struct rules *rules = leader_of(&host, 0, 0);
+
+    rules_hold(rules, true);
+    rules_apply_more(rules, 1);
+    for (unsigned i = 0; i < 3; i++) {
+        struct log_data *data = log_data_new(bytes_of_text("x"));
+        uint64_t index;
+
+        EXPECT_EQ(rules_submit(rules, 1001, LOG_COMMAND, data, &index), ST_OK);
+        log_data_drop(data);
+        rules_disk_done(rules, 1001, oldest(&host));
+    }
+    EXPECT_EQ(rules_commit(rules), 5);
+    EXPECT_EQ(host.applied, 2);
+    EXPECT(!rules_apply_waits(rules));
+    rules_hold(rules, false);
+    EXPECT(rules_apply_waits(rules));
+    rules_apply_more(rules, 1); /* one at least */
+    EXPECT_EQ(host.applied, 3);
+    rules_apply_more(rules, 66); /* an entry costs 64 and its bytes: one more begins */
+    EXPECT_EQ(host.applied, 5);
+    EXPECT(!rules_apply_waits(rules));
+    EXPECT(host.reads > 0);
+    rules_free(rules);
+}
+
+TEST(entries_below_a_snapshot_go_in_pieces_and_never_all_at_once)
+{
+    struct host host;
+    struct rules *rules = leader_of(&host, 0, 1 << 20);
+    static const uint8_t bytes[700000];
+    struct log_data *large = log_data_new(bytes_of(bytes, sizeof bytes));
+    struct snapshot_meta meta;
+    struct disk_op *op;
+    uint64_t index;
+
+    for (unsigned i = 0; i < 4; i++) {
+        EXPECT_EQ(rules_submit(rules, 1001, LOG_COMMAND, large, &index), ST_OK);
+        rules_disk_done(rules, 1001, oldest(&host));
+        rules_apply_more(rules, 1 << 20);
+    }
+    EXPECT(rules_snapshot_ready(rules, &meta));
+    EXPECT_EQ(meta.index, 6);
+    rules_snapshot_written(rules, &meta, 0);
+    op = oldest(&host);
+    EXPECT_EQ(op->kind, DISK_TAKE);
+    rules_disk_done(rules, 1002, op);
+    op = oldest(&host); /* the piece ends with the entry that makes it a MiB */
+    EXPECT_EQ(op->kind, DISK_DROP);
+    EXPECT_EQ(op->first, 5);
+    rules_disk_done(rules, 1003, op);
+    op = oldest(&host);
+    EXPECT_EQ(op->first, 7);
+    rules_disk_done(rules, 1004, op);
+    EXPECT_EQ(host.op_count, 0);
+    log_data_drop(large);
+    rules_free(rules);
+}
+
 TEST(the_timer_never_spins)
 {
     struct host host;
@@ -370,7 +518,7 @@ static const struct {
     const char *name;
     uint64_t after_ms;
     bool granted;
-} votes[] = {
+} silent_votes[] = {
     { "the leader was heard just now", 10, false },
     { "just less than two timeouts", 599, false },
     { "two timeouts", 600, true },
@@ -378,17 +526,17 @@ static const struct {
 
 TEST(a_follower_whose_disk_hangs_still_votes_when_its_leader_is_gone)
 {
-    for (size_t i = 0; i < ARRAY_LEN(votes); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(silent_votes); i++) {
         struct host host;
         struct rules *rules = start(&host, 3, 1, 1);
         struct log_data *data = log_data_new(bytes_of_text("command"));
         struct raft_message request = { .type = RAFT_REQUEST_VOTE };
         uint64_t now = 2000;
 
-        test_case = votes[i].name;
+        test_case = silent_votes[i].name;
         hear_from_leader(rules, now, data);
         EXPECT_EQ(host.op_count, 1); /* and it is never done */
-        for (; now < 2000 + votes[i].after_ms; now++)
+        for (; now < 2000 + silent_votes[i].after_ms; now++)
             if (now >= rules_timeout_ms(rules))
                 rules_tick(rules, now);
         EXPECT_EQ(rules_state(rules), RAFT_FOLLOWER);
@@ -401,8 +549,129 @@ TEST(a_follower_whose_disk_hangs_still_votes_when_its_leader_is_gone)
         rules_receive(rules, now, 3, &request, NULL, NULL);
         EXPECT_EQ(host.sent_count, 1);
         EXPECT_EQ(host.sent[0].type, RAFT_REQUEST_VOTE_RESULT);
-        EXPECT_EQ(host.sent[0].request_vote_result.vote_granted, votes[i].granted);
+        EXPECT_EQ(host.sent[0].request_vote_result.vote_granted, silent_votes[i].granted);
         log_data_drop(data);
         rules_free(rules);
     }
+}
+
+/* ---- what a lease counts on ---- */
+
+/* It was started at 1000 and holds its vote until 1301. */
+static const struct {
+    const char *name;
+    uint64_t at_ms;
+    bool pre_vote;
+    bool disrupt;
+    bool granted;
+    uint64_t answer_term;
+    uint64_t term_after;
+} votes[] = {
+    { "a vote, too early", 1300, false, false, false, 5, 5 },
+    { "a vote", 1301, false, false, true, 6, 6 },
+    { "a pre-vote, too early", 1300, true, false, false, 6, 5 },
+    { "a pre-vote", 1301, true, false, true, 6, 5 },
+    { "a vote that its leader gave leave for", 1300, false, true, true, 6, 6 },
+};
+
+TEST(a_member_that_was_just_started_denies_votes)
+{
+    for (size_t i = 0; i < ARRAY_LEN(votes); i++) {
+        struct raft_message message = { .type = RAFT_REQUEST_VOTE };
+        const struct raft_request_vote_result *result;
+        struct host host;
+        struct rules *rules = start_held(&host, 3, 5, 1, 1301);
+
+        test_case = votes[i].name;
+        message.request_vote.version = 2;
+        message.request_vote.term = 6;
+        message.request_vote.candidate_id = 2;
+        message.request_vote.last_log_index = 1;
+        message.request_vote.last_log_term = 1;
+        message.request_vote.pre_vote = votes[i].pre_vote;
+        message.request_vote.disrupt_leader = votes[i].disrupt;
+        rules_receive(rules, votes[i].at_ms, 2, &message, NULL, NULL);
+        CHECK(host.sent_count == 1);
+        EXPECT_EQ(host.sent[0].type, RAFT_REQUEST_VOTE_RESULT);
+        EXPECT_EQ(host.sent[0].server_id, 2);
+        result = &host.sent[0].request_vote_result;
+        EXPECT_EQ(result->vote_granted, votes[i].granted);
+        EXPECT_EQ(result->pre_vote, votes[i].pre_vote);
+        EXPECT_EQ(result->term, votes[i].answer_term);
+        EXPECT_EQ(result->features, 1);
+        EXPECT_EQ(result->capacity, 60000);
+        EXPECT_EQ(rules_term(rules), votes[i].term_after);
+        rules_free(rules);
+    }
+}
+
+/* libraft itself would go on with the flag for as long as it is a candidate. */
+TEST(leave_to_disrupt_is_for_one_election)
+{
+    struct raft_message heartbeat = { .type = RAFT_APPEND_ENTRIES };
+    struct raft_message leave = { .type = RAFT_TIMEOUT_NOW };
+    struct host host;
+    struct rules *rules = start(&host, 3, 1, 1);
+
+    heartbeat.append_entries.term = 2;
+    heartbeat.append_entries.prev_log_index = 1;
+    heartbeat.append_entries.prev_log_term = 1;
+    rules_receive(rules, 1001, 2, &heartbeat, NULL, NULL);
+    leave.timeout_now.term = 2;
+    leave.timeout_now.last_log_index = 1;
+    leave.timeout_now.last_log_term = 1;
+    host.sent_count = 0;
+    rules_receive(rules, 1002, 2, &leave, NULL, NULL);
+    EXPECT_EQ(host.sent_count, 2);
+    EXPECT_EQ(host.sent[0].request_vote.term, 3);
+    EXPECT(host.sent[0].request_vote.disrupt_leader);
+    EXPECT(host.sent[1].request_vote.disrupt_leader);
+    host.sent_count = 0;
+    rules_tick(rules, rules_timeout_ms(rules));
+    EXPECT_EQ(host.sent_count, 2);
+    EXPECT_EQ(host.sent[0].request_vote.term, 4);
+    EXPECT(!host.sent[0].request_vote.disrupt_leader);
+    EXPECT(!host.sent[1].request_vote.disrupt_leader);
+    rules_free(rules);
+}
+
+/* The bytes of a configuration in which 3 only listens. */
+static struct log_data *with_standby(void)
+{
+    struct raft_configuration configuration;
+    struct raft_buffer buffer;
+    struct log_data *data;
+
+    raft_configuration_init(&configuration);
+    CHECK(raft_configuration_add(&configuration, 1, "1", RAFT_VOTER) == 0);
+    CHECK(raft_configuration_add(&configuration, 2, "2", RAFT_VOTER) == 0);
+    CHECK(raft_configuration_add(&configuration, 3, "3", RAFT_STANDBY) == 0);
+    CHECK(raft_configuration_encode(&configuration, &buffer) == 0);
+    data = log_data_new(bytes_of(buffer.base, buffer.len));
+    raft_free(buffer.base);
+    raft_configuration_close(&configuration);
+    return data;
+}
+
+TEST(voters_are_those_of_the_newest_configuration_and_no_standbys)
+{
+    struct raft_message message = { .type = RAFT_APPEND_ENTRIES };
+    struct log_entry entry = { 2, LOG_CHANGE, with_standby() };
+    uint64_t ids[NODES_MAX] = { 0 };
+    struct host host;
+    struct rules *rules = start(&host, 3, 1, 1);
+
+    EXPECT_EQ(rules_all_voters(rules, ids), 3);
+    EXPECT_EQ(ids[2], 3);
+    message.append_entries.term = 2;
+    message.append_entries.prev_log_index = 1;
+    message.append_entries.prev_log_term = 1;
+    message.append_entries.n_entries = 1;
+    rules_receive(rules, 1001, 2, &message, &entry, NULL);
+    log_data_drop(entry.data);
+    rules_disk_done(rules, 1002, oldest(&host));
+    EXPECT_EQ(rules_all_voters(rules, ids), 2);
+    EXPECT_EQ(ids[0], 1);
+    EXPECT_EQ(ids[1], 2);
+    rules_free(rules);
 }

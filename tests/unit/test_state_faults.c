@@ -173,7 +173,7 @@ static enum status write_snapshot(struct state *state, const char *path)
 
     (void)unlink(path);
     if (st == ST_OK)
-        st = state_snapshot_write(snapshot, path, NULL);
+        st = state_snapshot_write(snapshot, path, NULL, NULL, NULL);
     state_snapshot_end(snapshot);
     return st;
 }
@@ -216,12 +216,12 @@ static bool snapshot_story(unsigned at)
     EXPECT_EQ(write_snapshot(from, snapshot_path), ST_OK);
 
     fault_disk_arm(FAULT_FULL, at, true);
-    st = state_install(to, snapshot_path, NULL);
+    st = state_install(to, snapshot_path, true, NULL);
     EXPECT_EQ(st, fault_disk_heal() ? ST_NO_SPACE : ST_OK);
     if (st != ST_OK) /* the old rows, or the new ones, and nothing between */
         EXPECT(digest_of(to) == before || digest_of(to) == digest_of(from));
     untouched = untouched && st == ST_OK;
-    EXPECT_EQ(state_install(to, snapshot_path, NULL), ST_OK);
+    EXPECT_EQ(state_install(to, snapshot_path, false, NULL), ST_OK);
     EXPECT(digest_of(to) == digest_of(from));
     EXPECT_TEXT(state_boot_id(to), to_path);
 
