@@ -18,7 +18,8 @@
  * [11] SUBMIT's refusals are answers; anything else that fails stops the process, and what libraft
  *      built with NDEBUG does not check is checked here.
  * [12] One ordered connection a peer and direction: the links' job; `capacity` is always set.
- * [13] Votes are granted once a leader has been silent for two timeouts, see raft_disk.c. */
+ * [13] Votes are granted once a leader has been silent for two timeouts, see raft_disk.c.
+ * [14] A pre-vote of a lower term is denied with our term, see raft_rules_internal.h. */
 #include "controlplane/replica/raft_rules.h"
 
 #include <stdio.h>
@@ -212,6 +213,9 @@ static void update_messages(struct rules *rules, const struct raft_update *updat
             break;
         case RAFT_REQUEST_VOTE:
             rules_limit_disruption(rules, &message);
+            break;
+        case RAFT_REQUEST_VOTE_RESULT:
+            rules_tell_term(rules, &message);
             break;
         default:
             break;

@@ -103,5 +103,9 @@ bool rules_vote_is_held(struct rules *rules, const struct raft_message *message)
 void rules_leave_given(struct rules *rules, const struct raft_timeout_now *args);
 /* A RequestVote goes out: it may disrupt only in the term that leave was given for. */
 void rules_limit_disruption(const struct rules *rules, struct raft_message *message);
+/* [14] The answer to a RequestVote goes out.  libraft answers a pre-vote with the term that was
+ * asked for, even if ours is higher: a candidate that has all of the log, but a lower term, would
+ * never learn it, and where its vote and ours are needed nobody is ever elected (seed 1218). */
+void rules_tell_term(const struct rules *rules, struct raft_message *message);
 
 #endif

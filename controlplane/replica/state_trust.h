@@ -17,7 +17,7 @@
 
 enum {
     STATE_TRUST_PATH_BYTES = 64,
-    STATE_TRUST_MAX = 8, /* folders of one process; a further one is not trusted */
+    STATE_TRUST_MAX = 64, /* folders of one process; a further one is not trusted */
 };
 
 /* The file for a group's folder, which exists; empty when it can not be named: then nothing is ever

@@ -217,13 +217,23 @@ static void heal(struct sim *sim)
 
 /* ---- the run ---- */
 
+static void next_fault(struct sim *sim)
+{
+    if (sim->faults_on)
+        fault(sim);
+}
+
+static void restart(struct sim_node *node)
+{
+    if (!node->up)
+        node_start(node);
+}
+
 static void dispatch(struct sim *sim, const struct sim_event *event)
 {
     struct sim_node *node = &sim->nodes[event->node];
     bool alive = node->up && node->life == event->life;
 
-    if (clock_puts_off(sim, event))
-        return;
     switch (event->kind) {
     case EVENT_TICK:
         if (alive && node->tick_at == event->at_ms)
@@ -269,15 +279,13 @@ static void dispatch(struct sim *sim, const struct sim_event *event)
         node_restarts(node, 40);
         return;
     case EVENT_RESTART:
-        if (!node->up)
-            node_start(node);
+        restart(node);
         return;
     case EVENT_CLIENT:
         clients_step(sim);
         return;
     case EVENT_FAULT:
-        if (sim->faults_on)
-            fault(sim);
+        next_fault(sim);
         return;
     case EVENT_CRASH:
         if (alive && sim->faults_on)
@@ -345,7 +353,8 @@ void sim_run(uint64_t seed, enum sim_break broken, bool verbose, struct sim_coun
         sim->now_ms = event.at_ms;
         if (++sim->counts.events > EVENTS_MAX)
             sim_fail(sim, "no end after %d events", EVENTS_MAX);
-        dispatch(sim, &event);
+        if (!clock_puts_off(sim, &event))
+            dispatch(sim, &event);
         checks_after_event(sim); /* safety: after every single event */
         if (sim->faults_on)
             continue;

@@ -605,6 +605,42 @@ TEST(a_member_that_was_just_started_denies_votes)
     }
 }
 
+/* Rule 14: our term is 8, and 2 asks for a pre-vote. */
+static const struct {
+    const char *name;
+    uint64_t asked_term;
+    bool granted;
+    uint64_t answer_term;
+} pre_votes[] = {
+    { "far behind", 5, false, 8 },
+    { "just behind", 7, false, 8 },
+    { "as high", 8, true, 8 },
+    { "the next", 9, true, 9 },
+};
+
+TEST(a_pre_vote_of_a_lower_term_is_denied_with_ours)
+{
+    for (size_t i = 0; i < ARRAY_LEN(pre_votes); i++) {
+        struct raft_message message = { .type = RAFT_REQUEST_VOTE };
+        struct host host;
+        struct rules *rules = start(&host, 3, 8, 1);
+
+        test_case = pre_votes[i].name;
+        message.request_vote.version = 2;
+        message.request_vote.term = pre_votes[i].asked_term;
+        message.request_vote.candidate_id = 2;
+        message.request_vote.last_log_index = 1;
+        message.request_vote.last_log_term = 1;
+        message.request_vote.pre_vote = true;
+        rules_receive(rules, 1001, 2, &message, NULL, NULL);
+        CHECK(host.sent_count == 1);
+        EXPECT_EQ(host.sent[0].request_vote_result.vote_granted, pre_votes[i].granted);
+        EXPECT_EQ(host.sent[0].request_vote_result.term, pre_votes[i].answer_term);
+        EXPECT_EQ(rules_term(rules), 8);
+        rules_free(rules);
+    }
+}
+
 /* libraft itself would go on with the flag for as long as it is a candidate. */
 TEST(leave_to_disrupt_is_for_one_election)
 {
