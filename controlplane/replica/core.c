@@ -167,9 +167,7 @@ struct core *core_new(const struct core_config *config,
     core->now = config->now_ms;
     core->queue_end = &core->queue;
     core->barriers_end = &core->barriers;
-    for (unsigned i = 0; i < config->member_count; i++)
-        if (config->member_ids[i] != config->self_id)
-            core->peers[core->peer_count++].id = config->member_ids[i];
+    core_set_peers(core, core->now, config->peer_ids, config->peer_count);
     (void)snprintf(address, sizeof address, "%llu", (unsigned long long)config->self_id);
     rules.address = address;
     core->rules = rules_new(&rules, &host);
@@ -235,6 +233,7 @@ void core_flush(struct core *core, uint64_t now_ms)
     advance(core, now_ms);
     turn_end(core);
     transfer_step(core);
+    members_step(core);
     commit_flush(core);
     barrier_scan(core, false);
     rules_tell_commit(core->rules);
@@ -253,6 +252,7 @@ void core_tick(struct core *core, uint64_t now_ms)
         barrier_scan(core, false);
         snapshot_scan(core);
         transfer_step(core);
+        members_step(core);
     }
 }
 
@@ -321,6 +321,7 @@ enum status core_frame(struct core *core,
 {
     advance(core, now_ms);
     CHECK(core_peer(core, peer) != NULL);
+    core_peer(core, peer)->heard_ms = core->now;
     switch (type) {
     case LAPWING__RAFT_FRAME__RAFT_MESSAGE:
         return on_raft_message(core, peer, body, err);
@@ -364,8 +365,8 @@ void core_view(const struct core *core, struct core_view *out)
         out->leader_ms = state_leader_ms(core->state);
         out->cluster_version = state_cluster_version(core->state);
     }
-    for (unsigned i = 0; i < core->config.member_count; i++)
-        out->match[i] = rules_match(rules, core->config.member_ids[i]);
+    out->change_pending = rules_change_pending(rules);
+    members_view(core, out);
 }
 
 const struct log_entry *core_entry_at(const struct core *core, uint64_t index)

@@ -14,6 +14,7 @@
 #include "base/limits.h"
 #include "base/status.h"
 #include "controlplane/replica/log_entry.h"
+#include "controlplane/replica/members_plan.h"
 #include "proto/command.pb-c.h"
 
 struct core;
@@ -27,6 +28,8 @@ enum {
     CORE_CHUNK_BYTES = 262144,
     CORE_CHUNKS_IN_FLIGHT_MAX = 8,
     CORE_MESSAGE_BYTES_MAX = 4 << 20, /* entries in one AppendEntries frame */
+    CORE_WANTS_MAX = 64,              /* wanted, and removed but not forgotten yet */
+    CORE_PEERS_MAX = 2 * NODES_MAX,   /* wanted ones, and those that are in the group still */
 };
 
 /* None of these may call back into the core. */
@@ -58,8 +61,8 @@ struct core_io {
 
 struct core_config {
     uint64_t self_id;
-    uint64_t member_ids[NODES_MAX];
-    unsigned member_count;
+    uint64_t peer_ids[CORE_PEERS_MAX]; /* core_set_peers() */
+    unsigned peer_count;
     uint32_t election_ms;
     uint32_t heartbeat_ms;
     uint64_t snapshot_log_bytes;
@@ -130,6 +133,27 @@ enum status core_barrier(struct core *core, uint64_t now_ms, uint64_t deadline_m
 enum status core_transfer(
     struct core *core, uint64_t now_ms, uint64_t target, uint64_t deadline_ms, void *token);
 
+/* Who shall be in the group: the leader works towards it, a change at a time.  Nobody: nothing is
+ * changed.  At most CORE_WANTS_MAX. */
+void core_set_wanted(struct core *core,
+                     uint64_t now_ms,
+                     const struct member_want *wants,
+                     unsigned count);
+/* Whom frames come from and go to, but for this node itself; links of new ones are down.  At most
+ * CORE_PEERS_MAX.  Whoever is in core_view().members belongs to them, as far as it can be reached.
+ */
+void core_set_peers(struct core *core, uint64_t now_ms, const uint64_t *ids, unsigned count);
+
+/* `id` is no member any more, for certain: nothing that it says matters. */
+bool core_refuses(const struct core *core, uint64_t id);
+
+struct core_member {
+    uint64_t id;
+    bool voter;     /* else it only takes the log */
+    bool up;        /* leader only: heard of lately */
+    uint64_t match; /* leader only */
+};
+
 struct core_view {
     int raft_state; /* enum raft_state */
     uint64_t term;
@@ -139,9 +163,11 @@ struct core_view {
     uint64_t snapshot_index;
     uint64_t last;
     uint64_t log_bytes;
-    uint64_t leader_ms;        /* newest stamped time applied */
-    uint32_t cluster_version;  /* of the state */
-    uint64_t match[NODES_MAX]; /* as member_ids; leader only */
+    uint64_t leader_ms;       /* newest stamped time applied */
+    uint32_t cluster_version; /* of the state */
+    bool change_pending;      /* the newest configuration is not known to be committed */
+    unsigned member_count;    /* of that; 0: a node that joins and has not heard of its group yet */
+    struct core_member members[NODES_MAX];
 };
 void core_view(const struct core *core, struct core_view *out);
 uint64_t core_applied(const struct core *core); /* the index alone */

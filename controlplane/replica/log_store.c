@@ -301,7 +301,8 @@ static enum status read_number(struct log_store *store,
     return st;
 }
 
-/* A new log: schema and entry 1 in one transaction, so that a half-made one is none. */
+/* A new log: schema and entry 1 in one transaction, so that a half-made one is none.  Without entry
+ * 1 it is that of a node that joins. */
 static enum status bootstrap_log(struct log_store *store, struct log_data *data, struct err *err)
 {
     struct log_entry entry = { .term = 1, .type = LOG_CHANGE, .data = data };
@@ -312,13 +313,13 @@ static enum status bootstrap_log(struct log_store *store, struct log_data *data,
         st = execute(store, schema, err);
     for (int i = 0; st == ST_OK && i < STATEMENTS; i++)
         st = prepare(store, statement_texts[i], &store->statements[i], err);
-    if (st == ST_OK)
+    if (st == ST_OK && data != NULL)
         st = put_entries(store, &op, err);
     if (st == ST_OK)
         st = execute(store, "COMMIT", err);
     if (st != ST_OK)
         return st;
-    store->mark.index = 1;
+    store->mark.index = data != NULL ? 1 : 0;
     store->mark.vote_term = 1;
     return log_mark_write(&store->mark, true, err);
 }
@@ -408,8 +409,6 @@ static enum status judge(struct log_store *store, struct log_recovery *out, stru
                   out->entries[snapshot - out->first].term == out->snapshot.term);
     enum status st = ST_OK;
 
-    if (snapshot == 0 && out->count == 0)
-        return err_set(err, ST_CORRUPT, "log.db: neither entries nor a snapshot");
     if (last < store->mark.index)
         return err_set(err, ST_CORRUPT,
                        "log.db: ends at %llu, but %llu was durable: join again under a new id",

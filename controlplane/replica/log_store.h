@@ -37,7 +37,8 @@ struct log_recovery {
 };
 void log_recovery_done(struct log_recovery *recovery);
 
-/* Open DIR/log.db, made with `bootstrap` as entry 1 if it is not there, and read it all.
+/* Open DIR/log.db, made with `bootstrap` as entry 1 if it is not there (NULL: empty, of a node that
+ * joins), and read it all.
  *
  * ST_CORRUPT: an entry does not match its checksum, or durable ones are missing: what was
  * acknowledged may be lost, so this member must not vote again.

@@ -11,8 +11,9 @@
  *  [6] Restart: the log counts only if it joins on to the snapshot; a sole voter raises its term.
  *  [7] Installing: nothing is applied until the snapshot is durable; then the state is it.
  *  [8] Own snapshot: of the applied index, not above the durable one, with its configuration.
- *  [9] Membership: a BARRIER at each election.  Changes are not offered yet: TODO(members) the
- *      preconditions of a CHANGE, when nodes can be added.
+ *  [9] Membership: a BARRIER at each election.  A CHANGE alone, by a leader that has committed an
+ *      entry of its term, when the one before is committed.  What libraft believes to be the
+ *      configuration after a truncation is set right.  In raft_members.c, with the reasons.
  * [10] Leadership transfer: only to a voter that has all of the log.  In raft_members.c.
  * [11] SUBMIT's refusals are answers; anything else that fails stops the process, and what libraft
  *      built with NDEBUG does not check is checked here.
@@ -133,6 +134,7 @@ static void update_entries(struct rules *rules, const struct raft_update *update
 
     if (first <= memory_log_last(&rules->log)) {
         memory_log_truncate(&rules->log, first);
+        rules_truncated(rules, first);
         ops_cut(rules, first);
         if (rules->persisted >= first)
             rules->persisted = first - 1;
@@ -224,7 +226,7 @@ static void update_messages(struct rules *rules, const struct raft_update *updat
 static bool is_answer(enum raft_event_type type, int rv)
 {
     if (type == RAFT_SUBMIT)
-        return rv == RAFT_NOTLEADER || rv == RAFT_NOSPACE;
+        return rv == RAFT_NOTLEADER || rv == RAFT_NOSPACE || rv == RAFT_CANTCHANGE;
     if (type == RAFT_TRANSFER)
         return rv == RAFT_NOTLEADER || rv == RAFT_BADID || rv == RAFT_NOTFOUND;
     return false;
@@ -267,6 +269,7 @@ static void feed_configuration(struct rules *rules, uint64_t index, struct log_d
     log_data_drop(rules->change_data);
     rules->change_data = log_data_share(data);
     rules->change_index = index;
+    rules_committed_configuration(rules);
     event.configuration.index = index;
     raft_convert_configuration(data->bytes, data->len, &event.configuration.conf); /* handed over */
     (void)feed(rules, &event);
@@ -347,8 +350,10 @@ static struct bytes newest_configuration(const struct rules *rules)
  * not synced before a crash and a new one would then have the same index and term. */
 static void raise_term_if_sole_voter(struct rules *rules)
 {
-    if (!raft_convert_sole_voter(newest_configuration(rules), rules->raft.id))
-        return;
+    struct bytes newest = newest_configuration(rules);
+
+    if (newest.len == 0 || !raft_convert_sole_voter(newest, rules->raft.id))
+        return; /* len 0: a node that joins and has heard of nobody */
     rules->term++;
     rules->voted_for = rules->raft.id;
     rules->host.set_vote(rules->host.context, rules->term, rules->voted_for);
@@ -366,8 +371,9 @@ static void load(struct rules *rules, const struct rules_config *config)
         for (unsigned i = 0; i < config->count; i++)
             memory_log_append(&rules->log, &config->entries[i]);
     } else {
-        /* Without a snapshot the log must begin with the bootstrap entry; log_store sees to it. */
-        CHECK(snapshot->index > 0);
+        /* Without a snapshot the log must begin with the bootstrap entry, or be that of a node
+         * that joins: log_store sees to it. */
+        CHECK(snapshot->index > 0 || config->count == 0);
         memory_log_reset(&rules->log, snapshot->index + 1);
     }
     rules->applied = snapshot->index;
@@ -377,6 +383,7 @@ static void load(struct rules *rules, const struct rules_config *config)
         rules->change_index = snapshot->configuration_index;
         rules->change_data =
             log_data_new(bytes_of(snapshot->configuration, snapshot->configuration_len));
+        rules_committed_configuration(rules);
     }
 }
 
@@ -606,6 +613,7 @@ void rules_receive(struct rules *rules,
     struct raft_message copy = *message;
     struct raft_event event = { .type = RAFT_RECEIVE };
     char address[24];
+    int role;
 
     set_now(rules, now_ms);
     (void)snprintf(address, sizeof address, "%llu", (unsigned long long)peer);
@@ -622,7 +630,9 @@ void rules_receive(struct rules *rules,
         break;
     default:
         event.receive.message = &copy;
+        role = rules_role_for(rules, copy.type);
         run(rules, &event);
+        rules_role_back(rules, role);
         break;
     }
     rules->stale = false;
@@ -636,13 +646,22 @@ enum status rules_submit(struct rules *rules,
                          struct log_data *data,
                          uint64_t *out_index)
 {
+    CHECK(type != LOG_CHANGE); /* [9] */
+    return rules_submit_any(rules, now_ms, type, data, out_index);
+}
+
+enum status rules_submit_any(struct rules *rules,
+                             uint64_t now_ms,
+                             enum log_entry_type type,
+                             struct log_data *data,
+                             uint64_t *out_index)
+{
     struct log_entry entry = { .type = type, .data = data };
     struct raft_event event = { .type = RAFT_SUBMIT };
     struct raft_entry *array;
     uint64_t index = memory_log_last(&rules->log) + 1;
     int rv;
 
-    CHECK(type != LOG_CHANGE); /* [9] */
     set_now(rules, now_ms);
     if (!rules_is_leader(rules))
         return ST_NOT_LEADER;
@@ -658,6 +677,8 @@ enum status rules_submit(struct rules *rules,
     if (rv != 0) {
         raft_free(array[0].batch); /* [3] refused: all stays ours */
         raft_free(array);
+        if (rv == RAFT_CANTCHANGE)
+            return ST_CONFLICT;
         return rv == RAFT_NOTLEADER ? ST_NOT_LEADER : ST_LIMIT; /* [11] */
     }
     raft_free(array);
@@ -713,6 +734,7 @@ static void install_done(struct rules *rules, const struct disk_op *op) /* [7] *
     rules->change_index = meta->configuration_index;
     log_data_drop(rules->change_data);
     rules->change_data = log_data_new(bytes_of(meta->configuration, meta->configuration_len));
+    rules_committed_configuration(rules);
     raft_convert_metadata(meta, &event.persisted_snapshot.metadata); /* [3] handed over */
     event.persisted_snapshot.last = true;
     run(rules, &event);

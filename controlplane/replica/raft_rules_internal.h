@@ -22,6 +22,9 @@ struct rules {
     uint64_t persisted;
     uint64_t change_index;        /* of the last applied CHANGE */
     struct log_data *change_data; /* its configuration */
+    uint64_t committed_ids[NODES_MAX];
+    unsigned committed_count;
+    uint64_t highest_id; /* that was in any since the start */
 
     struct disk_op *ops; /* [2] queued, oldest first */
     struct disk_op **ops_end;
@@ -44,6 +47,27 @@ struct rules {
 
 /* One event through raft_step(), and all that it asks for.  What is not 0 is an answer, [11]. */
 int rules_feed(struct rules *rules, uint64_t now_ms, struct raft_event *event);
+
+/* As rules_submit(), and for a CHANGE: it is the caller that keeps [9]. */
+enum status rules_submit_any(struct rules *rules,
+                             uint64_t now_ms,
+                             enum log_entry_type type,
+                             struct log_data *data,
+                             uint64_t *out_index);
+/* As rules_change() without looking whether one is allowed now: for the simulation, which shows
+ * that [9] is needed. */
+enum status rules_change_unchecked(struct rules *rules,
+                                   uint64_t now_ms,
+                                   enum rules_change_kind kind,
+                                   uint64_t id);
+
+/* Another configuration is committed. */
+void rules_committed_configuration(struct rules *rules);
+/* The log was cut: it ends before `first`, where an entry was appended in the same step. */
+void rules_truncated(struct rules *rules, uint64_t first);
+/* The own role as a request for a vote shall see it, and back. */
+int rules_role_for(struct rules *rules, enum raft_message_type type);
+void rules_role_back(struct rules *rules, int role);
 
 /* An AppendEntries with this commit index, as far as the peer can use it, was sent to `peer`. */
 void rules_told(struct rules *rules, uint64_t peer, uint64_t commit);

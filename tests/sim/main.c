@@ -2,7 +2,7 @@
  *
  *   sim_control --seeds N [--first S] [--jobs J]   many; the first failure is printed and ends it
  *   sim_control --seed S                           one, with what happened
- *   ... [--break votes|appends|sequence|install] [--expect-failure]
+ *   ... [--break votes|appends|sequence|install|change] [--expect-failure]
  *
  * Each seed has a process of its own, so that a CHECK in the code under test names its seed. */
 #include <signal.h>
@@ -35,12 +35,13 @@ struct job {
 
 static enum sim_break break_of(const char *name)
 {
-    static const char *const names[] = { "nothing", "votes", "appends", "sequence", "install" };
+    static const char *const names[] = { "nothing",  "votes",   "appends",
+                                         "sequence", "install", "change" };
 
     for (unsigned i = 0; i < ARRAY_LEN(names); i++)
         if (strcmp(name, names[i]) == 0)
             return (enum sim_break)i;
-    fprintf(stderr, "--break: %s is not votes, appends, sequence or install\n", name);
+    fprintf(stderr, "--break: %s is not votes, appends, sequence, install or change\n", name);
     exit(2);
 }
 
@@ -133,7 +134,8 @@ static void report(const struct options *options, const struct sim_counts *c)
 {
     printf("%llu seeds from %llu: committed %llu, acknowledged %llu, repeated %llu, reads %llu, "
            "power cuts %llu, kills %llu, links broken %llu, leaders %llu, snapshots %llu, installs "
-           "%llu, truncations %llu, transfers %llu, events %llu\n",
+           "%llu, truncations %llu, transfers %llu, members added %llu, removed %llu, "
+           "replaced %llu, changes %llu, events %llu\n",
            (unsigned long long)options->count, (unsigned long long)options->first,
            (unsigned long long)c->committed, (unsigned long long)c->acks,
            (unsigned long long)c->retries, (unsigned long long)c->reads,
@@ -141,6 +143,8 @@ static void report(const struct options *options, const struct sim_counts *c)
            (unsigned long long)c->link_breaks, (unsigned long long)c->leaders,
            (unsigned long long)c->takes, (unsigned long long)c->installs,
            (unsigned long long)c->truncations, (unsigned long long)c->transfers,
+           (unsigned long long)c->adds, (unsigned long long)c->removes,
+           (unsigned long long)c->replaces, (unsigned long long)c->changes,
            (unsigned long long)c->events);
 }
 

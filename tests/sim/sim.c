@@ -111,11 +111,11 @@ static struct sim_event heap_take(struct sim *sim)
 
 static void partition(struct sim *sim)
 {
-    unsigned alone = sim_below(sim, SIM_NODES);
+    unsigned alone = members_some(sim);
 
     sim_say(sim, "node %u is cut off", alone + 1);
     for (unsigned i = 0; i < SIM_NODES; i++) {
-        if (i == alone)
+        if (i == alone || !sim->nodes[i].exists)
             continue;
         if (sim_below(sim, 4) != 0)
             network_break(sim, i, alone, true);
@@ -127,7 +127,7 @@ static void partition(struct sim *sim)
 /* Any node is asked, with or without a wish; what comes of it is not this test's to know. */
 static void transfer(struct sim *sim, struct sim_node *node)
 {
-    uint64_t target = sim_below(sim, 2) == 0 ? 0 : 1 + sim_below(sim, SIM_NODES);
+    uint64_t target = sim_below(sim, 2) == 0 ? 0 : 1 + sim_below(sim, sim->wants.count);
 
     if (!node->up)
         return;
@@ -137,11 +137,11 @@ static void transfer(struct sim *sim, struct sim_node *node)
 
 static void fault(struct sim *sim)
 {
-    struct sim_node *node = &sim->nodes[sim_below(sim, SIM_NODES)];
-    unsigned from = sim_below(sim, SIM_NODES);
-    unsigned to = sim_below(sim, SIM_NODES);
+    struct sim_node *node = &sim->nodes[members_some(sim)];
+    unsigned from = members_some(sim);
+    unsigned to = members_some(sim);
 
-    switch (sim_below(sim, 12)) {
+    switch (sim_below(sim, 16)) {
     case 0:
     case 1:
         node_crash(node, true);
@@ -173,6 +173,9 @@ static void fault(struct sim *sim)
     case 11:
         transfer(sim, node);
         break;
+    default:
+        members_fault(sim);
+        break;
     }
     if (sim_below(sim, 3) == 0)
         network_heal(sim);
@@ -187,6 +190,7 @@ static void heal(struct sim *sim)
     network_heal(sim);
     for (unsigned i = 0; i < SIM_NODES; i++)
         sim->nodes[i].slow = false;
+    members_heal(sim);
 }
 
 /* ---- the run ---- */
@@ -217,7 +221,7 @@ static void dispatch(struct sim *sim, const struct sim_event *event)
         network_up(sim, event);
         return;
     case EVENT_RESTART:
-        if (!node->up)
+        if (!node->up && !node->gone)
             node_start(node);
         return;
     case EVENT_CLIENT:
@@ -229,6 +233,9 @@ static void dispatch(struct sim *sim, const struct sim_event *event)
         return;
     case EVENT_HEAL:
         heal(sim);
+        return;
+    case EVENT_WANTED:
+        members_tell(sim, event);
         return;
     }
 }
@@ -253,6 +260,37 @@ static void drop(struct sim *sim)
     free(sim);
 }
 
+static void say_node(const struct sim *sim, const struct sim_node *node)
+{
+    struct core_view view;
+
+    if (!node->up) {
+        sim_say(sim, "node %llu is down", (unsigned long long)node->id);
+        return;
+    }
+    core_view(node->core, &view);
+    sim_say(sim, "node %llu: state %d term %llu leader %llu commit %llu applied %llu last %llu%s",
+            (unsigned long long)node->id, view.raft_state, (unsigned long long)view.term,
+            (unsigned long long)view.leader_id, (unsigned long long)view.commit,
+            (unsigned long long)view.applied, (unsigned long long)view.last,
+            view.change_pending ? ", changing" : "");
+    for (unsigned i = 0; i < view.member_count; i++)
+        sim_say(sim, "    %llu %s %s match %llu", (unsigned long long)view.members[i].id,
+                view.members[i].voter ? "votes" : "stands by", view.members[i].up ? "up" : "",
+                (unsigned long long)view.members[i].match);
+}
+
+_Noreturn static void not_settled(const struct sim *sim)
+{
+    for (unsigned i = 0; i < sim->wants.count; i++)
+        say_node(sim, &sim->nodes[i]);
+    sim_fail(sim,
+             "not settled %d ms after the last fault: %u operations, %u reads open, members %#llx, "
+             "voters %#llx",
+             SETTLE_MS, sim->op_open, sim->reads_open, (unsigned long long)sim->wants.members,
+             (unsigned long long)sim->wants.voters);
+}
+
 void sim_run(uint64_t seed, enum sim_break broken, bool verbose, struct sim_counts *out)
 {
     struct sim *sim = must_calloc(1, sizeof *sim);
@@ -269,8 +307,7 @@ void sim_run(uint64_t seed, enum sim_break broken, bool verbose, struct sim_coun
     for (unsigned i = 0; i < SIM_NODES; i++)
         node_init(&sim->nodes[i], sim, i);
     clients_init(sim);
-    for (unsigned i = 0; i < SIM_NODES; i++)
-        node_start(&sim->nodes[i]);
+    members_init(sim);
     healed = START_MS + FAULTS_FOR_MS_MIN + sim_below(sim, 6000);
     sim_at(sim, (struct sim_event){ .at_ms = sim->now_ms, .kind = EVENT_CLIENT });
     sim_at(sim, (struct sim_event){ .at_ms = sim->now_ms + 500, .kind = EVENT_FAULT });
@@ -288,8 +325,7 @@ void sim_run(uint64_t seed, enum sim_break broken, bool verbose, struct sim_coun
         if (checks_settled(sim))
             break;
         if (sim->now_ms > healed + SETTLE_MS) /* liveness: owed once the faults stop */
-            sim_fail(sim, "not settled %d ms after the last fault: %u operations, %u reads open",
-                     SETTLE_MS, sim->op_open, sim->reads_open);
+            not_settled(sim);
     }
     checks_final(sim);
     sim->counts.committed = sim->committed;

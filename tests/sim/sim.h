@@ -16,7 +16,10 @@
 #include "controlplane/state/state.h"
 
 enum {
-    SIM_NODES = 3,
+    SIM_NODES = 16, /* that ever are: each has an id of its own; three or five at first */
+    SIM_ZONES = 3,
+    SIM_MEMBERS_MIN = 3,
+    SIM_MEMBERS_MAX = 7,
     SIM_CLIENTS = 4,
     SIM_NAMES = 6,
     SIM_LOG_MAX = 20000,
@@ -32,6 +35,7 @@ enum sim_break {
     BREAK_APPENDS,  /* the newest appends are lost in a crash, acknowledged or not */
     BREAK_SEQUENCE, /* a client asks again under a new sequence */
     BREAK_INSTALL,  /* a received snapshot is stored, its rows are not */
+    BREAK_CHANGE,   /* a leader changes members before an entry of its term is committed */
 };
 
 enum sim_event_kind {
@@ -44,6 +48,7 @@ enum sim_event_kind {
     EVENT_CLIENT,
     EVENT_FAULT,
     EVENT_HEAL,
+    EVENT_WANTED,
 };
 
 struct sim_event {
@@ -81,7 +86,12 @@ struct sim_disk {
 
 struct sim_node {
     struct sim *sim;
-    uint64_t id; /* 1.. */
+    uint64_t id;           /* 1.. */
+    bool exists;           /* was started once */
+    bool gone;             /* for good, and its disk with it */
+    unsigned told;         /* of sim->wants: a prefix with sim->removed as of then */
+    uint64_t told_removed; /* bits: 1 << id */
+    uint64_t peers;        /* bits: 1 << id, as its core knows */
     bool up;
     bool slow;
     uint64_t life; /* counts starts */
@@ -142,9 +152,18 @@ struct sim_row {
     uint64_t newest_epoch; /* ...and the config_epoch that it is a copy of */
 };
 
+/* Who shall be a member, as an operator said it. */
+struct sim_wants {
+    unsigned count;
+    struct member_want list[SIM_NODES]; /* id = place + 1 */
+    uint64_t removed;                   /* bits: 1 << id */
+    uint64_t members;                   /* bits: of the newest committed configuration... */
+    uint64_t voters;                    /* ...and who votes in it */
+};
+
 struct sim_counts {
     uint64_t events, crashes, kills, installs, takes, link_breaks, leaders, acks, retries, unknown,
-        reads, truncations, committed, transfers;
+        reads, truncations, committed, transfers, adds, removes, replaces, changes;
 };
 
 struct sim {
@@ -173,6 +192,7 @@ struct sim {
     uint64_t digest[SIM_LOG_MAX];
     bool digest_known[SIM_LOG_MAX];
     uint64_t leader_of_term[SIM_LOG_MAX];
+    struct sim_wants wants;
     struct sim_row rows[SIM_NAMES];
     struct sim_counts counts;
 };
@@ -190,6 +210,7 @@ void sim_run(uint64_t seed, enum sim_break broken, bool verbose, struct sim_coun
 
 /* sim_node.c: a replica's surroundings */
 void node_init(struct sim_node *node, struct sim *sim, unsigned at);
+void node_bootstrap(struct sim_node *node, unsigned count); /* as one of the first `count` */
 void node_start(struct sim_node *node);
 void node_crash(struct sim_node *node, bool power_cut);
 void node_tick(struct sim_node *node);
@@ -198,7 +219,21 @@ void node_snapshot_written(struct sim_node *node, void *data);
 void node_after(struct sim_node *node); /* after every call into its core */
 void node_free(struct sim_node *node);
 
+/* sim_members.c: members, wanted and told */
+void members_init(struct sim *sim);
+void members_fault(struct sim *sim);
+void members_tell(struct sim *sim, const struct sim_event *event);
+void members_heal(struct sim *sim);
+void members_started(struct sim_node *node);
+void members_committed(struct sim *sim, const struct log_entry *entry);
+/* What a node does at the end of a turn: know whom it talks to, and break rules on purpose. */
+void members_after(struct sim_node *node);
+bool members_present(const struct sim *sim, unsigned node);
+bool members_settled(struct sim *sim);
+unsigned members_some(struct sim *sim); /* a node that exists */
+
 /* sim_network.c */
+bool network_is_up(const struct sim *sim, unsigned from, unsigned to);
 void network_send(struct sim *sim, unsigned from, unsigned to, uint16_t type, struct bytes body);
 void network_deliver(struct sim *sim, const struct sim_event *event);
 void network_break(struct sim *sim, unsigned from, unsigned to, bool cut);

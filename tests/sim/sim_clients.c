@@ -140,7 +140,7 @@ static uint64_t acked_of(const struct sim *sim, unsigned client)
 
 static struct sim_node *some_node(struct sim *sim)
 {
-    struct sim_node *node = &sim->nodes[sim_below(sim, SIM_NODES)];
+    struct sim_node *node = &sim->nodes[members_some(sim)];
 
     return node->up ? node : NULL;
 }

@@ -42,7 +42,9 @@ void network_deliver(struct sim *sim, const struct sim_event *event)
     struct err err = { 0 };
     enum status st;
 
-    if (link->up && link->life == event->life) {
+    /* A node closes the links of those whom it knows to be removed, and hears of no others. */
+    if (link->up && link->life == event->life &&
+        (to->peers >> sim->nodes[event->node].id & 1) != 0) {
         CHECK(to->up);
         st = core_frame(to->core, sim->now_ms, sim->nodes[event->node].id, frame->type,
                         buf_view(&frame->body), &err);
@@ -77,7 +79,7 @@ void network_break(struct sim *sim, unsigned from, unsigned to, bool cut)
     link->life++; /* what is on its way is lost */
     if (was_up) {
         sim->counts.link_breaks++;
-        if (node->up) {
+        if (node->up && (node->peers >> sim->nodes[to].id & 1) != 0) {
             core_link(node->core, sim->now_ms, sim->nodes[to].id, false);
             node_after(node);
         }
@@ -96,14 +98,21 @@ void network_up(struct sim *sim, const struct sim_event *event)
     if (!from->up || !sim->nodes[event->other].up)
         return; /* tried again when both run */
     link->up = true;
+    if ((from->peers >> sim->nodes[event->other].id & 1) == 0)
+        return;
     core_link(from->core, sim->now_ms, sim->nodes[event->other].id, true);
     node_after(from);
+}
+
+bool network_is_up(const struct sim *sim, unsigned from, unsigned to)
+{
+    return sim->links[from][to].up;
 }
 
 void network_node_started(struct sim *sim, unsigned node)
 {
     for (unsigned i = 0; i < SIM_NODES; i++) {
-        if (i == node)
+        if (i == node || !sim->nodes[i].exists)
             continue;
         link_wants_up(sim, node, i);
         link_wants_up(sim, i, node);
@@ -114,7 +123,8 @@ void network_heal(struct sim *sim)
 {
     for (unsigned from = 0; from < SIM_NODES; from++) {
         for (unsigned to = 0; to < SIM_NODES; to++) {
-            if (from == to || sim->links[from][to].up)
+            if (from == to || sim->links[from][to].up || !sim->nodes[from].exists ||
+                !sim->nodes[to].exists)
                 continue;
             sim->links[from][to].cut = false;
             link_wants_up(sim, from, to);

@@ -288,20 +288,24 @@ static const struct core_io core_io = {
 
 void node_init(struct sim_node *node, struct sim *sim, unsigned at)
 {
-    uint64_t ids[SIM_NODES];
-
     node->sim = sim;
     node->id = at + 1;
     node->ops_end = &node->ops;
-    for (unsigned i = 0; i < SIM_NODES; i++)
-        ids[i] = i + 1;
     node->disk.term = 1;
     node->disk.first = 1;
+}
+
+void node_bootstrap(struct sim_node *node, unsigned count)
+{
+    uint64_t ids[SIM_NODES];
+
+    for (unsigned i = 0; i < count; i++)
+        ids[i] = i + 1;
     node->disk.count = 1;
     node->disk.entries[0] = (struct log_entry){
         .term = 1,
         .type = LOG_CHANGE,
-        .data = rules_bootstrap(ids, SIM_NODES),
+        .data = rules_bootstrap(ids, count),
     };
 }
 
@@ -325,7 +329,6 @@ void node_start(struct sim_node *node)
     struct sim *sim = node->sim;
     struct core_config config = {
         .self_id = node->id,
-        .member_count = SIM_NODES,
         .election_ms = SIM_ELECTION_MS,
         .heartbeat_ms = SIM_HEARTBEAT_MS,
         .snapshot_log_bytes = 4096 + (sim->seed % 5) * 4096,
@@ -345,20 +348,21 @@ void node_start(struct sim_node *node)
             (unsigned long long)node->id, (unsigned long long)node->disk.term,
             (unsigned long long)node->disk.first, (unsigned long long)node->disk.count,
             (unsigned long long)node->disk.snapshot.index);
-    for (unsigned i = 0; i < SIM_NODES; i++)
-        config.member_ids[i] = i + 1;
     io.context = node;
     open_state(node);
     node->life++;
+    node->exists = true;
     node->up = true;
+    node->peers = 0;
     node->seen_applied = 0;
     node->tick_at = 0;
     node->core = core_new(&config, &io, node->state);
     /* What log_store does when it opens: a log that does not join on to the snapshot is dropped. */
-    if (core_entry_at(node->core, node->disk.first) == NULL && node->disk.count > 0) {
+    if (core_entry_at(node->core, node->disk.first) == NULL) {
         disk_truncate(&node->disk, 0);
         node->disk.first = node->disk.snapshot.index + 1;
     }
+    members_started(node);
     network_node_started(sim, at_of(node));
     node_after(node);
 }
@@ -433,6 +437,7 @@ void node_after(struct sim_node *node)
     struct sim *sim = node->sim;
     uint64_t at;
 
+    members_after(node);
     core_flush(node->core, sim->now_ms);
     at = core_timeout_ms(node->core);
     if (at <= sim->now_ms)
