@@ -124,6 +124,19 @@ static void partition(struct sim *sim)
     }
 }
 
+/* Two sides that do not hear of each other. */
+static void split(struct sim *sim)
+{
+    unsigned side = 1 + sim_below(sim, (1u << sim->wants.count) - 2);
+
+    sim_say(sim, "split: %#x", side << 1);
+    network_heal(sim);
+    for (unsigned i = 0; i < sim->wants.count; i++)
+        for (unsigned k = 0; k < sim->wants.count; k++)
+            if ((side >> i & 1) != (side >> k & 1) && sim->nodes[i].exists && sim->nodes[k].exists)
+                network_break(sim, i, k, true);
+}
+
 /* Any node is asked, with or without a wish; what comes of it is not this test's to know. */
 static void transfer(struct sim *sim, struct sim_node *node)
 {
@@ -135,12 +148,23 @@ static void transfer(struct sim *sim, struct sim_node *node)
     node_after(node);
 }
 
+static void fault_again(struct sim *sim, unsigned within_ms)
+{
+    sim_at(sim, (struct sim_event){ .at_ms = sim->now_ms + 20 + sim_below(sim, within_ms),
+                                    .kind = EVENT_FAULT });
+}
+
 static void fault(struct sim *sim)
 {
     struct sim_node *node = &sim->nodes[members_some(sim)];
     unsigned from = members_some(sim);
     unsigned to = members_some(sim);
 
+    if (sim->splits && sim_below(sim, 2) == 0) {
+        split(sim);
+        fault_again(sim, 500);
+        return;
+    }
     switch (sim_below(sim, 16)) {
     case 0:
     case 1:
@@ -179,8 +203,7 @@ static void fault(struct sim *sim)
     }
     if (sim_below(sim, 3) == 0)
         network_heal(sim);
-    sim_at(sim, (struct sim_event){ .at_ms = sim->now_ms + 20 + sim_below(sim, 700),
-                                    .kind = EVENT_FAULT });
+    fault_again(sim, 700);
 }
 
 static void heal(struct sim *sim)

@@ -173,6 +173,7 @@ struct sim {
     enum sim_break broken;
     bool verbose;
     bool faults_on;
+    bool splits; /* this seed has four voters at first, and is often split in two */
     uint64_t heap_count;
     uint64_t heap_capacity;
     struct sim_event *heap;

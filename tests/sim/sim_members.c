@@ -63,9 +63,10 @@ static struct member_want *want_new(struct sim *sim)
 
 void members_init(struct sim *sim)
 {
-    static const unsigned sizes[] = { 3, 3, 3, 3, 3, 5, 5, 1 };
+    static const unsigned sizes[] = { 3, 4, 3, 4, 3, 5, 3, 1 };
     unsigned count = sizes[sim->seed % ARRAY_LEN(sizes)];
 
+    sim->splits = count == 4;
     for (unsigned i = 0; i < count; i++) {
         (void)want_new(sim);
         sim->wants.members |= bit(i + 1);
