@@ -130,6 +130,16 @@ void rules_role_back(struct rules *rules, int role)
 
 /* ---- changes, [9] ---- */
 
+enum status rules_submit(struct rules *rules,
+                         uint64_t now_ms,
+                         enum log_entry_type type,
+                         struct log_data *data,
+                         uint64_t *out_index)
+{
+    CHECK(type != LOG_CHANGE);
+    return rules_submit_any(rules, now_ms, type, data, out_index);
+}
+
 static enum status may_change(const struct rules *rules, enum rules_change_kind kind, uint64_t id)
 {
     const struct raft_server *server = server_of(rules, id);

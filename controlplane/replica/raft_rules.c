@@ -640,16 +640,6 @@ void rules_receive(struct rules *rules,
 
 /* ---- submitting ---- */
 
-enum status rules_submit(struct rules *rules,
-                         uint64_t now_ms,
-                         enum log_entry_type type,
-                         struct log_data *data,
-                         uint64_t *out_index)
-{
-    CHECK(type != LOG_CHANGE); /* [9] */
-    return rules_submit_any(rules, now_ms, type, data, out_index);
-}
-
 enum status rules_submit_any(struct rules *rules,
                              uint64_t now_ms,
                              enum log_entry_type type,

@@ -215,7 +215,10 @@ static void take_hello(struct replica_in *in, struct bytes body)
     if (st == ST_OK) {
         in->member.id = hello->from;
         (void)snprintf(in->member.address, sizeof in->member.address, "%s", hello->address);
-        replica_book_update(replica);
+        if (core_refuses(replica->core, in->member.id))
+            refuse_removed(in);
+        else
+            replica_book_update(replica);
     } else {
         refuse(in, err.text);
     }

@@ -115,9 +115,9 @@ void members_apply_bootstrap(struct apply *apply)
 
     read_list(apply->connection, &list);
     if (list.count > 0)
-        outcome_refuse(apply->out, "members_known",
-                       err_set(&apply->out->text, ST_EXISTS, "%zu members are known already",
-                               list.count));
+        outcome_refuse(
+            apply->out, "members_known",
+            err_set(&apply->out->text, ST_EXISTS, "%zu members are known already", list.count));
     else
         for (size_t i = 0; i < cmd->n_members; i++)
             put(apply, cmd->members[i]);
@@ -143,12 +143,11 @@ static const Lapwing__Member *rival(const struct member_list *list, const Lapwin
 
 static enum status refuse_not_there(struct apply *apply, const Lapwing__Member *member, uint64_t id)
 {
-    enum status st =
-        member == NULL
-            ? err_set(&apply->out->text, ST_NOT_FOUND, "no member has id %llu",
-                      (unsigned long long)id)
-            : err_set(&apply->out->text, ST_CONFLICT, "member %llu (%s) is removed already",
-                      (unsigned long long)id, member->node);
+    enum status st = member == NULL ? err_set(&apply->out->text, ST_NOT_FOUND,
+                                              "no member has id %llu", (unsigned long long)id)
+                                    : err_set(&apply->out->text, ST_CONFLICT,
+                                              "member %llu (%s) is removed already",
+                                              (unsigned long long)id, member->node);
 
     outcome_refuse(apply->out, member == NULL ? "member_unknown" : "member_removed", st);
     return st;

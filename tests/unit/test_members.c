@@ -54,7 +54,10 @@ static enum status bootstrap(struct fixture *fixture, unsigned count)
     return fixture_apply(fixture, LAPWING__COMMAND_TYPE__MEMBER_BOOTSTRAP, &cmd.base);
 }
 
-static enum status add(struct fixture *fixture, const char *node, unsigned number, uint64_t replaces)
+static enum status add(struct fixture *fixture,
+                       const char *node,
+                       unsigned number,
+                       uint64_t replaces)
 {
     Lapwing__MemberAdd cmd = LAPWING__MEMBER_ADD__INIT;
     Lapwing__Member member;
@@ -97,8 +100,8 @@ static unsigned present(struct fixture *fixture)
 
 static uint64_t answered_id(const struct fixture *fixture)
 {
-    Lapwing__Member *member = lapwing__member__unpack(NULL, fixture->last->body.len,
-                                                      fixture->last->body.data);
+    Lapwing__Member *member =
+        lapwing__member__unpack(NULL, fixture->last->body.len, fixture->last->body.data);
     uint64_t id = member == NULL ? 0 : member->id;
 
     if (member != NULL)

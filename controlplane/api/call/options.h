@@ -26,6 +26,7 @@ struct api_options {
     struct replica *control;
     struct replica *storage;
     struct replica_client *control_client;
+    struct replica_client *storage_client;
     struct dispatch *dispatch;
     struct tls_context *tls; /* whose certificates run out when */
 };
