@@ -106,6 +106,19 @@ void rules_truncated(struct rules *rules, uint64_t first)
     }
 }
 
+/* A voter forgets its leader when it becomes a candidate; one that stands by never does, and would
+ * deny its vote for the sake of a leader that is long gone. */
+static void forget_silent_leader(struct rules *rules)
+{
+    struct raft *raft = &rules->raft;
+
+    if (raft->state != RAFT_FOLLOWER || rules->now - rules->heard_leader < raft->election_timeout)
+        return;
+    raft->follower_state.current_leader.id = 0;
+    raft_free(raft->follower_state.current_leader.address);
+    raft->follower_state.current_leader.address = NULL;
+}
+
 /* libraft denies a vote to whoever asks a node that does not vote by its own log.  But it may lack
  * just the change that promoted it, and the others may need it: with one of them lost for good
  * nobody could be elected any more.  Raft grants votes without looking at who votes: the candidate
@@ -115,8 +128,10 @@ int rules_role_for(struct rules *rules, enum raft_message_type type)
     struct raft_server *self = server_of(rules, rules->raft.id);
     int role = self == NULL ? RAFT_VOTER : self->role;
 
-    if (self != NULL && type == RAFT_REQUEST_VOTE)
-        self->role = RAFT_VOTER;
+    if (type != RAFT_REQUEST_VOTE || role == RAFT_VOTER)
+        return role;
+    self->role = RAFT_VOTER;
+    forget_silent_leader(rules);
     return role;
 }
 

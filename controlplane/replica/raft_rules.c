@@ -11,9 +11,8 @@
  *  [6] Restart: the log counts only if it joins on to the snapshot; a sole voter raises its term.
  *  [7] Installing: nothing is applied until the snapshot is durable; then the state is it.
  *  [8] Own snapshot: of the applied index, not above the durable one, with its configuration.
- *  [9] Membership: a BARRIER at each election.  A CHANGE alone, by a leader that has committed an
- *      entry of its term, when the one before is committed.  What libraft believes to be the
- *      configuration after a truncation is set right.  In raft_members.c, with the reasons.
+ *  [9] Membership: a BARRIER at each election.  A CHANGE alone, when an entry of the own term and
+ *      the change before are committed.  In raft_members.c, with what libraft needs for it.
  * [10] Leadership transfer: only to a voter that has all of the log.  In raft_members.c.
  * [11] SUBMIT's refusals are answers; anything else that fails stops the process, and what libraft
  *      built with NDEBUG does not check is checked here.
@@ -633,8 +632,10 @@ void rules_receive(struct rules *rules,
         role = rules_role_for(rules, copy.type);
         run(rules, &event);
         rules_role_back(rules, role);
-        break;
+        return;
     }
+    if (!rules->stale)
+        rules->heard_leader = rules->now;
     rules->stale = false;
 }
 

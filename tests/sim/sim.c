@@ -124,11 +124,8 @@ static void partition(struct sim *sim)
     }
 }
 
-/* Two sides that do not hear of each other. */
-static void split(struct sim *sim)
+void sim_split(struct sim *sim, unsigned side)
 {
-    unsigned side = 1 + sim_below(sim, (1u << sim->wants.count) - 2);
-
     sim_say(sim, "split: %#x", side << 1);
     network_heal(sim);
     for (unsigned i = 0; i < sim->wants.count; i++)
@@ -161,8 +158,8 @@ static void fault(struct sim *sim)
     unsigned to = members_some(sim);
 
     if (sim->splits && sim_below(sim, 2) == 0) {
-        split(sim);
-        fault_again(sim, 500);
+        sim_split(sim, sim_below(sim, 1u << sim->wants.count));
+        fault_again(sim, 1200);
         return;
     }
     switch (sim_below(sim, 16)) {

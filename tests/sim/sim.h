@@ -92,6 +92,8 @@ struct sim_node {
     unsigned told;         /* of sim->wants: a prefix with sim->removed as of then */
     uint64_t told_removed; /* bits: 1 << id */
     uint64_t peers;        /* bits: 1 << id, as its core knows */
+    bool was_leader;
+    bool was_changing;
     bool up;
     bool slow;
     uint64_t life; /* counts starts */
@@ -206,6 +208,8 @@ uint64_t sim_random(struct sim *sim);
 unsigned sim_below(struct sim *sim, unsigned bound); /* 0..bound-1; 0 for 0 */
 /* `order` is filled in; a time that is past means now. */
 void sim_at(struct sim *sim, struct sim_event event);
+/* Two sides that do not hear of each other; bits: 1 << place. */
+void sim_split(struct sim *sim, unsigned side);
 /* Run one seed to its end; returns only if every check held. */
 void sim_run(uint64_t seed, enum sim_break broken, bool verbose, struct sim_counts *out);
 

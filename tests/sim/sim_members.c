@@ -61,6 +61,20 @@ static struct member_want *want_new(struct sim *sim)
     return want;
 }
 
+static bool add(struct sim *sim)
+{
+    struct member_want *want;
+
+    if (sim->wants.count == SIM_NODES || present_count(sim) >= SIM_MEMBERS_MAX)
+        return false;
+    want = want_new(sim);
+    sim_say(sim, "node %llu shall be a member", (unsigned long long)want->id);
+    sim_at(sim, (struct sim_event){ .at_ms = sim->now_ms + sim_below(sim, 2000),
+                                    .kind = EVENT_RESTART,
+                                    .node = (unsigned)(want->id - 1) });
+    return true;
+}
+
 void members_init(struct sim *sim)
 {
     static const unsigned sizes[] = { 3, 4, 3, 4, 3, 5, 3, 1 };
@@ -76,20 +90,8 @@ void members_init(struct sim *sim)
     sim->wants.voters = sim->wants.members;
     for (unsigned i = 0; i < count; i++)
         node_start(&sim->nodes[i]);
-}
-
-static bool add(struct sim *sim)
-{
-    struct member_want *want;
-
-    if (sim->wants.count == SIM_NODES || present_count(sim) >= SIM_MEMBERS_MAX)
-        return false;
-    want = want_new(sim);
-    sim_say(sim, "node %llu shall be a member", (unsigned long long)want->id);
-    sim_at(sim, (struct sim_event){ .at_ms = sim->now_ms + sim_below(sim, 2000),
-                                    .kind = EVENT_RESTART,
-                                    .node = (unsigned)(want->id - 1) });
-    return true;
+    if (sim->splits && add(sim)) /* four voters are about to be five */
+        tell_all(sim);
 }
 
 static void remove_member(struct sim *sim, unsigned node)
@@ -245,7 +247,7 @@ static void know_peers(struct sim_node *node)
             core_link(node->core, sim->now_ms, i + 1, true);
 }
 
-/* [9] left out: at once when elected, whatever is uncommitted. */
+/* [9] left out: before an entry of the own term is committed, at once when elected. */
 static void change_carelessly(struct sim_node *node)
 {
     struct rules *rules = node->core->rules;
@@ -256,10 +258,25 @@ static void change_carelessly(struct sim_node *node)
     change = members_next(node->core);
     if (change.step == MEMBERS_ADD)
         (void)rules_change_unchecked(rules, node->sim->now_ms, RULES_ADD, change.id);
-    else if (change.step == MEMBERS_PROMOTE)
+    else if (change.step == MEMBERS_PROMOTE &&
+             rules_match(rules, change.id) == rules_last(rules))
         (void)rules_change_unchecked(rules, node->sim->now_ms, RULES_PROMOTE, change.id);
     else if (change.step == MEMBERS_REMOVE)
         (void)rules_change_unchecked(rules, node->sim->now_ms, RULES_REMOVE, change.id);
+}
+
+/* The worst moments for a split: somebody has just been elected, or has just begun a change. */
+static void split_now(struct sim_node *node)
+{
+    struct sim *sim = node->sim;
+    bool leader = rules_is_leader(node->core->rules);
+    bool changing = leader && rules_change_pending(node->core->rules);
+    bool worst = (leader && !node->was_leader) || (changing && !node->was_changing);
+
+    node->was_leader = leader;
+    node->was_changing = changing;
+    if (worst && sim->splits && sim->faults_on && sim_below(sim, 2) == 0)
+        sim_split(sim, sim_below(sim, 1u << sim->wants.count));
 }
 
 void members_after(struct sim_node *node)
@@ -267,6 +284,7 @@ void members_after(struct sim_node *node)
     know_peers(node);
     if (node->sim->broken == BREAK_CHANGE)
         change_carelessly(node);
+    split_now(node);
 }
 
 /* ---- what is committed ---- */
