@@ -33,7 +33,7 @@ struct rules {
 
     bool stale; /* [4] the message being fed is of an older term */
     bool was_leader;
-    uint64_t heard_leader; /* when a leader of the term last said anything */
+    uint64_t heard_leader;       /* when a leader of the term last said anything */
     uint64_t transfer_term;      /* [10] the last term in which TimeoutNow may have been sent */
     const struct log_entry *fed; /* entries of the event being fed, `fed_first` is the first's */
     uint64_t fed_first;

@@ -1,6 +1,7 @@
 /* sim_control: run the simulation of the control group.
  *
- *   sim_control --seeds N [--first S] [--jobs J]   many; the first failure is printed and ends it
+ *   sim_control --seeds N [--first S] [--step D] [--jobs J]
+ *                                                  many; the first failure is printed and ends it
  *   sim_control --seed S                           one, with what happened
  *   ... [--break votes|appends|sequence|install|change] [--expect-failure]
  *
@@ -20,6 +21,7 @@ enum { SEED_SECONDS_MAX = 120, JOBS_MAX = 16 };
 struct options {
     uint64_t first;
     uint64_t count;
+    uint64_t step; /* from one seed to the next: what a seed is like depends on it modulo 8 */
     unsigned jobs;
     enum sim_break broken;
     const char *break_name;
@@ -47,7 +49,9 @@ static enum sim_break break_of(const char *name)
 
 static struct options parse(int argc, char **argv)
 {
-    struct options options = { .first = 1, .count = 20, .jobs = 2, .break_name = "nothing" };
+    struct options options = {
+        .first = 1, .count = 20, .step = 1, .jobs = 2, .break_name = "nothing"
+    };
 
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
@@ -60,6 +64,8 @@ static struct options parse(int argc, char **argv)
             options.count = strtoull(value, NULL, 10);
         } else if (strcmp(argv[i], "--first") == 0) {
             options.first = strtoull(value, NULL, 10);
+        } else if (strcmp(argv[i], "--step") == 0) {
+            options.step = strtoull(value, NULL, 10);
         } else if (strcmp(argv[i], "--jobs") == 0) {
             options.jobs = (unsigned)strtoul(value, NULL, 10);
         } else if (strcmp(argv[i], "--seed") == 0) {
@@ -70,12 +76,15 @@ static struct options parse(int argc, char **argv)
             options.broken = break_of(value);
             options.break_name = value;
         } else {
-            fprintf(stderr, "usage: sim_control --seeds N [--first S] [--jobs J] | --seed S "
-                            "[--break WHAT] [--expect-failure]\n");
+            fprintf(stderr,
+                    "usage: sim_control --seeds N [--first S] [--step D] [--jobs J] | --seed S "
+                    "[--break WHAT] [--expect-failure]\n");
             exit(2);
         }
         i++;
     }
+    if (options.step == 0)
+        options.step = 1;
     if (options.jobs == 0 || options.jobs > JOBS_MAX)
         options.jobs = 1;
     return options;
@@ -154,7 +163,7 @@ int main(int argc, char **argv)
     struct job jobs[JOBS_MAX] = { 0 };
     struct sim_counts total = { 0 };
     uint64_t next = options.first;
-    uint64_t end = options.first + options.count;
+    uint64_t end = options.first + options.count * options.step;
     unsigned running = 0;
     unsigned failed = 0;
 
@@ -164,7 +173,8 @@ int main(int argc, char **argv)
         for (unsigned i = 0; i < options.jobs && next < end && failed == 0; i++) {
             if (jobs[i].pid != 0)
                 continue;
-            start(&jobs[i], next++, &options);
+            start(&jobs[i], next, &options);
+            next += options.step;
             running++;
         }
         if (running == 0)

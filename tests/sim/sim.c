@@ -157,12 +157,16 @@ static void fault(struct sim *sim)
     unsigned from = members_some(sim);
     unsigned to = members_some(sim);
 
-    if (sim->splits && sim_below(sim, 2) == 0) {
+    if (sim->now_ms < sim->quiet_until) {
+        fault_again(sim, 700);
+        return;
+    }
+    if (sim->splits && sim_below(sim, 4) == 0) {
         sim_split(sim, sim_below(sim, 1u << sim->wants.count));
         fault_again(sim, 1200);
         return;
     }
-    switch (sim_below(sim, 16)) {
+    switch (sim_below(sim, sim->steady ? 11 : 16)) {
     case 0:
     case 1:
         node_crash(node, true);
@@ -256,6 +260,10 @@ static void dispatch(struct sim *sim, const struct sim_event *event)
         return;
     case EVENT_WANTED:
         members_tell(sim, event);
+        return;
+    case EVENT_POWER_CUT:
+        if (alive)
+            node_crash(node, true);
         return;
     }
 }

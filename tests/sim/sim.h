@@ -49,6 +49,7 @@ enum sim_event_kind {
     EVENT_FAULT,
     EVENT_HEAL,
     EVENT_WANTED,
+    EVENT_POWER_CUT,
 };
 
 struct sim_event {
@@ -175,7 +176,10 @@ struct sim {
     enum sim_break broken;
     bool verbose;
     bool faults_on;
-    bool splits; /* this seed has four voters at first, and is often split in two */
+    bool splits;          /* this seed has four voters at first, and is often split in two */
+    bool steady;          /* the members of this seed stay the same */
+    bool split_at_change; /* the newest split is such a one */
+    uint64_t quiet_until; /* a split lasts so long at least */
     uint64_t heap_count;
     uint64_t heap_capacity;
     struct sim_event *heap;

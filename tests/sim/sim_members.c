@@ -78,9 +78,11 @@ static bool add(struct sim *sim)
 void members_init(struct sim *sim)
 {
     static const unsigned sizes[] = { 3, 4, 3, 4, 3, 5, 3, 1 };
-    unsigned count = sizes[sim->seed % ARRAY_LEN(sizes)];
+    unsigned kind = sim->seed % ARRAY_LEN(sizes);
+    unsigned count = sizes[kind];
 
     sim->splits = count == 4;
+    sim->steady = kind % 4 == 0;
     for (unsigned i = 0; i < count; i++) {
         (void)want_new(sim);
         sim->wants.members |= bit(i + 1);
@@ -90,8 +92,11 @@ void members_init(struct sim *sim)
     sim->wants.voters = sim->wants.members;
     for (unsigned i = 0; i < count; i++)
         node_start(&sim->nodes[i]);
-    if (sim->splits && add(sim)) /* four voters are about to be five */
-        tell_all(sim);
+    if (!sim->splits || !add(sim))
+        return;
+    /* Four voters are about to be five. */
+    sim->quiet_until = sim->now_ms + 2500;
+    tell_all(sim);
 }
 
 static void remove_member(struct sim *sim, unsigned node)
@@ -258,25 +263,73 @@ static void change_carelessly(struct sim_node *node)
     change = members_next(node->core);
     if (change.step == MEMBERS_ADD)
         (void)rules_change_unchecked(rules, node->sim->now_ms, RULES_ADD, change.id);
-    else if (change.step == MEMBERS_PROMOTE &&
-             rules_match(rules, change.id) == rules_last(rules))
+    else if (change.step == MEMBERS_PROMOTE && rules_match(rules, change.id) == rules_last(rules))
         (void)rules_change_unchecked(rules, node->sim->now_ms, RULES_PROMOTE, change.id);
     else if (change.step == MEMBERS_REMOVE)
         (void)rules_change_unchecked(rules, node->sim->now_ms, RULES_REMOVE, change.id);
 }
 
-/* The worst moments for a split: somebody has just been elected, or has just begun a change. */
+/* Two leaders that know of different uncommitted changes find majorities that do not meet, if
+ * nothing keeps them from it: when one has begun a change, it is left alone with those that do not
+ * vote yet, and an operator wants another change of the rest... */
+static void split_at_change(struct sim_node *node)
+{
+    struct sim *sim = node->sim;
+    unsigned side = 1u << (node->id - 1);
+
+    for (unsigned i = 0; i < sim->wants.count; i++)
+        if ((sim->wants.voters & bit(i + 1)) == 0)
+            side |= 1u << i;
+    sim_split(sim, side);
+    sim->split_at_change = true;
+    sim->quiet_until = sim->now_ms + 1500 + sim_below(sim, 1000);
+    if (present_count(sim) > SIM_MEMBERS_MIN) {
+        sim->counts.removes++;
+        remove_member(sim, some_present(sim));
+        tell_all(sim);
+    }
+}
+
+/* ...and when the rest has elected somebody, it is left with one other voter. */
+static void split_at_election(struct sim_node *node)
+{
+    struct sim *sim = node->sim;
+    unsigned other = sim_below(sim, sim->wants.count);
+
+    while ((sim->wants.voters & bit(other + 1)) == 0 || other + 1 == node->id)
+        other = (other + 1) % sim->wants.count;
+    sim_split(sim, 1u << (node->id - 1) | 1u << other);
+    sim->split_at_change = false;
+    sim->quiet_until = sim->now_ms + 1000 + sim_below(sim, 2000);
+}
+
+static unsigned voters_of(const struct sim_node *node)
+{
+    struct rules_member members[NODES_MAX];
+    unsigned count = rules_members(node->core->rules, members);
+    unsigned voters = 0;
+
+    for (unsigned i = 0; i < count; i++)
+        voters += members[i].voter;
+    return voters;
+}
+
 static void split_now(struct sim_node *node)
 {
     struct sim *sim = node->sim;
     bool leader = rules_is_leader(node->core->rules);
     bool changing = leader && rules_change_pending(node->core->rules);
-    bool worst = (leader && !node->was_leader) || (changing && !node->was_changing);
+    bool elected = leader && !node->was_leader;
+    bool begun = changing && !node->was_changing;
 
     node->was_leader = leader;
     node->was_changing = changing;
-    if (worst && sim->splits && sim->faults_on && sim_below(sim, 2) == 0)
-        sim_split(sim, sim_below(sim, 1u << sim->wants.count));
+    if (!sim->splits || !sim->faults_on || sim_below(sim, 4) == 0)
+        return;
+    if (begun && voters_of(node) > (unsigned)__builtin_popcountll(sim->wants.voters))
+        split_at_change(node);
+    else if (elected && sim->quiet_until > sim->now_ms && sim->split_at_change)
+        split_at_election(node);
 }
 
 void members_after(struct sim_node *node)

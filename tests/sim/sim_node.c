@@ -149,6 +149,12 @@ static void io_set_vote(void *context, uint64_t term, uint64_t voted_for)
         voted_for = 0;
     node->disk.term = term;
     node->disk.voted_for = voted_for;
+    /* The worst moment to lose a vote is when it has just been given. */
+    if (node->sim->steady && node->sim->faults_on && sim_below(node->sim, 4) == 0)
+        sim_at(node->sim, (struct sim_event){ .at_ms = node->sim->now_ms + sim_below(node->sim, 20),
+                                              .kind = EVENT_POWER_CUT,
+                                              .node = at_of(node),
+                                              .life = node->life });
 }
 
 static void io_disk(void *context, struct disk_op *op)
@@ -420,7 +426,8 @@ void node_crash(struct sim_node *node, bool power_cut)
         network_break(sim, at, i, false);
         network_break(sim, i, at, false);
     }
-    sim_at(sim, (struct sim_event){ .at_ms = sim->now_ms + 20 + sim_below(sim, 1500),
+    sim_at(sim, (struct sim_event){ .at_ms = sim->now_ms + 20 +
+                                             sim_below(sim, sim_below(sim, 2) == 0 ? 100 : 1500),
                                     .kind = EVENT_RESTART,
                                     .node = at });
 }

@@ -118,7 +118,8 @@ TEST(a_change_waits_for_an_entry_of_the_own_term_and_for_the_change_before)
     struct host host;
     struct rules *rules = start_leader(&host);
 
-    EXPECT_EQ(rules_change(rules, NOW, RULES_ADD, 4), ST_CONFLICT); /* the barrier is not committed */
+    EXPECT_EQ(rules_change(rules, NOW, RULES_ADD, 4),
+              ST_CONFLICT); /* the barrier is not committed */
     acknowledge(rules, 2, 2);
     EXPECT_EQ(rules_commit(rules), 2);
     EXPECT_EQ(rules_change(rules, NOW, RULES_ADD, 4), ST_OK);
@@ -204,7 +205,8 @@ static struct log_data *configuration(unsigned voters)
     return data;
 }
 
-/* From member 2, leader of `term`: an entry behind `index` - 1, which is of prev_term.  Takes data. */
+/* From member 2, leader of `term`: an entry behind `index` - 1, which is of prev_term.  Takes data.
+ */
 static void receive(struct rules *rules,
                     uint64_t term,
                     uint64_t index,
@@ -265,7 +267,8 @@ static bool asks_for_vote(struct rules *rules, struct host *host, uint64_t now_m
     return host->vote.request_vote_result.vote_granted;
 }
 
-/* It may lack just the change that promoted it.  libraft denies, and remembers its leader for ever. */
+/* It may lack just the change that promoted it.  libraft denies, and remembers its leader for ever.
+ */
 TEST(one_that_stands_by_votes_when_its_leader_is_silent)
 {
     struct host host;
