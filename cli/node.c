@@ -188,7 +188,8 @@ static void print_configuration(const json_t *answer, json_int_t id)
     json_t *node;
     size_t i;
 
-    (void)puts("The new node's configuration, beside what all nodes have:\n\n[node]\njoin = yes\n\n"
+    (void)puts("The new node's configuration, beside what all nodes have and a certificate of its "
+               "own:\n\n[node]\njoin = yes\n\n"
                "[members]");
     json_array_foreach(json_object_get(answer, "nodes"), i, node)
     {

@@ -41,6 +41,20 @@ def until(condition, seconds=WAIT_S):
     return condition()
 
 
+def certs(*words):
+    subprocess.run([f"{BUILD}/cli/lapwing", "certs", *words], check=True, stdout=subprocess.DEVNULL)
+
+
+def issue(data, name, role, zone):
+    """A certificate; who comes in another's place has that one's."""
+    if not os.path.exists(f"{data}/{name}.crt"):
+        certs("issue", data, "--node", name, "--role", role, "--zone", zone)
+
+
+def tls(data, name):
+    return f"[tls]\nca_file = {data}/ca.crt\ncert_file = {data}/{name}.crt\nkey_file = {data}/{name}.key\n"
+
+
 class Node:
     """One control-plane node: where it is, its configuration, its process."""
 
@@ -53,6 +67,7 @@ class Node:
             f"127.0.0.1:{first + i}" for i in range(PORTS_A_NODE))
         self.log = f"{self.dir}/log"
         self.process = None
+        issue(data, name, "controlplane", zone)
 
     def member(self, member_id):
         return f"{member_id} = {self.name},{self.zone},{self.control},{self.storage}\n"
@@ -63,6 +78,7 @@ class Node:
             with open(f"{self.dir}/config.ini", "w", encoding="ascii") as file:
                 file.write(f"[node]\nname = {self.name}\nzone = {self.zone}\ncluster = test\n"
                            f"join = {'yes' if join else 'no'}\n[cluster]\nkey_file = {self.data}/cluster.key\n"
+                           f"{tls(self.data, self.name)}"
                            f"[listen]\napi = {self.api}\nstate = {self.state}\nregistration = {self.registration}\n"
                            f"[members]\n{members}[objstore]\naddresses = 127.0.0.1:{PORT + 45}\n"
                            f"[data]\ndir = {self.dir}/state\n[replica]\nsnapshot_log_bytes = 65536\n"
@@ -142,6 +158,7 @@ class Cluster:
         with open(f"{data}/cluster.key", "w", encoding="ascii") as file:
             file.write("7" * 64 + "\n")
         os.chmod(f"{data}/cluster.key", 0o600)
+        certs("ca", data, "--cluster", "test")
         self.objstore = None
 
     def node(self, name, zone):
@@ -151,9 +168,11 @@ class Cluster:
         return node
 
     def start_store(self):
+        issue(self.data, "store", "objstore", "a")
         states = ",".join(f"127.0.0.1:{PORT + PORTS_A_NODE * at + 1}" for at in range(7))
         with open(f"{self.data}/store.ini", "w", encoding="ascii") as file:
             file.write(f"[node]\nname = store\nzone = a\ncluster = test\n[cluster]\nkey_file = {self.data}/cluster.key\n"
+                       f"{tls(self.data, 'store')}"
                        f"[listen]\nhttp = 127.0.0.1:{PORT + 45}\nstream = 127.0.0.1:{PORT + 46}\n"
                        f"[state]\naddresses = {states}\n[store]\ndir = {self.data}/store\n[keys]\ntest = test\n")
         with open(f"{self.data}/store.log", "w", encoding="ascii") as log:
