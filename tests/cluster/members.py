@@ -208,8 +208,9 @@ def grow(cluster, writers):
     check("three become five", until(lambda: door.settled("abcde")), door.lapwing("nodes").stdout)
     lines = door.listed()[0]
     check("and all of them vote", all(" voter " in line for line in lines.values()), lines)
-    check("a joined node serves", until(lambda: cluster.nodes["d"].settled("abcde")),
-          cluster.nodes["d"].lapwing("nodes"))
+    for name in "de":
+        check("a joined node serves", until(lambda name=name: cluster.nodes[name].settled("abcde")),
+              cluster.nodes[name].lapwing("nodes"))
     check("nothing failed meanwhile", not any(writer.failed for writer in writers),
           [writer.failed for writer in writers])
     again = door.lapwing("node", "add", "d", "--zone", "a", "--control", "127.0.0.1:1", "--storage", "127.0.0.1:2",
