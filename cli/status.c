@@ -1,5 +1,6 @@
 /* lapwing status: what the node that answers knows of the cluster, as tables. */
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "cli/api.h"
@@ -17,15 +18,23 @@ static long long number_of(const json_t *object, const char *key)
     return (long long)json_integer_value(json_object_get(object, key));
 }
 
+/* Only the leader knows. */
+static const char *reads_of(const json_t *group)
+{
+    if (strcmp(text_of(group, "role"), "leader") != 0)
+        return "";
+    return json_is_true(json_object_get(group, "lease")) ? ", reads by lease" : ", reads by entry";
+}
+
 static void print_group(const json_t *group)
 {
     json_t *member;
     size_t i;
 
-    (void)printf("group %s: leader %s, term %lld, applied %lld of %lld, cluster version %lld\n",
+    (void)printf("group %s: leader %s, term %lld, applied %lld of %lld, cluster version %lld%s\n",
                  text_of(group, "name"), text_of(group, "leader"), number_of(group, "term"),
                  number_of(group, "applied"), number_of(group, "commit"),
-                 number_of(group, "cluster_version"));
+                 number_of(group, "cluster_version"), reads_of(group));
     json_array_foreach(json_object_get(group, "members"), i, member)(void)
         printf("  %-12s zone %-4s %-22s %s\n", text_of(member, "node"), text_of(member, "zone"),
                text_of(member, "address"),

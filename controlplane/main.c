@@ -87,6 +87,7 @@ static enum status start_group(struct node *node,
             .identity = &settings->identity,
             .service = service,
             .snapshot_log_bytes = config_unsigned(node->config, "replica", "snapshot_log_bytes"),
+            .leader_lease = config_boolean(node->config, "replica", "leader_lease"),
         },
         out, err);
     buf_done(&dir);

@@ -47,7 +47,12 @@ static void send_message(struct core *core,
 {
     struct buf body = { 0 };
 
-    wire_encode(message, entries, NULL, &body);
+    if (message->type == RAFT_APPEND_ENTRIES)
+        wire_encode_append(message, entries, core->now, &body);
+    else if (message->type == RAFT_APPEND_ENTRIES_RESULT)
+        wire_encode_append_result(message, core_lease_echo(core, message), &body);
+    else
+        wire_encode(message, entries, NULL, &body);
     core->io.send(core->io.context, message->server_id, LAPWING__RAFT_FRAME__RAFT_MESSAGE,
                   buf_view(&body));
     buf_done(&body);
@@ -147,6 +152,8 @@ struct core *core_new(const struct core_config *config,
         .install_ms = 4 * config->election_ms,
         .random_seed = config->random_seed,
         .now_ms = config->now_ms,
+        .votes_from_ms =
+            config->fresh ? 0 : lease_votes_from_ms(config->now_ms, config->election_ms),
         .term = config->term,
         .voted_for = config->voted_for,
         .snapshot = config->snapshot,
@@ -205,6 +212,7 @@ static void turn_end(struct core *core)
     }
     /* Commands wait until an entry of our own term is applied: then so is everything older, the
      * state knows the newest stamped time, and ours cannot go back behind it. */
+    lease_term(&core->lease, term);
     leading = rules_is_leader(core->rules) &&
               rules_term_at(core->rules, rules_applied(core->rules)) == term;
     if (leading && !core->leading)
@@ -234,6 +242,7 @@ void core_flush(struct core *core, uint64_t now_ms)
     turn_end(core);
     transfer_step(core);
     members_step(core);
+    barrier_by_lease(core);
     commit_flush(core);
     barrier_scan(core, false);
     rules_tell_commit(core->rules);
@@ -306,6 +315,10 @@ static enum status on_raft_message(struct core *core,
         return st;
     if (message.raft.type == RAFT_INSTALL_SNAPSHOT)
         received = snapshot_received(core, &message.snapshot);
+    if (message.raft.type == RAFT_APPEND_ENTRIES)
+        core_lease_heard(core, peer, &message);
+    if (message.raft.type == RAFT_APPEND_ENTRIES_RESULT)
+        core_lease_echoed(core, peer, &message);
     rules_receive(core->rules, core->now, peer, &message.raft, message.entries, received);
     wire_message_done(&message);
     turn_end(core);
@@ -359,6 +372,7 @@ void core_view(const struct core *core, struct core_view *out)
         .snapshot_index = rules_snapshot(rules)->index,
         .last = rules_last(rules),
         .log_bytes = rules_log_bytes(rules),
+        .lease_until_ms = core_lease_until(core),
     };
     /* While installing, the state is the disk's. */
     if (!rules_installing(rules)) {

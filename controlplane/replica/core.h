@@ -68,7 +68,9 @@ struct core_config {
     uint64_t snapshot_log_bytes;
     uint32_t chunk_bytes; /* of a snapshot in transfer; 0: CORE_CHUNK_BYTES */
     unsigned random_seed;
-    uint64_t now_ms; /* monotonic; every later now_ms is at least this */
+    uint64_t now_ms;   /* CLOCK_BOOTTIME or the like; every later now_ms is at least this */
+    bool leader_lease; /* a leader answers reads by its lease */
+    bool fresh;        /* made just now: it has never answered a leader, and may vote at once */
 
     /* As recovered from disk; borrowed for core_new(). */
     uint64_t term;
@@ -120,7 +122,8 @@ enum status core_propose(struct core *core,
                          Lapwing__Command *command,
                          uint64_t deadline_ms,
                          void *token);
-/* io->barrier_done() follows unless ST_LIMIT is returned. */
+/* io->barrier_done() follows, perhaps within the call, unless ST_LIMIT is returned.
+ * now_ms  read after the request for it came: the lease is judged by it */
 enum status core_barrier(struct core *core, uint64_t now_ms, uint64_t deadline_ms, void *token);
 
 /* Hand leadership over to `target`, or with 0 to the voter that is furthest; elsewhere than at the
@@ -133,6 +136,11 @@ enum status core_barrier(struct core *core, uint64_t now_ms, uint64_t deadline_m
 enum status core_transfer(
     struct core *core, uint64_t now_ms, uint64_t target, uint64_t deadline_ms, void *token);
 
+/* Until when, on the clock of now_ms, the rows hold everything that is committed anywhere, provided
+ * that nothing has left the core since this was asked: no send() and no answer of any kind.  0:
+ * they may not.  At the end of a turn, and taken back before anything leaves, it lets another
+ * thread read without asking this one. */
+uint64_t core_reads_until_ms(const struct core *core);
 /* Who shall be in the group: the leader works towards it, a change at a time.  Nobody: nothing is
  * changed.  At most CORE_WANTS_MAX. */
 void core_set_wanted(struct core *core,
@@ -168,6 +176,7 @@ struct core_view {
     bool change_pending;      /* the newest configuration is not known to be committed */
     unsigned member_count;    /* of that; 0: a node that joins and has not heard of its group yet */
     struct core_member members[NODES_MAX];
+    uint64_t lease_until_ms; /* leader: reads need no entry before; 0: no lease */
 };
 void core_view(const struct core *core, struct core_view *out);
 uint64_t core_applied(const struct core *core); /* the index alone */

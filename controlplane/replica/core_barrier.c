@@ -1,6 +1,7 @@
-/* Linearizable read points.  At the leader a barrier rides on the next entry, or on an empty one;
- * when it is applied, so is everything that was committed before.  Elsewhere the leader is asked
- * for such an index, one question at a time for all who wait, and reached here. */
+/* Linearizable read points.  At a leader whose lease holds, what it knows to be committed is all
+ * there is; else a barrier rides on the next entry, or on an empty one, and when it is applied, so
+ * is everything that was committed before.  Elsewhere the leader is asked for such an index, one
+ * question at a time for all who wait, and reached here. */
 #include "controlplane/replica/core_internal.h"
 
 #include <stdlib.h>
@@ -95,6 +96,22 @@ void barrier_applied(struct core *core)
         else
             link = &(*link)->next;
     }
+}
+
+/* Judged by core->now, which is no older than any barrier that waits here.  The index is committed,
+ * so it counts whatever becomes of our term. */
+void barrier_by_lease(struct core *core)
+{
+    if (!barrier_wants_entry(core) || core->now >= core_lease_until(core))
+        return;
+    for (struct barrier *b = core->barriers; b != NULL; b = b->next) {
+        if (b->state != BARRIER_WAITING)
+            continue;
+        b->state = BARRIER_INDEXED;
+        b->index = rules_commit(core->rules);
+        b->term = 0;
+    }
+    barrier_applied(core);
 }
 
 static void ask(struct core *core)
@@ -196,6 +213,7 @@ enum status core_barrier(struct core *core, uint64_t now_ms, uint64_t deadline_m
     barrier->deadline_ms = deadline_ms;
     barrier->token = token;
     core_wait_scan(core);
+    barrier_by_lease(core);
     return ST_OK;
 }
 
@@ -211,6 +229,7 @@ enum status barrier_frame(struct core *core, uint64_t peer, struct bytes body, s
         barrier->peer = peer;
         barrier->peer_request = message->id;
         core_wait_scan(core);
+        barrier_by_lease(core);
     }
     lapwing__barrier__free_unpacked(message, NULL);
     return ST_OK;

@@ -3,6 +3,7 @@
  *   core.c            life, turns, applying, status
  *   core_commit.c     proposals: queue, group commit, forwarding, repeating
  *   core_barrier.c    linearizable read points
+ *   core_lease.c      the leader's lease, which spares them an entry
  *   core_snapshot.c   taking, sending in chunks, receiving
  *   core_transfer.c   handing leadership over
  *   core_members.c    making the members those that are wanted */
@@ -10,6 +11,7 @@
 #define CONTROLPLANE_REPLICA_CORE_INTERNAL_H
 
 #include "controlplane/replica/core.h"
+#include "controlplane/replica/lease_rules.h"
 #include "controlplane/replica/raft_rules.h"
 #include "controlplane/replica/wire.h"
 
@@ -104,6 +106,13 @@ struct core {
     uint64_t in_flight[CORE_ENTRIES_IN_FLIGHT_MAX];
     unsigned in_flight_count;
 
+    struct lease lease; /* of seen_term, while we lead it */
+    struct {
+        uint64_t term;
+        uint64_t leader;
+        uint64_t sent_ms; /* newest, on that leader's clock */
+    } heard;              /* the last AppendEntries that was not refused */
+
     struct proposal *buckets[PROPOSAL_BUCKETS];
     unsigned proposal_count;
     struct proposal *queue;
@@ -160,6 +169,7 @@ enum status commit_forwarded(struct core *core, uint64_t peer, struct bytes body
 bool barrier_wants_entry(const struct core *core);
 void barrier_attach(struct core *core, uint64_t index);
 void barrier_applied(struct core *core);
+void barrier_by_lease(struct core *core);
 void barrier_scan(struct core *core, bool leader_changed);
 void barrier_link_down(struct core *core, uint64_t peer);
 void barrier_done(struct core *core);
@@ -181,6 +191,12 @@ void members_step(struct core *core);
 struct members_change members_next(const struct core *core);
 bool members_hold(const struct core *core); /* nothing may be submitted */
 void members_view(const struct core *core, struct core_view *out);
+
+/* core_lease.c */
+void core_lease_heard(struct core *core, uint64_t peer, const struct wire_message *message);
+uint64_t core_lease_echo(const struct core *core, const struct raft_message *result);
+void core_lease_echoed(struct core *core, uint64_t peer, const struct wire_message *message);
+uint64_t core_lease_until(const struct core *core); /* 0: no lease */
 
 /* core_snapshot.c */
 void snapshot_maybe_take(struct core *core);

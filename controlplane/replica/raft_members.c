@@ -61,6 +61,20 @@ static struct raft_server *server_of(const struct rules *rules, uint64_t id)
     return NULL;
 }
 
+struct bytes rules_newest_configuration(const struct rules *rules)
+{
+    const struct snapshot_meta *snapshot = &rules->snapshot;
+    struct bytes out = bytes_of(snapshot->configuration, snapshot->configuration_len);
+
+    for (uint64_t i = rules->log.first; i <= memory_log_last(&rules->log); i++) {
+        const struct log_entry *entry = memory_log_at(&rules->log, i);
+
+        if (entry->type == LOG_CHANGE && i > snapshot->configuration_index)
+            out = bytes_of(entry->data->bytes, entry->data->len);
+    }
+    return out;
+}
+
 /* Index of the newest CHANGE that is not applied; 0: none. */
 static uint64_t unapplied_change(const struct rules *rules)
 {

@@ -28,7 +28,6 @@
 #include "controlplane/replica/raft_rules_internal.h"
 
 enum {
-    CAPACITY = 60000,      /* [12] kilobytes of disk that we claim to have; checked elsewhere */
     TICK_MS_MIN = 5,       /* [1] between two RAFT_TIMEOUT events */
     INFLIGHT_ENTRIES = 64, /* sent to one peer and not acknowledged */
     BARRIER_BYTES = 8,
@@ -214,6 +213,9 @@ static void update_messages(struct rules *rules, const struct raft_update *updat
                 message.append_entries_result.last_log_index = 0;
             }
             break;
+        case RAFT_REQUEST_VOTE:
+            rules_limit_disruption(rules, &message);
+            break;
         default:
             break;
         }
@@ -240,7 +242,7 @@ static int feed(struct rules *rules, struct raft_event *event)
     int rv;
 
     event->time = rules->now;
-    event->capacity = CAPACITY;
+    event->capacity = RULES_CAPACITY;
     memset(&update, 0, sizeof update);
     rv = raft_step(&rules->raft, event, &update);
     if (rv != 0) {
@@ -330,26 +332,11 @@ static bool log_joins_snapshot(const struct rules_config *config)
            config->entries[index - config->first].term == config->snapshot->term;
 }
 
-/* The newest configuration that the disk holds, committed or not. */
-static struct bytes newest_configuration(const struct rules *rules)
-{
-    const struct snapshot_meta *snapshot = &rules->snapshot;
-    struct bytes out = bytes_of(snapshot->configuration, snapshot->configuration_len);
-
-    for (uint64_t i = rules->log.first; i <= memory_log_last(&rules->log); i++) {
-        const struct log_entry *entry = memory_log_at(&rules->log, i);
-
-        if (entry->type == LOG_CHANGE && i > snapshot->configuration_index)
-            out = bytes_of(entry->data->bytes, entry->data->len);
-    }
-    return out;
-}
-
 /* A sole voter makes itself leader in RAFT_START without raising its term: an entry that it had
  * not synced before a crash and a new one would then have the same index and term. */
 static void raise_term_if_sole_voter(struct rules *rules)
 {
-    struct bytes newest = newest_configuration(rules);
+    struct bytes newest = rules_newest_configuration(rules);
 
     if (newest.len == 0 || !raft_convert_sole_voter(newest, rules->raft.id))
         return; /* len 0: a node that joins and has heard of nobody */
@@ -414,6 +401,7 @@ struct rules *rules_new(const struct rules_config *config, const struct rules_ho
 
     rules->host = *host;
     rules->now = config->now_ms;
+    rules->votes_from_ms = config->votes_from_ms;
     rules->ops_end = &rules->ops;
     raft_setup(rules, config);
     load(rules, config);
@@ -626,6 +614,17 @@ void rules_receive(struct rules *rules,
     case RAFT_INSTALL_SNAPSHOT:
         rules->stale = copy.install_snapshot.term < term;
         receive_install(rules, &copy, received);
+        break;
+    case RAFT_REQUEST_VOTE:
+        if (rules_vote_is_held(rules, &copy))
+            break;
+        event.receive.message = &copy;
+        run(rules, &event);
+        break;
+    case RAFT_TIMEOUT_NOW:
+        rules_leave_given(rules, &copy.timeout_now);
+        event.receive.message = &copy;
+        run(rules, &event);
         break;
     default:
         event.receive.message = &copy;

@@ -42,6 +42,7 @@ struct rules_config {
     uint32_t install_ms; /* a snapshot not acknowledged for so long is offered again */
     unsigned random_seed;
     uint64_t now_ms;
+    uint64_t votes_from_ms; /* denies votes before: lease_rules.h */
     uint64_t term;
     uint64_t voted_for;
     const struct snapshot_meta *snapshot; /* index 0: none; copied */
@@ -150,6 +151,8 @@ uint64_t rules_applied(const struct rules *rules);
 uint64_t rules_last(const struct rules *rules);
 uint64_t rules_persisted(const struct rules *rules);
 uint64_t rules_match(const struct rules *rules, uint64_t peer); /* leader; else 0 */
+/* The voters of the configuration in use, this one among them, at most NODES_MAX; how many. */
+unsigned rules_all_voters(const struct rules *rules, uint64_t out_ids[NODES_MAX]);
 bool rules_installing(const struct rules *rules);
 uint64_t rules_log_bytes(const struct rules *rules);
 const struct snapshot_meta *rules_snapshot(const struct rules *rules);

@@ -5,6 +5,9 @@
 #include "controlplane/replica/memory_log.h"
 #include "controlplane/replica/raft_rules.h"
 
+/* Kilobytes of disk that we claim to have; checked elsewhere. */
+enum { RULES_CAPACITY = 60000 };
+
 struct rules {
     struct raft raft;
     struct rules_host host;
@@ -16,6 +19,9 @@ struct rules {
     struct snapshot_meta snapshot; /* stored; index 0 when there is none */
     uint64_t term;                 /* as last made durable */
     uint64_t voted_for;
+
+    uint64_t votes_from_ms; /* no vote is granted before */
+    uint64_t disrupt_term;  /* the one whose election a leader gave us leave for */
 
     uint64_t commit; /* [1] the maximum ever seen */
     uint64_t applied;
@@ -62,6 +68,8 @@ enum status rules_change_unchecked(struct rules *rules,
                                    enum rules_change_kind kind,
                                    uint64_t id);
 
+/* The newest configuration that the disk holds, committed or not; empty: none. */
+struct bytes rules_newest_configuration(const struct rules *rules);
 /* Another configuration is committed. */
 void rules_committed_configuration(struct rules *rules);
 /* The log was cut: it ends before `first`, where an entry was appended in the same step. */
@@ -72,5 +80,13 @@ void rules_role_back(struct rules *rules, int role);
 
 /* An AppendEntries with this commit index, as far as the peer can use it, was sent to `peer`. */
 void rules_told(struct rules *rules, uint64_t peer, uint64_t commit);
+
+/* raft_votes.c */
+/* A RequestVote that must not be fed, since it is too early to vote; then it was denied. */
+bool rules_vote_is_held(struct rules *rules, const struct raft_message *message);
+/* A TimeoutNow came. */
+void rules_leave_given(struct rules *rules, const struct raft_timeout_now *args);
+/* A RequestVote goes out: it may disrupt only in the term that leave was given for. */
+void rules_limit_disruption(const struct rules *rules, struct raft_message *message);
 
 #endif

@@ -114,6 +114,20 @@ uint64_t rules_match(const struct rules *rules, uint64_t peer)
     return match;
 }
 
+unsigned rules_all_voters(const struct rules *rules, uint64_t out_ids[NODES_MAX])
+{
+    const struct raft_configuration *members = &rules->raft.configuration;
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < members->n; i++) {
+        if (members->servers[i].role != RAFT_VOTER)
+            continue;
+        CHECK(count < NODES_MAX);
+        out_ids[count++] = members->servers[i].id;
+    }
+    return count;
+}
+
 bool rules_installing(const struct rules *rules)
 {
     return rules->installing;

@@ -31,7 +31,7 @@ struct snapshot_job {
 
 uint64_t replica_now_ms(void)
 {
-    return uv_hrtime() / 1000000;
+    return clock_lease_ns(&clock_system) / 1000000;
 }
 
 /* ---- what the core asks for ---- */
@@ -57,8 +57,23 @@ static void io_disk(void *context, struct disk_op *op)
     disk_push(replica->disk, op);
 }
 
+/* Whatever leaves the core may be news of a commit that the rows do not show yet, or a vote. */
+static void news_leaves(struct replica *replica)
+{
+    atomic_store(&replica->reads_until_ms, 0);
+}
+
+/* The clock comes second: a lease that holds when it is read held when the word was. */
+bool replica_rows_are_current(const struct replica *replica)
+{
+    uint64_t until_ms = atomic_load(&replica->reads_until_ms);
+
+    return until_ms != 0 && replica_now_ms() < until_ms;
+}
+
 static void io_send(void *context, uint64_t peer, uint16_t type, struct bytes body)
 {
+    news_leaves(context);
     replica_links_send(context, peer, type, body);
 }
 
@@ -180,6 +195,7 @@ static void io_proposed(void *context, void *token, enum status st, const Lapwin
 {
     struct replica *replica = context;
 
+    news_leaves(replica);
     (void)atomic_fetch_add(&replica->changes, 1);
     replica_client_proposed(token, st, outcome);
 }
@@ -188,6 +204,7 @@ static void io_barrier_done(void *context, void *token, enum status st)
 {
     struct replica *replica = context;
 
+    news_leaves(replica);
     if (replica->core != NULL)
         note_changes(replica);
     replica_client_barrier_done(token, st);
@@ -195,7 +212,7 @@ static void io_barrier_done(void *context, void *token, enum status st)
 
 static void io_transferred(void *context, void *token, enum status st)
 {
-    (void)context;
+    news_leaves(context);
     replica_client_transferred(token, st);
 }
 
@@ -279,6 +296,7 @@ static void publish_status(struct replica *replica)
     now.log_bytes = view.log_bytes;
     now.applied_ms = view.leader_ms;
     now.cluster_version = view.cluster_version;
+    now.lease = replica_now_ms() < view.lease_until_ms;
     fill_members(replica, &view, &now);
     log_change(replica, &now);
     uv_mutex_lock(&replica->status_mutex);
@@ -356,6 +374,7 @@ static void turn(struct replica *replica)
         publish_status(replica);
         maybe_checkpoint(replica, now);
     }
+    atomic_store(&replica->reads_until_ms, core_reads_until_ms(replica->core));
     at = core_timeout_ms(replica->core);
     uv_update_time(&replica->loop);
     rv = uv_timer_start(&replica->timer, timer_cb, at > now ? at - now : 1, 0);
@@ -474,6 +493,8 @@ static void start_core(struct replica *replica,
         .snapshot_log_bytes =
             config->snapshot_log_bytes ? config->snapshot_log_bytes : REPLICA_SNAPSHOT_LOG_BYTES,
         .now_ms = replica_now_ms(),
+        .leader_lease = config->leader_lease,
+        .fresh = recovery->fresh,
         .term = recovery->term,
         .voted_for = recovery->voted_for,
         .snapshot = &recovery->snapshot,
@@ -590,6 +611,7 @@ static void stop_deciding(struct replica *replica)
 {
     struct core *core = replica->core;
 
+    news_leaves(replica);
     disk_stop(replica->disk);
     replica->disk = NULL;
     replica->core = NULL;

@@ -24,7 +24,7 @@ enum {
     REPLICA_CLIENT_ID_BYTES = 16,
     REPLICA_PROPOSALS_MAX = 4096, /* waiting for an outcome, one client; then ST_LIMIT */
     REPLICA_BARRIERS_MAX = 4096,
-    REPLICA_ELECTION_MS = 300,
+    REPLICA_ELECTION_MS = 300, /* leases count on it: the same on every member, never less later */
     REPLICA_HEARTBEAT_MS = 50,
     REPLICA_SNAPSHOT_LOG_BYTES = 16 << 20,
 };
@@ -52,6 +52,7 @@ struct replica_config {
     uint32_t election_ms;        /* 0: REPLICA_ELECTION_MS; randomised between 1x and 2x */
     uint32_t heartbeat_ms;       /* 0: REPLICA_HEARTBEAT_MS */
     uint64_t snapshot_log_bytes; /* 0: REPLICA_SNAPSHOT_LOG_BYTES; of log since the last one */
+    bool leader_lease;           /* as leader, answer reads by a lease: see lease_rules.h */
 };
 
 /* Recover from `dir`, listen, and start the thread.
@@ -113,6 +114,7 @@ struct replica_status {
     uint64_t log_bytes;
     uint64_t applied_ms; /* newest leader's time applied */
     uint32_t cluster_version;
+    bool lease;            /* leader: reads are answered by its lease */
     uint64_t last;         /* index of the log */
     bool removed;          /* the others say so: nothing works here any more, and nothing will */
     unsigned member_count; /* this node and whom it talks to */

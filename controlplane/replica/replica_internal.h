@@ -61,6 +61,9 @@ struct replica {
     bool stopping;
     _Atomic uint64_t changes; /* any thread */
     uint64_t changed_at;      /* the applied index when it last moved */
+    /* core_reads_until_ms() of the last turn's end, 0 from before the next thing leaves the core.
+     */
+    _Atomic uint64_t reads_until_ms;
 
     struct core *core;
     struct state *state;
@@ -88,7 +91,7 @@ struct replica {
     uint64_t status_at;
 };
 
-/* The core's clock. */
+/* The core's clock: goes on while the machine is suspended, as a lease must.  Any thread. */
 uint64_t replica_now_ms(void);
 
 /* Who is talked to follows from the rows, the group's configuration and who talks to us: to be
@@ -105,6 +108,9 @@ void replica_let_go(struct replica *replica, const char *who);
 enum status replica_links_start(struct replica *replica, struct err *err);
 void replica_links_stop(struct replica *replica);
 void replica_links_send(struct replica *replica, uint64_t peer, uint16_t type, struct bytes body);
+
+/* The rows hold everything that was committed anywhere before the call.  Any thread. */
+bool replica_rows_are_current(const struct replica *replica);
 
 /* On the group's thread: a request from a client's loop, and its answers. */
 void replica_client_deliver(struct mail *mail, void *replica);

@@ -19,10 +19,12 @@ static void pack(const Lapwing__RaftMessage *message, struct buf *out)
 
 /* ---- out ---- */
 
-static void encode_append(const struct raft_append_entries *args,
-                          const struct log_entry *entries,
-                          struct buf *out)
+void wire_encode_append(const struct raft_message *raft,
+                        const struct log_entry *entries,
+                        uint64_t sent_ms,
+                        struct buf *out)
 {
+    const struct raft_append_entries *args = &raft->append_entries;
     Lapwing__RaftMessage message = LAPWING__RAFT_MESSAGE__INIT;
     Lapwing__AppendEntries append = LAPWING__APPEND_ENTRIES__INIT;
     Lapwing__RaftEntry *list = must_calloc(args->n_entries + 1, sizeof *list);
@@ -42,6 +44,7 @@ static void encode_append(const struct raft_append_entries *args,
     append.leader_commit = args->leader_commit;
     append.entries = pointers;
     append.n_entries = args->n_entries;
+    append.sent_ms = sent_ms;
     message.what_case = LAPWING__RAFT_MESSAGE__WHAT_APPEND_ENTRIES;
     message.append_entries = &append;
     pack(&message, out);
@@ -49,8 +52,9 @@ static void encode_append(const struct raft_append_entries *args,
     free(list);
 }
 
-static void encode_append_result(const struct raft_append_entries_result *args, struct buf *out)
+void wire_encode_append_result(const struct raft_message *raft, uint64_t echo_ms, struct buf *out)
 {
+    const struct raft_append_entries_result *args = &raft->append_entries_result;
     Lapwing__RaftMessage message = LAPWING__RAFT_MESSAGE__INIT;
     Lapwing__AppendEntriesResult result = LAPWING__APPEND_ENTRIES_RESULT__INIT;
 
@@ -59,6 +63,7 @@ static void encode_append_result(const struct raft_append_entries_result *args, 
     result.last_index = args->last_log_index;
     result.features = args->features;
     result.capacity = args->capacity;
+    result.echo_ms = echo_ms;
     message.what_case = LAPWING__RAFT_MESSAGE__WHAT_APPEND_ENTRIES_RESULT;
     message.append_entries_result = &result;
     pack(&message, out);
@@ -152,10 +157,10 @@ void wire_encode(const struct raft_message *message,
 {
     switch (message->type) {
     case RAFT_APPEND_ENTRIES:
-        encode_append(&message->append_entries, entries, out);
+        wire_encode_append(message, entries, 0, out);
         return;
     case RAFT_APPEND_ENTRIES_RESULT:
-        encode_append_result(&message->append_entries_result, out);
+        wire_encode_append_result(message, 0, out);
         return;
     case RAFT_REQUEST_VOTE:
         encode_vote(&message->request_vote, out);
@@ -252,6 +257,7 @@ static enum status decode_append(const Lapwing__AppendEntries *in,
     args->prev_log_term = in->prev_term;
     args->leader_commit = in->leader_commit;
     args->n_entries = (unsigned)in->n_entries;
+    out->sent_ms = in->sent_ms;
     out->entries = must_calloc(in->n_entries + 1, sizeof *out->entries);
     for (size_t i = 0; i < in->n_entries; i++) {
         out->entries[i] = (struct log_entry){
@@ -348,6 +354,7 @@ static enum status decode_any(const Lapwing__RaftMessage *in,
         appended->last_log_index = in->append_entries_result->last_index;
         appended->features = (unsigned short)in->append_entries_result->features;
         appended->capacity = (unsigned short)in->append_entries_result->capacity;
+        out->echo_ms = in->append_entries_result->echo_ms;
         return ST_OK;
     case LAPWING__RAFT_MESSAGE__WHAT_REQUEST_VOTE:
         return decode_vote(in->request_vote, peer, out, err);

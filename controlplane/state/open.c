@@ -81,13 +81,14 @@ enum status database_check(struct connection *connection,
     st = connection_status(connection, err);
     if (st != ST_OK)
         return st;
-    if (meta.schema_version != SCHEMA_VERSION)
-        return err_set(err, ST_UNSUPPORTED, "state database: schema version %u, want %d",
-                       meta.schema_version, SCHEMA_VERSION);
     if (meta.cluster_version > CLUSTER_VERSION_MAX)
         return err_set(err, ST_UNSUPPORTED,
                        "state database: of cluster version %u, this release follows up to %d",
                        meta.cluster_version, CLUSTER_VERSION_MAX);
+    if (meta.schema_version != schema_version(meta.cluster_version))
+        return err_set(
+            err, ST_UNSUPPORTED, "state database: schema version %u, want %u at cluster version %u",
+            meta.schema_version, schema_version(meta.cluster_version), meta.cluster_version);
     if (meta.state_group != group)
         return err_set(err, ST_CONFLICT, "state database: of group %u, want %d", meta.state_group,
                        (int)group);
@@ -106,7 +107,7 @@ static enum status create_tables(struct connection *connection, enum state_group
                                  NULL, NULL, NULL));
     stmt = connection_statement(connection, STATEMENT_META_INSERT);
     bind_number(stmt, 1, group);
-    bind_number(stmt, 2, SCHEMA_VERSION);
+    bind_number(stmt, 2, schema_version(1));
     connection_run(connection, stmt);
     connection_do(connection, STATEMENT_COMMIT);
     return connection->failure;

@@ -18,8 +18,8 @@
 CREATE TABLE meta (
     only_row        INTEGER NOT NULL PRIMARY KEY CHECK (only_row = 1),
     state_group     INTEGER NOT NULL,  -- 1 control, 2 storage
-    schema_version  INTEGER NOT NULL,  -- of this first section; what follows is told by...
-    cluster_version INTEGER NOT NULL,  -- ...the newest commands and tables there are; raised by command
+    schema_version  INTEGER NOT NULL,  -- cluster_version + 1: what releases without cluster versions look at
+    cluster_version INTEGER NOT NULL,  -- newest commands and tables there are; raised by command
     applied_index   INTEGER NOT NULL,  -- last entry of the log in these rows...
     applied_term    INTEGER NOT NULL,  -- ...and its term
     leader_ms       INTEGER NOT NULL,  -- cluster time of the last entry with commands; never goes back

@@ -85,6 +85,7 @@ static void raise_to(struct apply *apply, uint32_t from, uint32_t to)
     schema_raise(apply->connection, apply->group, from, to);
     stmt = connection_statement(apply->connection, STATEMENT_META_CLUSTER_VERSION);
     bind_number(stmt, 1, to);
+    bind_number(stmt, 2, schema_version(to));
     connection_run(apply->connection, stmt);
 }
 

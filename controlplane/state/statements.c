@@ -41,7 +41,8 @@ static const char *const texts[STATEMENT_COUNT] = {
         "leader_ms, boot_id FROM meta WHERE only_row = 1",
     [STATEMENT_META_APPLIED] =
         "UPDATE meta SET applied_index = ?1, applied_term = ?2, leader_ms = ?3 WHERE only_row = 1",
-    [STATEMENT_META_CLUSTER_VERSION] = "UPDATE meta SET cluster_version = ?1 WHERE only_row = 1",
+    [STATEMENT_META_CLUSTER_VERSION] =
+        "UPDATE meta SET cluster_version = ?1, schema_version = ?2 WHERE only_row = 1",
     [STATEMENT_META_BOOT_ID] = "UPDATE meta SET boot_id = ?1 WHERE only_row = 1",
 
     [STATEMENT_CLIENT_GET] = "SELECT acked FROM clients WHERE client = ?1",

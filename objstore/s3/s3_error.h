@@ -2,6 +2,8 @@
 #ifndef OBJSTORE_S3_S3_ERROR_H
 #define OBJSTORE_S3_S3_ERROR_H
 
+#include "base/status.h"
+
 enum s3_error {
     S3_OK,
     S3_ACCESS_DENIED,
@@ -57,6 +59,10 @@ enum s3_error {
     S3_SLOW_DOWN,
     S3_ERRORS,
 };
+
+/* The error for what the control plane, or the peers, did not carry out to an end that is known,
+ * and its text: "outcome unknown: WHY..." for ST_UNKNOWN, else "not done: WHY...". */
+enum s3_error s3_error_not_answered(enum status st, const char *why, struct err *out_text);
 
 /* "NoSuchKey" */
 const char *s3_error_code(enum s3_error error);

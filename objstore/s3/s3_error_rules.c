@@ -111,6 +111,19 @@ static const struct {
 };
 // clang-format on
 
+enum s3_error s3_error_not_answered(enum status st, const char *why, struct err *out_text)
+{
+    if (st == ST_UNKNOWN)
+        (void)err_set(
+            out_text, st,
+            "outcome unknown: %.200s. It may or may not have been done, and will be done at "
+            "most once.",
+            why);
+    else
+        (void)err_set(out_text, st, "not done: %.200s. Please try again.", why);
+    return S3_SERVICE_UNAVAILABLE;
+}
+
 const char *s3_error_code(enum s3_error error)
 {
     CHECK(error < S3_ERRORS);

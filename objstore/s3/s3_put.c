@@ -54,6 +54,8 @@ static enum s3_event check_digests(struct s3_request *req)
 
 static enum s3_event put_failed(struct s3_request *req, enum status status, const struct err *err)
 {
+    struct err text = { 0 };
+
     switch (status) {
     case ST_CORRUPT:
         return s3_fail(req, S3_CONTENT_SHA256_MISMATCH, NULL);
@@ -63,8 +65,8 @@ static enum s3_event put_failed(struct s3_request *req, enum status status, cons
     case ST_IO:
         log_event(LOG_ERROR, "disk_failed", LS("text", err->text), LS("then", "refusing the put"));
         return s3_fail(req, S3_INTERNAL_ERROR, NULL);
-    default:
-        return s3_fail(req, S3_SERVICE_UNAVAILABLE, err->text);
+    default: /* too few copies: no row was asked for */
+        return s3_fail(req, s3_error_not_answered(ST_UNAVAILABLE, err->text, &text), text.text);
     }
 }
 
@@ -115,7 +117,7 @@ enum s3_event s3_put_start(struct s3_request *req)
     st = put_start(req->server->peers, &put_handler, req, digests, &upload->put, &err);
     if (st != ST_OK) {
         tap_free(digests);
-        return s3_fail(req, S3_SERVICE_UNAVAILABLE, err.text);
+        return put_failed(req, ST_UNAVAILABLE, &err);
     }
     upload->digests = digests;
     return S3_NO_EVENT;

@@ -90,6 +90,7 @@ static void read_cb(void *context,
                     const struct err *err)
 {
     struct s3_request *req = context;
+    struct err text = { 0 };
     enum s3_event event;
 
     req->in_flight--;
@@ -101,7 +102,7 @@ static void read_cb(void *context,
     if (status == ST_OK)
         event = rows_event(req, reply);
     else
-        event = s3_fail(req, S3_SERVICE_UNAVAILABLE, err->text);
+        event = s3_fail(req, s3_error_not_answered(ST_UNAVAILABLE, err->text, &text), text.text);
     s3_on(req, event);
     req->reply = NULL;
     s3_release(req);
@@ -172,6 +173,7 @@ static void propose_cb(void *context,
                        const struct err *err)
 {
     struct s3_request *req = context;
+    struct err text = { 0 };
     enum s3_event event;
 
     req->in_flight--;
@@ -182,14 +184,10 @@ static void propose_cb(void *context,
     req->outcome = outcome;
     if (status == ST_OK)
         event = outcome_event(req, outcome);
-    else if (status == ST_UNKNOWN)
-        event = s3_fail(req, S3_INTERNAL_ERROR,
-                        "The control plane did not say whether the request was carried out. Please "
-                        "try again.");
     else if (status == ST_BAD_INPUT)
         event = s3_fail(req, S3_INVALID_ARGUMENT, err->text);
     else
-        event = s3_fail(req, S3_SERVICE_UNAVAILABLE, err->text);
+        event = s3_fail(req, s3_error_not_answered(status, err->text, &text), text.text);
     s3_on(req, event);
     req->outcome = NULL;
     s3_release(req);

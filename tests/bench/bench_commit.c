@@ -1,8 +1,10 @@
-/* bench_commit DIR [SECONDS] [PORT]: replicated writes of three replicas on loopback and one disk.
+/* bench_commit DIR [SECONDS] [PORT]: replicated writes, and linearizable reads, of three replicas
+ * on loopback and one disk.
  *
  * Beside 10,000 functions each client changes one of them after the other (UpdateFunctionCode),
  * through the leader's node or a follower's; an answer is counted when the asking node's rows show
- * it.  One line per number of clients, as JSON: "terms" are elections meanwhile, none on a machine
+ * it.  A read is a read point and then a function's row, with the leader's lease and without.  One
+ * line per number of clients, as JSON: "terms" are elections meanwhile, none on a machine
  * that is not overloaded. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +12,8 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "controlplane/state/functions.h"
+#include "controlplane/state/state.h"
 #include "tests/cluster/replica_trio.h"
 
 enum { SAMPLES_MAX = 4000000, CLIENTS_MAX = 256, FUNCTIONS = 10000 };
@@ -24,6 +28,7 @@ struct bench {
     uint64_t changes;
     uint32_t *us; /* of each commit */
     uint64_t failed;
+    struct state_reader *reader;
 };
 
 struct slot {
@@ -100,6 +105,40 @@ static void propose(struct slot *slot)
     CHECK(st == ST_OK);
     bench->open++;
     buf_done(&body);
+}
+
+static void read_one(struct slot *slot);
+
+static void read_cb(enum status st, void *context)
+{
+    struct slot *slot = context;
+    struct bench *bench = slot->bench;
+    Lapwing__Function *function = NULL;
+    uint64_t now;
+
+    bench->open--;
+    if (st == ST_OK)
+        st = state_get_function(bench->reader, "000000000000", "eu-west-1", "f-1", &function, NULL);
+    now = uv_hrtime();
+    if (st != ST_OK)
+        bench->failed++;
+    else if (bench->count < SAMPLES_MAX)
+        bench->us[bench->count++] = (uint32_t)((now - slot->started_ns) / 1000);
+    if (st == ST_OK)
+        lapwing__function__free_unpacked(function, NULL);
+    if (now < bench->until_ns)
+        read_one(slot);
+}
+
+static void read_one(struct slot *slot)
+{
+    struct bench *bench = slot->bench;
+    enum status st;
+
+    slot->started_ns = uv_hrtime();
+    st = replica_barrier(bench->client, 10000, read_cb, slot);
+    CHECK(st == ST_OK);
+    bench->open++;
 }
 
 static int by_size(const void *a, const void *b)
@@ -193,15 +232,72 @@ static void create_functions(struct bench *bench, uv_loop_t *loop)
     CHECK(bench->failed == 0);
 }
 
-static unsigned wait_for_leader(struct replica_trio *trio, uv_loop_t *loop)
+static void measure_reads(
+    struct bench *bench, uv_loop_t *loop, unsigned clients, double seconds, const char *via)
 {
-    (void)loop;
+    struct slot slots[CLIENTS_MAX];
+    uint64_t start = uv_hrtime();
+    uint64_t cpu = cpu_us();
+    uint64_t entries = status_of(bench).commit;
+    bool lease = status_of(bench).lease;
+    double took;
+
+    bench->count = 0;
+    bench->failed = 0;
+    bench->until_ns = start + (uint64_t)(seconds * 1e9);
+    for (unsigned i = 0; i < clients; i++) {
+        slots[i].bench = bench;
+        read_one(&slots[i]);
+    }
+    while (bench->open > 0)
+        (void)uv_run(loop, UV_RUN_ONCE);
+    took = (double)(uv_hrtime() - start) / 1e9;
+    cpu = cpu_us() - cpu;
+    entries = status_of(bench).commit - entries;
+    qsort(bench->us, bench->count, sizeof bench->us[0], by_size);
+    printf(
+        "{\"bench\":\"read\",\"lease\":%s,\"via\":\"%s\",\"clients\":%u,\"reads_per_s\":%.0f,"
+        "\"p50_us\":%u,\"p99_us\":%u,\"entries\":%llu,\"cpu_us_per_read\":%.1f,\"failed\":%llu}\n",
+        lease ? "true" : "false", via, clients, (double)bench->count / took,
+        bench->count ? bench->us[bench->count / 2] : 0,
+        bench->count ? bench->us[bench->count * 99 / 100] : 0, (unsigned long long)entries,
+        bench->count ? (double)cpu / (double)bench->count : 0, (unsigned long long)bench->failed);
+    fflush(stdout);
+}
+
+/* By the leader's node and by a follower's. */
+static void read_rows(struct bench *bench,
+                      struct replica_trio *trio,
+                      unsigned leader,
+                      uv_loop_t *loop,
+                      double seconds)
+{
+    static const unsigned clients[] = { 1, 64 };
+
+    for (unsigned via = 0; via < 2; via++) {
+        struct replica *replica = trio->replicas[(leader + via) % TRIO];
+        enum status st = state_open_reader(replica_state_path(replica), STATE_GROUP_CONTROL,
+                                           &bench->reader, NULL);
+
+        CHECK(st == ST_OK);
+        bench->client = replica_client_new(replica, loop);
+        for (size_t i = 0; i < ARRAY_LEN(clients); i++)
+            measure_reads(bench, loop, clients[i], seconds, via == 0 ? "leader" : "follower");
+        replica_client_close(bench->client);
+        (void)uv_run(loop, UV_RUN_DEFAULT);
+        state_reader_close(bench->reader);
+    }
+}
+
+/* One whose lease holds, if it is to have one. */
+static unsigned wait_for_leader(struct replica_trio *trio)
+{
     for (;;) {
         for (unsigned i = 0; i < TRIO; i++) {
             struct replica_status status;
 
             replica_status(trio->replicas[i], &status);
-            if (status.role == REPLICA_LEADER)
+            if (status.role == REPLICA_LEADER && (status.lease || !trio->leader_lease))
                 return i;
         }
         uv_sleep(10);
@@ -226,7 +322,7 @@ int main(int argc, char **argv)
     replica_trio_init(&trio, argv[1], argc > 3 ? (uint16_t)atoi(argv[3]) : 17310);
     for (unsigned i = 0; i < TRIO; i++)
         replica_trio_start(&trio, i);
-    leader = wait_for_leader(&trio, &loop);
+    leader = wait_for_leader(&trio);
     bench.leader = trio.replicas[leader];
     bench.us = must_calloc(SAMPLES_MAX, sizeof *bench.us);
     for (unsigned via = 0; via < 2; via++) {
@@ -239,6 +335,15 @@ int main(int argc, char **argv)
         (void)uv_run(&loop, UV_RUN_DEFAULT);
     }
     print_memory();
+    read_rows(&bench, &trio, leader, &loop, seconds);
+    for (unsigned i = 0; i < TRIO; i++)
+        replica_trio_stop(&trio, i);
+    trio.leader_lease = false;
+    for (unsigned i = 0; i < TRIO; i++)
+        replica_trio_start(&trio, i);
+    leader = wait_for_leader(&trio);
+    bench.leader = trio.replicas[leader];
+    read_rows(&bench, &trio, leader, &loop, seconds);
     for (unsigned i = 0; i < TRIO; i++)
         replica_trio_stop(&trio, i);
     replica_trio_done(&trio);

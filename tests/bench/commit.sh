@@ -1,5 +1,6 @@
 #!/bin/bash
-# Replicated writes of three replicas on loopback and one disk, beside three members of etcd.  Prints a
+# Replicated writes, and linearizable reads with the leader's lease and without, of three replicas on
+# loopback and one disk, beside three members of etcd.  Prints a
 # table; the same as JSON in build/bench-commit.json.  SECONDS_EACH for each row; PORT and the two behind
 # it are listened on, by etcd PORT+10 to PORT+15.
 set -euo pipefail
@@ -29,6 +30,11 @@ for line in open(sys.argv[1]):
     row = json.loads(line)
     if row.get("name") == "resident_kb":
         print(f"  {row['of']:38}{row['rss']:>9} kB RSS at most")
+        print(f"{'reads via':10}{'lease':>8}{'clients':>9}{'reads/s':>10}{'p50 us':>8}{'p99 us':>8}{'entries':>9}{'CPU us':>8}{'failed':>8}")
+        continue
+    if row["bench"] == "read":
+        print(f"{row['via']:10}{'on' if row['lease'] else 'off':>8}{row['clients']:>9}{row['reads_per_s']:>10}{row['p50_us']:>8}{row['p99_us']:>8}"
+              f"{row['entries']:>9}{row['cpu_us_per_read']:>8}{row['failed']:>8}")
         continue
     print(f"{row['via']:10}{row['clients']:>8}{row['commits_per_s']:>11}{row['p50_us']:>8}{row['p99_us']:>8}"
           f"{row['commits_per_entry']:>10}{row['cpu_us_per_commit']:>8}{row['terms']:>7}{row['failed']:>8}")

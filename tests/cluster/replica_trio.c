@@ -13,6 +13,7 @@ void replica_trio_init(struct replica_trio *trio, const char *dir, uint16_t port
     (void)snprintf(trio->dir, sizeof trio->dir, "%s", dir);
     trio->port = port;
     trio->member_count = TRIO;
+    trio->leader_lease = true;
     for (unsigned i = 0; i < TRIO; i++) {
         struct replica_member *member = &trio->members[i];
         char path[64];
@@ -34,7 +35,8 @@ void replica_trio_start(struct replica_trio *trio, unsigned at)
                                      .member_count = trio->member_count,
                                      .identity = &trio->identity[at],
                                      .service = STREAM_RAFT_CONTROL,
-                                     .snapshot_log_bytes = trio->snapshot_log_bytes };
+                                     .snapshot_log_bytes = trio->snapshot_log_bytes,
+                                     .leader_lease = trio->leader_lease };
     struct err err = { 0 };
     char dir[300];
 

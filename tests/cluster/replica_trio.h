@@ -12,12 +12,13 @@ struct replica_trio {
     uint16_t port;         /* of the first; the others follow */
     unsigned member_count; /* 3; or 1, started as the first */
     uint64_t snapshot_log_bytes;
+    bool leader_lease;
     struct replica_member members[TRIO];
     struct stream_identity identity[TRIO];
     struct replica *replicas[TRIO]; /* NULL: not running */
 };
 
-/* Fill in members and identities; starts nothing.  Ports from `port`. */
+/* Fill in members and identities, leases on; starts nothing.  Ports from `port`. */
 void replica_trio_init(struct replica_trio *trio, const char *dir, uint16_t port);
 /* Start one; a failure is printed and ends the process. */
 void replica_trio_start(struct replica_trio *trio, unsigned at);

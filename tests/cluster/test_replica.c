@@ -25,6 +25,7 @@ struct note {
     uint64_t leader;   /* id, 0 when unknown */
     uint64_t open;     /* proposals that wait for an answer */
     uint64_t barriers; /* reached in this life */
+    uint64_t read;     /* index that the rows had when the newest was reached */
 };
 
 /* ---- one node's process ---- */
@@ -37,6 +38,7 @@ struct node {
     uv_pipe_t down;
     uv_timer_t timer;
     struct replica_client *client;
+    struct state_reader *reader;
     int up;
     bool proposing;
     struct note note;
@@ -93,9 +95,13 @@ static void barrier_cb(enum status st, void *context)
 {
     struct node *node = context;
 
-    if (st == ST_OK)
+    if (st == ST_OK) {
+        uint64_t term;
+
+        if (state_reader_applied(node->reader, &node->note.read, &term, NULL) != ST_OK)
+            _exit(7);
         node->note.barriers++;
-    else if (replica_barrier(node->client, 60000, barrier_cb, node) != ST_OK)
+    } else if (replica_barrier(node->client, 60000, barrier_cb, node) != ST_OK)
         _exit(6);
 }
 
@@ -141,6 +147,9 @@ _Noreturn static void node_main(
     CHECK(uv_loop_init(&node->loop) == 0);
     replica_trio_start(&node->trio, at);
     node->client = replica_client_new(node->trio.replicas[at], &node->loop);
+    if (state_open_reader(replica_state_path(node->trio.replicas[at]), STATE_GROUP_CONTROL,
+                          &node->reader, NULL) != ST_OK)
+        _exit(7);
     CHECK(uv_pipe_init(&node->loop, &node->down, 0) == 0);
     CHECK(uv_pipe_open(&node->down, down) == 0);
     node->down.data = node;
@@ -151,6 +160,7 @@ _Noreturn static void node_main(
     propose(node);
     (void)uv_run(&node->loop, UV_RUN_DEFAULT);
     replica_client_close(node->client);
+    state_reader_close(node->reader);
     replica_trio_stop(&node->trio, at);
     _exit(0);
 }
@@ -312,7 +322,7 @@ static void tell_all(struct test_group *group, const char *byte)
  * may be on its way a second time (asked again after a second without a sign), and counts as a sign
  * of life of its client in the rows of those who apply it.  A barrier of each node goes to the
  * leader behind all that the node has sent; a second one, asked when all have reached the first,
- * shows that every node has applied it all. */
+ * shows that every node has applied it all.  For that they must be entries: not with leases. */
 static void end(struct test_group *group)
 {
     uint64_t until = now_s() + WAIT_S;
@@ -380,7 +390,10 @@ static void expect_equal_states(struct test_group *group)
     }
 }
 
-static void group_start(struct test_group *group, uint16_t port, uint64_t snapshot_log_bytes)
+static void group_start_with(struct test_group *group,
+                             uint16_t port,
+                             uint64_t snapshot_log_bytes,
+                             bool leader_lease)
 {
     char dir[] = "/tmp/test_replica.XXXXXX";
 
@@ -388,8 +401,14 @@ static void group_start(struct test_group *group, uint16_t port, uint64_t snapsh
     CHECK(mkdtemp(dir) != NULL);
     replica_trio_init(&group->trio, dir, port);
     group->trio.snapshot_log_bytes = snapshot_log_bytes;
+    group->trio.leader_lease = leader_lease;
     for (unsigned i = 0; i < TRIO; i++)
         start(group, i);
+}
+
+static void group_start(struct test_group *group, uint16_t port, uint64_t snapshot_log_bytes)
+{
+    group_start_with(group, port, snapshot_log_bytes, false);
 }
 
 static void group_remove(struct test_group *group)
@@ -474,6 +493,125 @@ TEST(all_three_killed_at_once_lose_nothing_that_was_answered)
     end(&group);
     expect_equal_states(&group);
     group_remove(&group);
+}
+
+static bool wait_for_barrier(struct test_group *group, unsigned at)
+{
+    uint64_t until = now_s() + WAIT_S;
+
+    while (group->processes[at].note.barriers == 0 && now_s() < until)
+        listen_to(group);
+    return group->processes[at].note.barriers > 0;
+}
+
+/* Its process does not run while the others elect and commit; when it goes on, the first thing that
+ * it finds is a question, from before it hears of anything else. */
+TEST(a_leader_that_stood_still_does_not_read_by_a_lease_that_is_over)
+{
+    struct test_group group;
+    uint64_t index = 0;
+    unsigned leader;
+
+    group_start_with(&group, PORT + 60, 0, true);
+    EXPECT(wait_for_acks(&group, 50));
+    leader = leader_of(&group);
+    CHECK(kill(group.processes[leader].pid, SIGSTOP) == 0);
+    EXPECT(wait_for_acks(&group, 100));
+    for (unsigned i = 0; i < TRIO; i++)
+        if (i != leader && group.processes[i].note.applied > index)
+            index = group.processes[i].note.applied;
+    CHECK(write(group.processes[leader].down, "b", 1) == 1);
+    CHECK(kill(group.processes[leader].pid, SIGCONT) == 0);
+    EXPECT(wait_for_barrier(&group, leader));
+    EXPECT(group.processes[leader].note.read >= index);
+    for (unsigned i = 0; i < TRIO; i++)
+        kill_one(&group, i);
+    group_remove(&group);
+}
+
+/* ---- what a read costs ---- */
+
+enum { READS = 200 };
+
+struct reads {
+    struct replica_trio trio;
+    uv_loop_t loop;
+    struct replica_client *clients[TRIO];
+    struct state_reader *reader;
+    enum status st;
+    bool answered;
+};
+
+static void reads_cb(enum status st, void *context)
+{
+    struct reads *reads = context;
+
+    reads->st = st;
+    reads->answered = true;
+}
+
+static void read_one(struct reads *reads, unsigned at)
+{
+    reads->answered = false;
+    EXPECT_EQ(replica_barrier(reads->clients[at], 30000, reads_cb, reads), ST_OK);
+    while (!reads->answered)
+        (void)uv_run(&reads->loop, UV_RUN_ONCE);
+    EXPECT_EQ(reads->st, ST_OK);
+}
+
+static uint64_t index_of(struct reads *reads)
+{
+    uint64_t index = 0;
+    uint64_t term;
+
+    EXPECT_EQ(state_reader_applied(reads->reader, &index, &term, NULL), ST_OK);
+    return index;
+}
+
+/* Entries that READS reads in a row take, at each of three nodes. */
+static uint64_t entries_of_reads(uint16_t port, bool leader_lease)
+{
+    char dir[] = "/tmp/test_replica.XXXXXX";
+    struct reads reads = { 0 };
+    char command[400];
+    uint64_t before;
+    uint64_t after;
+
+    CHECK(mkdtemp(dir) != NULL);
+    CHECK(uv_loop_init(&reads.loop) == 0);
+    log_threshold(LOG_ERROR);
+    replica_trio_init(&reads.trio, dir, port);
+    reads.trio.leader_lease = leader_lease;
+    for (unsigned i = 0; i < TRIO; i++) {
+        replica_trio_start(&reads.trio, i);
+        reads.clients[i] = replica_client_new(reads.trio.replicas[i], &reads.loop);
+    }
+    CHECK(state_open_reader(replica_state_path(reads.trio.replicas[0]), STATE_GROUP_CONTROL,
+                            &reads.reader, NULL) == ST_OK);
+    read_one(&reads, 0); /* a leader is there */
+    before = index_of(&reads);
+    for (unsigned i = 0; i < READS; i++)
+        for (unsigned at = 0; at < TRIO; at++)
+            read_one(&reads, at);
+    read_one(&reads, 0);
+    after = index_of(&reads);
+    state_reader_close(reads.reader);
+    for (unsigned i = 0; i < TRIO; i++)
+        replica_client_close(reads.clients[i]);
+    (void)uv_run(&reads.loop, UV_RUN_DEFAULT);
+    for (unsigned i = 0; i < TRIO; i++)
+        replica_trio_stop(&reads.trio, i);
+    CHECK(uv_loop_close(&reads.loop) == 0);
+    (void)snprintf(command, sizeof command, "rm -rf '%s'", dir);
+    EXPECT_EQ(system(command), 0);
+    return after - before;
+}
+
+/* A lease may lapse on a machine that is kept from running, so not none, but few. */
+TEST(reads_take_no_entries_while_the_lease_holds_and_one_each_without_a_lease)
+{
+    EXPECT(entries_of_reads(PORT + 70, true) < READS);
+    EXPECT(entries_of_reads(PORT + 80, false) >= TRIO * READS);
 }
 
 /* ---- a group of one ---- */

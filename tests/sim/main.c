@@ -3,7 +3,8 @@
  *   sim_control --seeds N [--first S] [--step D] [--jobs J]
  *                                                  many; the first failure is printed and ends it
  *   sim_control --seed S                           one, with what happened
- *   ... [--break votes|appends|sequence|install|change] [--expect-failure]
+ *   ... [--break votes|appends|sequence|install|lease|restart-vote|epoch|sync|change]
+ * [--expect-failure]
  *
  * Each seed has a process of its own, so that a CHECK in the code under test names its seed. */
 #include <signal.h>
@@ -37,13 +38,18 @@ struct job {
 
 static enum sim_break break_of(const char *name)
 {
-    static const char *const names[] = { "nothing",  "votes",   "appends",
-                                         "sequence", "install", "change" };
+    static const char *const names[BREAK_COUNT] = {
+        "nothing", "votes",        "appends", "sequence", "install",
+        "lease",   "restart-vote", "epoch",   "sync",     "change",
+    };
 
     for (unsigned i = 0; i < ARRAY_LEN(names); i++)
         if (strcmp(name, names[i]) == 0)
             return (enum sim_break)i;
-    fprintf(stderr, "--break: %s is not votes, appends, sequence, install or change\n", name);
+    fprintf(stderr,
+            "--break: %s is not votes, appends, sequence, install, lease, restart-vote, epoch, "
+            "sync or change\n",
+            name);
     exit(2);
 }
 
@@ -141,13 +147,16 @@ static bool reap(struct job *jobs, unsigned count, struct sim_counts *total, uin
 
 static void report(const struct options *options, const struct sim_counts *c)
 {
-    printf("%llu seeds from %llu: committed %llu, acknowledged %llu, repeated %llu, reads %llu, "
+    printf("%llu seeds from %llu: committed %llu, acknowledged %llu, repeated %llu, reads %llu "
+           "(%llu by lease, %llu without the core), freezes %llu, traps %llu, "
            "power cuts %llu, kills %llu, links broken %llu, leaders %llu, snapshots %llu, installs "
            "%llu, truncations %llu, transfers %llu, members added %llu, removed %llu, "
            "replaced %llu, changes %llu, events %llu\n",
            (unsigned long long)options->count, (unsigned long long)options->first,
            (unsigned long long)c->committed, (unsigned long long)c->acks,
            (unsigned long long)c->retries, (unsigned long long)c->reads,
+           (unsigned long long)c->lease_reads, (unsigned long long)c->fast_reads,
+           (unsigned long long)c->freezes, (unsigned long long)c->traps,
            (unsigned long long)c->crashes, (unsigned long long)c->kills,
            (unsigned long long)c->link_breaks, (unsigned long long)c->leaders,
            (unsigned long long)c->takes, (unsigned long long)c->installs,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "tests/lib/history.h"
 
 enum {
     START_MS = 1000,
@@ -70,7 +71,7 @@ static void heap_swap(struct sim *sim, uint64_t a, uint64_t b)
     sim->heap[b] = event;
 }
 
-void sim_at(struct sim *sim, struct sim_event event)
+static void heap_put(struct sim *sim, struct sim_event event)
 {
     uint64_t at = sim->heap_count++;
 
@@ -78,7 +79,6 @@ void sim_at(struct sim *sim, struct sim_event event)
         sim->heap_capacity = sim->heap_capacity * 2 + 64;
         sim->heap = must_realloc(sim->heap, sim->heap_capacity * sizeof *sim->heap);
     }
-    event.order = sim->next_order++;
     if (event.at_ms < sim->now_ms)
         event.at_ms = sim->now_ms;
     sim->heap[at] = event;
@@ -86,6 +86,18 @@ void sim_at(struct sim *sim, struct sim_event event)
         heap_swap(sim, at, (at - 1) / 2);
         at = (at - 1) / 2;
     }
+}
+
+void sim_at(struct sim *sim, struct sim_event event)
+{
+    event.order = sim->next_order++;
+    heap_put(sim, event);
+}
+
+void sim_put_off(struct sim *sim, struct sim_event event, uint64_t at_ms)
+{
+    event.at_ms = at_ms;
+    heap_put(sim, event);
 }
 
 static struct sim_event heap_take(struct sim *sim)
@@ -139,9 +151,10 @@ static void transfer(struct sim *sim, struct sim_node *node)
 {
     uint64_t target = sim_below(sim, 2) == 0 ? 0 : 1 + sim_below(sim, sim->wants.count);
 
-    if (!node->up)
+    if (!node->up || clock_is_frozen(node))
         return;
-    (void)core_transfer(node->core, sim->now_ms, target, sim->now_ms + sim_below(sim, 2000), NULL);
+    (void)core_transfer(node->core, clock_now(node), target, clock_now(node) + sim_below(sim, 2000),
+                        NULL);
     node_after(node);
 }
 
@@ -157,7 +170,9 @@ static void fault(struct sim *sim)
     unsigned from = members_some(sim);
     unsigned to = members_some(sim);
 
-    if (sim->now_ms < sim->quiet_until) {
+    if (sim->broken == BREAK_LEASE)
+        reads_break_leases(sim);
+    if (sim->now_ms < sim->split_until) {
         fault_again(sim, 700);
         return;
     }
@@ -166,7 +181,7 @@ static void fault(struct sim *sim)
         fault_again(sim, 1200);
         return;
     }
-    switch (sim_below(sim, sim->steady ? 11 : 16)) {
+    switch (sim_below(sim, 16)) {
     case 0:
     case 1:
         node_crash(node, true);
@@ -193,13 +208,23 @@ static void fault(struct sim *sim)
         break;
     case 9:
         node->clock_skew_ms = (int64_t)sim_below(sim, 4000) - 2000;
+        clock_drift(node);
         break;
     case 10:
+        clock_freeze(node);
+        break;
     case 11:
+        reads_suspend(sim);
+        break;
+    case 12:
+    case 13:
         transfer(sim, node);
         break;
     default:
-        members_fault(sim);
+        if (sim->steady)
+            reads_trap(sim);
+        else
+            members_fault(sim);
         break;
     }
     if (sim_below(sim, 3) == 0)
@@ -224,6 +249,8 @@ static void dispatch(struct sim *sim, const struct sim_event *event)
     struct sim_node *node = &sim->nodes[event->node];
     bool alive = node->up && node->life == event->life;
 
+    if (clock_puts_off(sim, event))
+        return;
     switch (event->kind) {
     case EVENT_TICK:
         if (alive && node->tick_at == event->at_ms)
@@ -244,6 +271,26 @@ static void dispatch(struct sim *sim, const struct sim_event *event)
     case EVENT_LINK_UP:
         network_up(sim, event);
         return;
+    case EVENT_LINK_DOWN:
+        if (alive)
+            network_down(sim, event);
+        return;
+    case EVENT_READER:
+        reads_start(sim, event->node);
+        return;
+    case EVENT_READ:
+        reads_arrive(sim, event, alive);
+        return;
+    case EVENT_ROWS:
+        reads_rows(sim, event, alive);
+        return;
+    case EVENT_TRAP:
+        reads_trap_closes(sim);
+        return;
+    case EVENT_KILL:
+        node_crash(node, sim_below(sim, 2) == 0);
+        node_restarts(node, 40);
+        return;
     case EVENT_RESTART:
         if (!node->up && !node->gone)
             node_start(node);
@@ -260,10 +307,6 @@ static void dispatch(struct sim *sim, const struct sim_event *event)
         return;
     case EVENT_WANTED:
         members_tell(sim, event);
-        return;
-    case EVENT_POWER_CUT:
-        if (alive)
-            node_crash(node, true);
         return;
     }
 }
@@ -284,6 +327,7 @@ static void drop(struct sim *sim)
         buf_done(&sim->ops[i]->body);
         free(sim->ops[i]);
     }
+    history_free(sim->history);
     free(sim->heap);
     free(sim);
 }
@@ -332,6 +376,7 @@ void sim_run(uint64_t seed, enum sim_break broken, bool verbose, struct sim_coun
     sim->broken = broken;
     sim->verbose = verbose;
     sim->faults_on = true;
+    sim->history = history_new();
     for (unsigned i = 0; i < SIM_NODES; i++)
         node_init(&sim->nodes[i], sim, i);
     clients_init(sim);
@@ -350,8 +395,10 @@ void sim_run(uint64_t seed, enum sim_break broken, bool verbose, struct sim_coun
         checks_after_event(sim); /* safety: after every single event */
         if (sim->faults_on)
             continue;
-        if (checks_settled(sim))
+        if (checks_settled(sim) && !network_encore(sim))
             break;
+        if (sim->encore_ends > healed)
+            healed = sim->encore_ends;
         if (sim->now_ms > healed + SETTLE_MS) /* liveness: owed once the faults stop */
             not_settled(sim);
     }

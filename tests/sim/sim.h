@@ -31,11 +31,16 @@ enum {
 /* Rules left out on purpose, to see that the checks find it (README, "Does it find anything?"). */
 enum sim_break {
     BREAK_NOTHING,
-    BREAK_VOTES,    /* term and vote are lost in a crash */
-    BREAK_APPENDS,  /* the newest appends are lost in a crash, acknowledged or not */
-    BREAK_SEQUENCE, /* a client asks again under a new sequence */
-    BREAK_INSTALL,  /* a received snapshot is stored, its rows are not */
-    BREAK_CHANGE,   /* a leader changes members before an entry of its term is committed */
+    BREAK_VOTES,        /* term and vote are lost in a crash */
+    BREAK_APPENDS,      /* the newest appends are lost in a crash, acknowledged or not */
+    BREAK_SEQUENCE,     /* a client asks again under a new sequence */
+    BREAK_INSTALL,      /* a received snapshot is stored, its rows are not */
+    BREAK_LEASE,        /* clocks' rates differ by far more than the drift bound */
+    BREAK_RESTART_VOTE, /* a restarted node votes at once */
+    BREAK_EPOCH,        /* frames of a link's older connection come after the newer one's */
+    BREAK_SYNC,         /* an append is acknowledged before it is synced */
+    BREAK_CHANGE,       /* a leader changes members before an entry of its term is committed */
+    BREAK_COUNT,
 };
 
 enum sim_event_kind {
@@ -43,13 +48,18 @@ enum sim_event_kind {
     EVENT_DISK,
     EVENT_FRAME,
     EVENT_LINK_UP,
+    EVENT_LINK_DOWN, /* a frozen node learns of it when it goes on */
     EVENT_RESTART,
     EVENT_SNAPSHOT_WRITTEN,
     EVENT_CLIENT,
+    EVENT_READER, /* somebody reads at this node */
+    EVENT_READ,   /* a read has come to the node */
+    EVENT_ROWS,   /* its read point is reached, its rows are read */
+    EVENT_TRAP,
+    EVENT_KILL,
     EVENT_FAULT,
     EVENT_HEAL,
     EVENT_WANTED,
-    EVENT_POWER_CUT,
 };
 
 struct sim_event {
@@ -64,6 +74,8 @@ struct sim_event {
 
 struct sim_frame {
     uint16_t type;
+    bool late;        /* of an older connection, put off */
+    uint64_t to_life; /* the process that it was sent to */
     struct buf body;
 };
 
@@ -82,6 +94,7 @@ struct sim_disk {
     struct buf image; /* of the snapshot */
     uint64_t first;
     uint64_t count;
+    uint64_t synced; /* BREAK_SYNC: a power cut takes what is behind */
     struct log_entry entries[SIM_LOG_MAX];
 };
 
@@ -105,8 +118,13 @@ struct sim_node {
     struct disk_op **ops_end;
     uint64_t disk_busy_until;
     struct buf part;
-    struct buf written; /* snapshot image being written */
-    int64_t clock_skew_ms;
+    struct buf written;    /* snapshot image being written */
+    int64_t clock_skew_ms; /* of the clock for stamps */
+    uint64_t clock_ms;     /* the other clock, another one at each boot: it said this... */
+    uint64_t clock_since;  /* ...at this time of the simulation... */
+    unsigned clock_rate;   /* ...and has run at this rate since, in thousandths */
+    uint64_t frozen_until;
+    uint64_t reads_until_ms; /* as in replica.c: for threads that do not ask the core */
     uint64_t tick_at;
     uint64_t seen_applied; /* by the checks */
 };
@@ -122,6 +140,9 @@ struct sim_op {
     bool given_up;
     enum status outcome; /* as the client was told */
     bool maybe;          /* some attempt had an unknown outcome */
+    uint64_t called;     /* moments of its history */
+    uint64_t returned;   /* if given up: when it certainly could not be done later; 0: never */
+    uint64_t acked;      /* of its first attempt */
     uint64_t retry_at;
     Lapwing__CommandType type;
     unsigned name;
@@ -142,7 +163,11 @@ struct sim_client {
 
 struct sim_read {
     unsigned node;
-    uint64_t index; /* was committed when it was asked */
+    uint64_t index;  /* was committed when it was asked */
+    uint64_t called; /* moment of its history */
+    unsigned name;
+    bool clock_read; /* its node read the clock at the call, and then was kept from running */
+    uint64_t now_ms; /* what that clock said */
 };
 
 /* What one name holds after all committed entries. */
@@ -166,7 +191,8 @@ struct sim_wants {
 
 struct sim_counts {
     uint64_t events, crashes, kills, installs, takes, link_breaks, leaders, acks, retries, unknown,
-        reads, truncations, committed, transfers, adds, removes, replaces, changes;
+        reads, lease_reads, fast_reads, freezes, traps, truncations, committed, transfers, adds,
+        removes, replaces, changes;
 };
 
 struct sim {
@@ -179,7 +205,7 @@ struct sim {
     bool splits;          /* this seed has four voters at first, and is often split in two */
     bool steady;          /* the members of this seed stay the same */
     bool split_at_change; /* the newest split is such a one */
-    uint64_t quiet_until; /* a split lasts so long at least */
+    uint64_t split_until; /* a split lasts so long at least */
     uint64_t heap_count;
     uint64_t heap_capacity;
     struct sim_event *heap;
@@ -191,6 +217,11 @@ struct sim {
     unsigned op_count;
     unsigned op_open;
     unsigned reads_open;
+    unsigned encores;
+    uint64_t encore_ends;
+    uint64_t quiet_until;    /* clients ask for no changes */
+    uint64_t moment;         /* orders calls and returns */
+    struct history *history; /* what clients saw */
 
     /* The oracle: what was committed, by index. */
     uint64_t committed;
@@ -212,16 +243,30 @@ uint64_t sim_random(struct sim *sim);
 unsigned sim_below(struct sim *sim, unsigned bound); /* 0..bound-1; 0 for 0 */
 /* `order` is filled in; a time that is past means now. */
 void sim_at(struct sim *sim, struct sim_event event);
+/* Again at `at_ms`, before whatever was asked for later. */
+void sim_put_off(struct sim *sim, struct sim_event event, uint64_t at_ms);
 /* Two sides that do not hear of each other; bits: 1 << place. */
 void sim_split(struct sim *sim, unsigned side);
 /* Run one seed to its end; returns only if every check held. */
 void sim_run(uint64_t seed, enum sim_break broken, bool verbose, struct sim_counts *out);
+
+/* sim_clock.c: each node's own clock, and processes that stand still */
+void clock_boot(struct sim_node *node);       /* at its first start and after each power cut */
+void clock_drift(struct sim_node *node);      /* another rate, within the bound */
+void clock_drift_away(struct sim_node *node); /* BREAK_LEASE: far too slow */
+uint64_t clock_now(const struct sim_node *node);
+uint64_t clock_when(const struct sim_node *node, uint64_t at_ms); /* the simulation's time of it */
+void clock_freeze(struct sim_node *node);
+bool clock_is_frozen(const struct sim_node *node);
+/* What a frozen node would do waits until it goes on. */
+bool clock_puts_off(struct sim *sim, const struct sim_event *event);
 
 /* sim_node.c: a replica's surroundings */
 void node_init(struct sim_node *node, struct sim *sim, unsigned at);
 void node_bootstrap(struct sim_node *node, unsigned count); /* as one of the first `count` */
 void node_start(struct sim_node *node);
 void node_crash(struct sim_node *node, bool power_cut);
+void node_restarts(struct sim_node *node, unsigned within_ms); /* 5 ms at least */
 void node_tick(struct sim_node *node);
 void node_disk(struct sim_node *node);
 void node_snapshot_written(struct sim_node *node, void *data);
@@ -247,18 +292,36 @@ void network_send(struct sim *sim, unsigned from, unsigned to, uint16_t type, st
 void network_deliver(struct sim *sim, const struct sim_event *event);
 void network_break(struct sim *sim, unsigned from, unsigned to, bool cut);
 void network_up(struct sim *sim, const struct sim_event *event);
+void network_down(struct sim *sim, const struct sim_event *event);
 void network_node_started(struct sim *sim, unsigned node);
 void network_heal(struct sim *sim);
+/* All is settled: break something small into the quiet, if that was not done often enough. */
+bool network_encore(struct sim *sim);
 void sim_frame_free(struct sim_frame *frame);
 
 /* sim_clients.c */
 void clients_init(struct sim *sim);
 void clients_step(struct sim *sim);
+void clients_ask_at(struct sim *sim, unsigned node); /* one more operation */
 void clients_answered(struct sim *sim,
                       struct sim_op *op,
                       enum status st,
                       const Lapwing__Outcome *outcome);
-void clients_read_done(struct sim *sim, struct sim_read *read, enum status st);
+
+/* sim_reads.c: linearizable reads, traps for leases, and what clients saw */
+void reads_start(struct sim *sim, unsigned node);
+void reads_start_somewhere(struct sim *sim);
+/* A node that takes itself for the leader, rightly or not; SIM_NODES: none. */
+unsigned reads_some_leader(struct sim *sim);
+void reads_arrive(struct sim *sim, const struct sim_event *event, bool alive);
+void reads_done(struct sim *sim, struct sim_read *read, enum status st);
+void reads_rows(struct sim *sim, const struct sim_event *event, bool alive);
+void reads_break_leases(struct sim *sim); /* BREAK_LEASE */
+void reads_suspend(struct sim *sim);
+void reads_trap(struct sim *sim);
+void reads_trap_closes(struct sim *sim);
+void reads_check_leases(struct sim *sim);
+void reads_check_history(struct sim *sim);
 
 /* sim_checks.c */
 void checks_after_event(struct sim *sim);

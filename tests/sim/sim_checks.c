@@ -167,6 +167,7 @@ void checks_after_event(struct sim *sim)
         node->seen_applied = view.applied;
         check_rows(sim, node);
     }
+    reads_check_leases(sim);
 }
 
 /* ---- the end ---- */
@@ -263,4 +264,5 @@ void checks_final(struct sim *sim)
     for (unsigned i = 0; i < SIM_NODES; i++)
         for (unsigned name = 0; members_present(sim, i) && name < SIM_NAMES; name++)
             check_row(sim, &sim->nodes[i], name);
+    reads_check_history(sim);
 }

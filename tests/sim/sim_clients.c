@@ -100,6 +100,20 @@ static void make_body(struct sim *sim, struct sim_op *op)
     }
 }
 
+/* Every sequence below was answered or given up. */
+static uint64_t acked_of(const struct sim *sim, unsigned client)
+{
+    uint64_t acked = sim->clients[client].next_sequence;
+
+    for (unsigned i = 0; i < sim->op_count; i++) {
+        const struct sim_op *op = sim->ops[i];
+
+        if (op->client == client && op->state != OP_ANSWERED && op->sequence <= acked)
+            acked = op->sequence - 1;
+    }
+    return acked;
+}
+
 static struct sim_op *op_new(struct sim *sim, unsigned client)
 {
     static const Lapwing__CommandType types[] = {
@@ -116,38 +130,25 @@ static struct sim_op *op_new(struct sim *sim, unsigned client)
     if (sim_below(sim, RAISE_IN) == 0)
         op->type = LAPWING__COMMAND_TYPE__RAISE_CLUSTER_VERSION;
     op->name = sim_below(sim, SIM_NAMES);
+    op->called = ++sim->moment;
     op->sequence = ++sim->clients[client].next_sequence;
     sim->clients[client].of_sequence[op->sequence] = op;
     make_body(sim, op);
     sim->ops[sim->op_count++] = op;
     sim->op_open++;
+    op->acked = acked_of(sim, client);
     return op;
-}
-
-/* Every sequence below was answered or given up. */
-static uint64_t acked_of(const struct sim *sim, unsigned client)
-{
-    uint64_t acked = sim->clients[client].next_sequence;
-
-    for (unsigned i = 0; i < sim->op_count; i++) {
-        const struct sim_op *op = sim->ops[i];
-
-        if (op->client == client && op->state != OP_ANSWERED && op->sequence <= acked)
-            acked = op->sequence - 1;
-    }
-    return acked;
 }
 
 static struct sim_node *some_node(struct sim *sim)
 {
     struct sim_node *node = &sim->nodes[members_some(sim)];
 
-    return node->up ? node : NULL;
+    return node->up && !clock_is_frozen(node) ? node : NULL;
 }
 
-static void ask(struct sim *sim, struct sim_op *op)
+static void ask_at(struct sim *sim, struct sim_op *op, struct sim_node *node)
 {
-    struct sim_node *node = some_node(sim);
     Lapwing__Command command = LAPWING__COMMAND__INIT;
     Lapwing__Command *copy;
     struct err err = { 0 };
@@ -168,13 +169,35 @@ static void ask(struct sim *sim, struct sim_op *op)
         sim_fail(sim, "the simulation's own command: %s", err.text);
     op->state = OP_WAITING;
     copy = core_command_copy(&command);
-    if (core_propose(node->core, sim->now_ms, copy,
-                     sim->now_ms + DEADLINE_MS_MIN + sim_below(sim, DEADLINE_MS_RANGE),
+    if (core_propose(node->core, clock_now(node), copy,
+                     clock_now(node) + DEADLINE_MS_MIN + sim_below(sim, DEADLINE_MS_RANGE),
                      op) != ST_OK) {
         op->state = OP_RETRY;
         lapwing__command__free_unpacked(copy, NULL);
     }
     node_after(node);
+}
+
+static void ask(struct sim *sim, struct sim_op *op)
+{
+    ask_at(sim, op, some_node(sim));
+}
+
+void clients_ask_at(struct sim *sim, unsigned node)
+{
+    ask_at(sim, op_new(sim, sim_below(sim, SIM_CLIENTS)), &sim->nodes[node]);
+}
+
+/* What a client gave up is not done later than the success of a command that acknowledged it. */
+static void settle_given_up(struct sim *sim, const struct sim_op *done)
+{
+    for (unsigned i = 0; i < sim->op_count; i++) {
+        struct sim_op *op = sim->ops[i];
+
+        if (op->client == done->client && op->given_up && op->returned == 0 &&
+            op->sequence <= done->acked)
+            op->returned = sim->moment;
+    }
 }
 
 void clients_answered(struct sim *sim,
@@ -186,6 +209,8 @@ void clients_answered(struct sim *sim,
     if (st == ST_OK) {
         op->state = OP_ANSWERED;
         op->outcome = (enum status)outcome->status;
+        op->returned = ++sim->moment;
+        settle_given_up(sim, op);
         sim->op_open--;
         sim->counts.acks++;
         return;
@@ -204,39 +229,6 @@ void clients_answered(struct sim *sim,
     sim->counts.retries++;
     op->state = OP_RETRY;
     op->retry_at = sim->now_ms + sim_below(sim, 200);
-}
-
-static void read_start(struct sim *sim)
-{
-    struct sim_node *node = some_node(sim);
-    struct sim_read *read;
-
-    if (node == NULL)
-        return;
-    read = must_calloc(1, sizeof *read);
-    read->node = (unsigned)(node - sim->nodes);
-    read->index = sim->committed;
-    sim->reads_open++;
-    if (core_barrier(node->core, sim->now_ms, sim->now_ms + 2000, read) != ST_OK)
-        clients_read_done(sim, read, ST_LIMIT);
-    node_after(node);
-}
-
-void clients_read_done(struct sim *sim, struct sim_read *read, enum status st)
-{
-    struct sim_node *node = &sim->nodes[read->node];
-    uint64_t index;
-    uint64_t term;
-
-    sim->reads_open--;
-    if (st == ST_OK) {
-        sim->counts.reads++;
-        state_applied(node->state, &index, &term);
-        if (index < read->index)
-            sim_fail(sim, "a read on node %u sees %llu, but %llu was committed before",
-                     read->node + 1, (unsigned long long)index, (unsigned long long)read->index);
-    }
-    free(read);
 }
 
 void clients_init(struct sim *sim)
@@ -267,14 +259,15 @@ void clients_step(struct sim *sim)
     unsigned client = sim_below(sim, SIM_CLIENTS);
     unsigned open = 0;
 
-    retry_due(sim);
+    if (sim->now_ms >= sim->quiet_until)
+        retry_due(sim);
     for (unsigned i = 0; i < sim->op_count; i++)
         if (sim->ops[i]->client == client && sim->ops[i]->state != OP_ANSWERED)
             open++;
-    if (sim->faults_on && open < OPEN_MAX)
+    if (sim->faults_on && open < OPEN_MAX && sim->now_ms >= sim->quiet_until)
         ask(sim, op_new(sim, client));
-    if (sim->faults_on && sim_below(sim, 6) == 0)
-        read_start(sim);
+    if (sim->faults_on && sim_below(sim, 3) == 0)
+        reads_start_somewhere(sim);
     sim_at(sim, (struct sim_event){ .at_ms = sim->now_ms + sim_below(sim, STEP_MS_MAX),
                                     .kind = EVENT_CLIENT });
 }

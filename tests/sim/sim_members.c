@@ -95,7 +95,7 @@ void members_init(struct sim *sim)
     if (!sim->splits || !add(sim))
         return;
     /* Four voters are about to be five. */
-    sim->quiet_until = sim->now_ms + 2500;
+    sim->split_until = sim->now_ms + 2500;
     tell_all(sim);
 }
 
@@ -192,7 +192,7 @@ static void set_wanted(struct sim_node *node)
     memcpy(wants, node->sim->wants.list, sizeof wants);
     for (unsigned i = 0; i < node->told; i++)
         wants[i].removed = (node->told_removed & bit(wants[i].id)) != 0;
-    core_set_wanted(node->core, node->sim->now_ms, wants, node->told);
+    core_set_wanted(node->core, clock_now(node), wants, node->told);
 }
 
 void members_started(struct sim_node *node)
@@ -246,10 +246,10 @@ static void know_peers(struct sim_node *node)
         if ((peers & bit(i + 1)) != 0)
             ids[count++] = i + 1;
     node->peers = peers;
-    core_set_peers(node->core, sim->now_ms, ids, count);
+    core_set_peers(node->core, clock_now(node), ids, count);
     for (unsigned i = 0; i < SIM_NODES; i++)
         if ((peers & ~before & bit(i + 1)) != 0 && network_is_up(sim, at, i))
-            core_link(node->core, sim->now_ms, i + 1, true);
+            core_link(node->core, clock_now(node), i + 1, true);
 }
 
 /* [9] left out: before an entry of the own term is committed, at once when elected. */
@@ -262,11 +262,11 @@ static void change_carelessly(struct sim_node *node)
         return;
     change = members_next(node->core);
     if (change.step == MEMBERS_ADD)
-        (void)rules_change_unchecked(rules, node->sim->now_ms, RULES_ADD, change.id);
+        (void)rules_change_unchecked(rules, clock_now(node), RULES_ADD, change.id);
     else if (change.step == MEMBERS_PROMOTE && rules_match(rules, change.id) == rules_last(rules))
-        (void)rules_change_unchecked(rules, node->sim->now_ms, RULES_PROMOTE, change.id);
+        (void)rules_change_unchecked(rules, clock_now(node), RULES_PROMOTE, change.id);
     else if (change.step == MEMBERS_REMOVE)
-        (void)rules_change_unchecked(rules, node->sim->now_ms, RULES_REMOVE, change.id);
+        (void)rules_change_unchecked(rules, clock_now(node), RULES_REMOVE, change.id);
 }
 
 /* Two leaders that know of different uncommitted changes find majorities that do not meet, if
@@ -282,7 +282,7 @@ static void split_at_change(struct sim_node *node)
             side |= 1u << i;
     sim_split(sim, side);
     sim->split_at_change = true;
-    sim->quiet_until = sim->now_ms + 1500 + sim_below(sim, 1000);
+    sim->split_until = sim->now_ms + 1500 + sim_below(sim, 1000);
     if (present_count(sim) > SIM_MEMBERS_MIN) {
         sim->counts.removes++;
         remove_member(sim, some_present(sim));
@@ -300,7 +300,7 @@ static void split_at_election(struct sim_node *node)
         other = (other + 1) % sim->wants.count;
     sim_split(sim, 1u << (node->id - 1) | 1u << other);
     sim->split_at_change = false;
-    sim->quiet_until = sim->now_ms + 1000 + sim_below(sim, 2000);
+    sim->split_until = sim->now_ms + 1000 + sim_below(sim, 2000);
 }
 
 static unsigned voters_of(const struct sim_node *node)
@@ -328,7 +328,7 @@ static void split_now(struct sim_node *node)
         return;
     if (begun && voters_of(node) > (unsigned)__builtin_popcountll(sim->wants.voters))
         split_at_change(node);
-    else if (elected && sim->quiet_until > sim->now_ms && sim->split_at_change)
+    else if (elected && sim->split_until > sim->now_ms && sim->split_at_change)
         split_at_election(node);
 }
 

@@ -2,12 +2,34 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "controlplane/replica/wire.h"
+#include "proto/raft.pb-c.h"
 #include "tests/sim/sim.h"
+
+enum {
+    LATE_MS_MAX = 1500, /* BREAK_EPOCH */
+    ENCORES = 2,
+    ENCORE_MS = 2000,
+};
 
 void sim_frame_free(struct sim_frame *frame)
 {
     buf_done(&frame->body);
     free(frame);
+}
+
+/* BREAK_EPOCH: libraft takes a rejection that comes late for a new one. */
+static bool is_rejection(uint16_t type, struct bytes body)
+{
+    struct wire_message message;
+    bool rejection;
+
+    if (type != LAPWING__RAFT_FRAME__RAFT_MESSAGE || wire_decode(body, 0, &message, NULL) != ST_OK)
+        return false;
+    rejection = message.raft.type == RAFT_APPEND_ENTRIES_RESULT &&
+                message.raft.append_entries_result.rejected > 0;
+    wire_message_done(&message);
+    return rejection;
 }
 
 void network_send(struct sim *sim, unsigned from, unsigned to, uint16_t type, struct bytes body)
@@ -25,6 +47,7 @@ void network_send(struct sim *sim, unsigned from, unsigned to, uint16_t type, st
     link->last_ms = at;
     frame = must_calloc(1, sizeof *frame);
     frame->type = type;
+    frame->to_life = sim->nodes[to].life;
     buf_append(&frame->body, body.data, body.len);
     sim_at(sim, (struct sim_event){ .at_ms = at,
                                     .kind = EVENT_FRAME,
@@ -32,6 +55,30 @@ void network_send(struct sim *sim, unsigned from, unsigned to, uint16_t type, st
                                     .other = to,
                                     .life = link->life,
                                     .data = frame });
+    if (sim->broken == BREAK_EPOCH && sim_below(sim, 2) == 0 && is_rejection(type, body))
+        network_break(sim, from, to, false);
+}
+
+/* BREAK_EPOCH: an older connection's frames come, to the process that they were sent to, when the
+ * newer one is open. */
+static bool may_be_late(const struct sim *sim, const struct sim_event *event)
+{
+    const struct sim_frame *frame = event->data;
+    const struct sim_node *to = &sim->nodes[event->other];
+
+    return sim->broken == BREAK_EPOCH && to->up && to->life == frame->to_life;
+}
+
+static bool is_put_off(struct sim *sim, const struct sim_event *event)
+{
+    struct sim_frame *frame = event->data;
+
+    if (!may_be_late(sim, event) || frame->late ||
+        sim->links[event->node][event->other].life == event->life)
+        return false;
+    frame->late = true;
+    sim_put_off(sim, *event, sim->now_ms + sim_below(sim, LATE_MS_MAX));
+    return true;
 }
 
 void network_deliver(struct sim *sim, const struct sim_event *event)
@@ -42,11 +89,13 @@ void network_deliver(struct sim *sim, const struct sim_event *event)
     struct err err = { 0 };
     enum status st;
 
+    if (is_put_off(sim, event))
+        return;
     /* A node closes the links of those whom it knows to be removed, and hears of no others. */
-    if (link->up && link->life == event->life &&
+    if (((link->up && link->life == event->life) || may_be_late(sim, event)) &&
         (to->peers >> sim->nodes[event->node].id & 1) != 0) {
         CHECK(to->up);
-        st = core_frame(to->core, sim->now_ms, sim->nodes[event->node].id, frame->type,
+        st = core_frame(to->core, clock_now(to), sim->nodes[event->node].id, frame->type,
                         buf_view(&frame->body), &err);
         if (st != ST_OK)
             sim_fail(sim, "node %llu refuses a frame: %s", (unsigned long long)to->id, err.text);
@@ -59,7 +108,8 @@ static void link_wants_up(struct sim *sim, unsigned from, unsigned to)
 {
     struct sim_link *link = &sim->links[from][to];
 
-    sim_at(sim, (struct sim_event){ .at_ms = sim->now_ms + 5 + sim_below(sim, 100),
+    sim_at(sim, (struct sim_event){ .at_ms = sim->now_ms + 5 +
+                                             sim_below(sim, sim_below(sim, 3) == 0 ? 10 : 100),
                                     .kind = EVENT_LINK_UP,
                                     .node = from,
                                     .other = to,
@@ -79,13 +129,26 @@ void network_break(struct sim *sim, unsigned from, unsigned to, bool cut)
     link->life++; /* what is on its way is lost */
     if (was_up) {
         sim->counts.link_breaks++;
-        if (node->up && (node->peers >> sim->nodes[to].id & 1) != 0) {
-            core_link(node->core, sim->now_ms, sim->nodes[to].id, false);
-            node_after(node);
-        }
+        if (node->up)
+            sim_at(sim, (struct sim_event){ .at_ms = sim->now_ms,
+                                            .kind = EVENT_LINK_DOWN,
+                                            .node = from,
+                                            .other = to,
+                                            .life = node->life });
     }
     if (!link->cut)
         link_wants_up(sim, from, to);
+}
+
+void network_down(struct sim *sim, const struct sim_event *event)
+{
+    struct sim_node *node = &sim->nodes[event->node];
+
+    if (sim->links[event->node][event->other].up ||
+        (node->peers >> sim->nodes[event->other].id & 1) == 0)
+        return;
+    core_link(node->core, clock_now(node), sim->nodes[event->other].id, false);
+    node_after(node);
 }
 
 void network_up(struct sim *sim, const struct sim_event *event)
@@ -100,7 +163,7 @@ void network_up(struct sim *sim, const struct sim_event *event)
     link->up = true;
     if ((from->peers >> sim->nodes[event->other].id & 1) == 0)
         return;
-    core_link(from->core, sim->now_ms, sim->nodes[event->other].id, true);
+    core_link(from->core, clock_now(from), sim->nodes[event->other].id, true);
     node_after(from);
 }
 
@@ -130,4 +193,21 @@ void network_heal(struct sim *sim)
             link_wants_up(sim, from, to);
         }
     }
+}
+
+/* A write goes out, the link to one follower breaks behind it, and then nothing more happens for a
+ * while: what comes late finds a leader that has nothing to send. */
+bool network_encore(struct sim *sim)
+{
+    unsigned leader = reads_some_leader(sim);
+
+    if (sim->now_ms < sim->encore_ends || leader == SIM_NODES)
+        return true;
+    if (sim->encores > ENCORES)
+        return false;
+    clients_ask_at(sim, leader);
+    if (sim->encores++ < ENCORES)
+        network_break(sim, leader, members_some(sim), false);
+    sim->encore_ends = sim->now_ms + (sim->encores > ENCORES ? 1 : ENCORE_MS);
+    return true;
 }

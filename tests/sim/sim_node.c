@@ -53,6 +53,10 @@ static void disk_append(struct sim_node *node, const struct disk_op *op, unsigne
         log_data_share(op->entries[i].data);
         disk->count++;
     }
+    if (disk->synced >= op->first)
+        disk->synced = op->first - 1;
+    if (sim_below(node->sim, 2) == 0)
+        disk->synced = disk->first + disk->count - 1;
 }
 
 static void disk_take(struct sim_node *node, const struct disk_op *op, bool torn)
@@ -135,7 +139,7 @@ void node_disk(struct sim_node *node)
     if (node->ops == NULL)
         node->ops_end = &node->ops;
     disk_perform(node, op);
-    core_disk_done(node->core, node->sim->now_ms, op);
+    core_disk_done(node->core, clock_now(node), op);
     node_after(node);
 }
 
@@ -144,17 +148,18 @@ void node_disk(struct sim_node *node)
 static void io_set_vote(void *context, uint64_t term, uint64_t voted_for)
 {
     struct sim_node *node = context;
+    struct sim *sim = node->sim;
 
-    if (node->sim->broken == BREAK_VOTES)
+    if (sim->broken == BREAK_VOTES) {
+        if (voted_for != 0 && sim->faults_on &&
+            sim_below(sim, 4) == 0) /* before it is asked again */
+            sim_at(sim, (struct sim_event){ .at_ms = sim->now_ms + sim_below(sim, 30),
+                                            .kind = EVENT_KILL,
+                                            .node = at_of(node) });
         voted_for = 0;
+    }
     node->disk.term = term;
     node->disk.voted_for = voted_for;
-    /* The worst moment to lose a vote is when it has just been given. */
-    if (node->sim->steady && node->sim->faults_on && sim_below(node->sim, 4) == 0)
-        sim_at(node->sim, (struct sim_event){ .at_ms = node->sim->now_ms + sim_below(node->sim, 20),
-                                              .kind = EVENT_POWER_CUT,
-                                              .node = at_of(node),
-                                              .life = node->life });
 }
 
 static void io_disk(void *context, struct disk_op *op)
@@ -178,6 +183,7 @@ static void io_send(void *context, uint64_t peer, uint16_t type, struct bytes bo
 {
     struct sim_node *node = context;
 
+    node->reads_until_ms = 0;
     network_send(node->sim, at_of(node), (unsigned)(peer - 1), type, body);
 }
 
@@ -212,7 +218,7 @@ void node_snapshot_written(struct sim_node *node, void *data)
 {
     enum status st = sim_below(node->sim, 20) == 0 ? ST_IO : ST_OK;
 
-    core_snapshot_written(node->core, node->sim->now_ms, st, data);
+    core_snapshot_written(node->core, clock_now(node), st, data);
     node_after(node);
 }
 
@@ -256,6 +262,7 @@ static void io_proposed(void *context, void *token, enum status st, const Lapwin
 {
     struct sim_node *node = context;
 
+    node->reads_until_ms = 0;
     clients_answered(node->sim, token, st, outcome);
 }
 
@@ -263,13 +270,15 @@ static void io_barrier_done(void *context, void *token, enum status st)
 {
     struct sim_node *node = context;
 
-    clients_read_done(node->sim, token, st);
+    node->reads_until_ms = 0;
+    reads_done(node->sim, token, st);
 }
 
 static void io_transferred(void *context, void *token, enum status st)
 {
     struct sim_node *node = context;
 
+    node->reads_until_ms = 0;
     (void)token;
     if (st == ST_OK)
         node->sim->counts.transfers++;
@@ -299,6 +308,7 @@ void node_init(struct sim_node *node, struct sim *sim, unsigned at)
     node->ops_end = &node->ops;
     node->disk.term = 1;
     node->disk.first = 1;
+    clock_boot(node);
 }
 
 void node_bootstrap(struct sim_node *node, unsigned count)
@@ -308,6 +318,7 @@ void node_bootstrap(struct sim_node *node, unsigned count)
     for (unsigned i = 0; i < count; i++)
         ids[i] = i + 1;
     node->disk.count = 1;
+    node->disk.synced = 1;
     node->disk.entries[0] = (struct log_entry){
         .term = 1,
         .type = LOG_CHANGE,
@@ -330,6 +341,25 @@ static void open_state(struct sim_node *node)
         install_rows(node);
 }
 
+/* A lost vote shows when the same term's vote is given again: hardly ever, after the time for which
+ * a restarted node gives none. */
+static bool may_vote_at_once(const struct sim_node *node)
+{
+    return node->life == 0 || node->sim->broken == BREAK_RESTART_VOTE ||
+           node->sim->broken == BREAK_VOTES;
+}
+
+/* Every fifth seed without leases, another fifth with one node without.  A node that votes at once
+ * keeps no lease's promise. */
+static bool has_lease(const struct sim_node *node)
+{
+    uint64_t kind = node->sim->seed % 5;
+
+    if (node->sim->broken == BREAK_VOTES || kind == 0)
+        return false;
+    return kind != 1 || node->id != 1;
+}
+
 void node_start(struct sim_node *node)
 {
     struct sim *sim = node->sim;
@@ -340,7 +370,9 @@ void node_start(struct sim_node *node)
         .snapshot_log_bytes = 4096 + (sim->seed % 5) * 4096,
         .chunk_bytes = 16384,
         .random_seed = (unsigned)sim_random(sim),
-        .now_ms = sim->now_ms,
+        .now_ms = clock_now(node),
+        .leader_lease = has_lease(node),
+        .fresh = may_vote_at_once(node),
         .term = node->disk.term,
         .voted_for = node->disk.voted_for,
         .snapshot = &node->disk.snapshot,
@@ -360,6 +392,7 @@ void node_start(struct sim_node *node)
     node->exists = true;
     node->up = true;
     node->peers = 0;
+    node->frozen_until = 0;
     node->seen_applied = 0;
     node->tick_at = 0;
     node->core = core_new(&config, &io, node->state);
@@ -374,7 +407,7 @@ void node_start(struct sim_node *node)
 }
 
 /* What was queued for the disk reaches it up to some point, the next in part, the rest is lost. */
-static void lose_queue(struct sim_node *node)
+static void lose_queue(struct sim_node *node, bool power_cut)
 {
     struct sim *sim = node->sim;
     unsigned count = 0;
@@ -397,6 +430,9 @@ static void lose_queue(struct sim_node *node)
     node->ops_end = &node->ops;
     if (sim->broken == BREAK_APPENDS && node->disk.count > 4)
         disk_truncate(&node->disk, node->disk.first + node->disk.count - 1 - sim_below(sim, 3));
+    if (sim->broken == BREAK_SYNC && power_cut)
+        disk_truncate(&node->disk, node->disk.synced + 1);
+    node->disk.synced = node->disk.first + node->disk.count - 1;
 }
 
 void node_crash(struct sim_node *node, bool power_cut)
@@ -411,14 +447,16 @@ void node_crash(struct sim_node *node, bool power_cut)
         sim->counts.crashes++;
     else
         sim->counts.kills++;
-    lose_queue(node);
+    lose_queue(node, power_cut);
     node->up = false;
+    node->reads_until_ms = 0;
     core_free(node->core);
     node->core = NULL;
     node->life++;
     if (power_cut) {
         state_close(node->state);
         node->state = NULL;
+        clock_boot(node);
     }
     node->part.len = 0;
     node->disk_busy_until = 0;
@@ -426,15 +464,20 @@ void node_crash(struct sim_node *node, bool power_cut)
         network_break(sim, at, i, false);
         network_break(sim, i, at, false);
     }
-    sim_at(sim, (struct sim_event){ .at_ms = sim->now_ms + 20 +
-                                             sim_below(sim, sim_below(sim, 2) == 0 ? 100 : 1500),
-                                    .kind = EVENT_RESTART,
-                                    .node = at });
+    node_restarts(node, sim_below(sim, 4) == 0 ? 60 : 1500);
+}
+
+void node_restarts(struct sim_node *node, unsigned within_ms)
+{
+    sim_at(node->sim,
+           (struct sim_event){ .at_ms = node->sim->now_ms + 5 + sim_below(node->sim, within_ms),
+                               .kind = EVENT_RESTART,
+                               .node = at_of(node) });
 }
 
 void node_tick(struct sim_node *node)
 {
-    core_tick(node->core, node->sim->now_ms);
+    core_tick(node->core, clock_now(node));
     node_after(node);
 }
 
@@ -445,8 +488,9 @@ void node_after(struct sim_node *node)
     uint64_t at;
 
     members_after(node);
-    core_flush(node->core, sim->now_ms);
-    at = core_timeout_ms(node->core);
+    core_flush(node->core, clock_now(node));
+    node->reads_until_ms = core_reads_until_ms(node->core);
+    at = clock_when(node, core_timeout_ms(node->core));
     if (at <= sim->now_ms)
         at = sim->now_ms + 1;
     if (node->tick_at == at)

@@ -140,3 +140,39 @@ TEST(a_refusal_is_written_in_the_dialect_of_its_service)
         buf_done(&out);
     }
 }
+
+static const struct {
+    enum status st;
+    const char *why;
+    unsigned http;
+    const char *want;
+} unanswered[] = {
+    { ST_UNKNOWN, NULL, 503,
+      "outcome unknown: change the tags: no answer came in time. It may or may not have been done, "
+      "and will be done at most once: look before you repeat it." },
+    { ST_UNKNOWN, "why", 503,
+      "outcome unknown: change the tags: why. It may or may not have been done, and will be done "
+      "at "
+      "most once: look before you repeat it." },
+    { ST_UNAVAILABLE, NULL, 503,
+      "not done: change the tags: no quorum of the cluster can be reached. Please try again." },
+    { ST_UNAVAILABLE, "why", 503, "not done: change the tags: why. Please try again." },
+    { ST_TIMEOUT, "why", 503, "not done: change the tags: why. Please try again." },
+    { ST_NOT_LEADER, "why", 503, "not done: change the tags: why. Please try again." },
+    { ST_LIMIT, NULL, 503,
+      "not done: change the tags: too many requests are waiting. Please try again." },
+    { ST_IO, NULL, 500, "change the tags: io" },
+};
+
+TEST(what_has_no_known_end_says_so_and_what_was_not_done_says_that)
+{
+    for (size_t i = 0; i < ARRAY_LEN(unanswered); i++) {
+        struct api_error error = { 0 };
+
+        EXPECT_EQ(
+            api_error_not_answered(&error, unanswered[i].st, "change the tags", unanswered[i].why),
+            unanswered[i].st);
+        EXPECT_EQ(error.http_status, unanswered[i].http);
+        EXPECT_TEXT(error.text, unanswered[i].want);
+    }
+}

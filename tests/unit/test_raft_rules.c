@@ -51,7 +51,8 @@ static void apply(void *context, uint64_t index, const struct log_entry *entry)
     host->applied = index;
 }
 
-static struct rules *start(struct host *host, unsigned voters, uint64_t term, unsigned count)
+static struct rules *start_held(
+    struct host *host, unsigned voters, uint64_t term, unsigned count, uint64_t votes_from_ms)
 {
     static const struct snapshot_meta none;
     const uint64_t ids[] = { 1, 2, 3 };
@@ -64,6 +65,7 @@ static struct rules *start(struct host *host, unsigned voters, uint64_t term, un
                                    .install_ms = 1000,
                                    .random_seed = 1,
                                    .now_ms = 1000,
+                                   .votes_from_ms = votes_from_ms,
                                    .term = term,
                                    .snapshot = &none,
                                    .first = 1,
@@ -78,6 +80,11 @@ static struct rules *start(struct host *host, unsigned voters, uint64_t term, un
     for (unsigned i = 0; i < count; i++)
         log_data_drop(entries[i].data);
     return rules;
+}
+
+static struct rules *start(struct host *host, unsigned voters, uint64_t term, unsigned count)
+{
+    return start_held(host, voters, term, count, 0);
 }
 
 static struct disk_op *oldest(struct host *host)
@@ -322,5 +329,126 @@ TEST(nothing_is_submitted_while_leadership_is_handed_over)
     EXPECT(rules_transfer_sent_in_term(rules));
     EXPECT_EQ(rules_submit(rules, 2400, LOG_COMMAND, data, &index), ST_OK);
     log_data_drop(data);
+    rules_free(rules);
+}
+
+/* ---- what a lease counts on ---- */
+
+/* It was started at 1000 and holds its vote until 1301. */
+static const struct {
+    const char *name;
+    uint64_t at_ms;
+    bool pre_vote;
+    bool disrupt;
+    bool granted;
+    uint64_t answer_term;
+    uint64_t term_after;
+} votes[] = {
+    { "a vote, too early", 1300, false, false, false, 5, 5 },
+    { "a vote", 1301, false, false, true, 6, 6 },
+    { "a pre-vote, too early", 1300, true, false, false, 6, 5 },
+    { "a pre-vote", 1301, true, false, true, 6, 5 },
+    { "a vote that its leader gave leave for", 1300, false, true, true, 6, 6 },
+};
+
+TEST(a_member_that_was_just_started_denies_votes)
+{
+    for (size_t i = 0; i < ARRAY_LEN(votes); i++) {
+        struct raft_message message = { .type = RAFT_REQUEST_VOTE };
+        const struct raft_request_vote_result *result;
+        struct host host;
+        struct rules *rules = start_held(&host, 3, 5, 1, 1301);
+
+        test_case = votes[i].name;
+        message.request_vote.version = 2;
+        message.request_vote.term = 6;
+        message.request_vote.candidate_id = 2;
+        message.request_vote.last_log_index = 1;
+        message.request_vote.last_log_term = 1;
+        message.request_vote.pre_vote = votes[i].pre_vote;
+        message.request_vote.disrupt_leader = votes[i].disrupt;
+        rules_receive(rules, votes[i].at_ms, 2, &message, NULL, NULL);
+        CHECK(host.sent_count == 1);
+        EXPECT_EQ(host.sent[0].type, RAFT_REQUEST_VOTE_RESULT);
+        EXPECT_EQ(host.sent[0].server_id, 2);
+        result = &host.sent[0].request_vote_result;
+        EXPECT_EQ(result->vote_granted, votes[i].granted);
+        EXPECT_EQ(result->pre_vote, votes[i].pre_vote);
+        EXPECT_EQ(result->term, votes[i].answer_term);
+        EXPECT_EQ(result->features, 1);
+        EXPECT_EQ(result->capacity, 60000);
+        EXPECT_EQ(rules_term(rules), votes[i].term_after);
+        rules_free(rules);
+    }
+}
+
+/* libraft itself would go on with the flag for as long as it is a candidate. */
+TEST(leave_to_disrupt_is_for_one_election)
+{
+    struct raft_message heartbeat = { .type = RAFT_APPEND_ENTRIES };
+    struct raft_message leave = { .type = RAFT_TIMEOUT_NOW };
+    struct host host;
+    struct rules *rules = start(&host, 3, 1, 1);
+
+    heartbeat.append_entries.term = 2;
+    heartbeat.append_entries.prev_log_index = 1;
+    heartbeat.append_entries.prev_log_term = 1;
+    rules_receive(rules, 1001, 2, &heartbeat, NULL, NULL);
+    leave.timeout_now.term = 2;
+    leave.timeout_now.last_log_index = 1;
+    leave.timeout_now.last_log_term = 1;
+    host.sent_count = 0;
+    rules_receive(rules, 1002, 2, &leave, NULL, NULL);
+    EXPECT_EQ(host.sent_count, 2);
+    EXPECT_EQ(host.sent[0].request_vote.term, 3);
+    EXPECT(host.sent[0].request_vote.disrupt_leader);
+    EXPECT(host.sent[1].request_vote.disrupt_leader);
+    host.sent_count = 0;
+    rules_tick(rules, rules_timeout_ms(rules));
+    EXPECT_EQ(host.sent_count, 2);
+    EXPECT_EQ(host.sent[0].request_vote.term, 4);
+    EXPECT(!host.sent[0].request_vote.disrupt_leader);
+    EXPECT(!host.sent[1].request_vote.disrupt_leader);
+    rules_free(rules);
+}
+
+/* The bytes of a configuration in which 3 only listens. */
+static struct log_data *with_standby(void)
+{
+    struct raft_configuration configuration;
+    struct raft_buffer buffer;
+    struct log_data *data;
+
+    raft_configuration_init(&configuration);
+    CHECK(raft_configuration_add(&configuration, 1, "1", RAFT_VOTER) == 0);
+    CHECK(raft_configuration_add(&configuration, 2, "2", RAFT_VOTER) == 0);
+    CHECK(raft_configuration_add(&configuration, 3, "3", RAFT_STANDBY) == 0);
+    CHECK(raft_configuration_encode(&configuration, &buffer) == 0);
+    data = log_data_new(bytes_of(buffer.base, buffer.len));
+    raft_free(buffer.base);
+    raft_configuration_close(&configuration);
+    return data;
+}
+
+TEST(voters_are_those_of_the_newest_configuration_and_no_standbys)
+{
+    struct raft_message message = { .type = RAFT_APPEND_ENTRIES };
+    struct log_entry entry = { 2, LOG_CHANGE, with_standby() };
+    uint64_t ids[NODES_MAX] = { 0 };
+    struct host host;
+    struct rules *rules = start(&host, 3, 1, 1);
+
+    EXPECT_EQ(rules_all_voters(rules, ids), 3);
+    EXPECT_EQ(ids[2], 3);
+    message.append_entries.term = 2;
+    message.append_entries.prev_log_index = 1;
+    message.append_entries.prev_log_term = 1;
+    message.append_entries.n_entries = 1;
+    rules_receive(rules, 1001, 2, &message, &entry, NULL);
+    log_data_drop(entry.data);
+    rules_disk_done(rules, 1002, oldest(&host));
+    EXPECT_EQ(rules_all_voters(rules, ids), 2);
+    EXPECT_EQ(ids[0], 1);
+    EXPECT_EQ(ids[1], 2);
     rules_free(rules);
 }

@@ -45,6 +45,35 @@ TEST(append_entries_come_out_as_they_went_in)
     buf_done(&body);
 }
 
+TEST(the_times_of_a_lease_come_out_as_they_went_in_and_are_zero_from_a_peer_without_them)
+{
+    struct raft_message append = { .type = RAFT_APPEND_ENTRIES, .append_entries = { .term = 5 } };
+    struct raft_message result = { .type = RAFT_APPEND_ENTRIES_RESULT };
+    const uint64_t times[] = { 0, 1, UINT64_MAX };
+
+    for (size_t i = 0; i < ARRAY_LEN(times); i++) {
+        struct wire_message out;
+        struct buf body = { 0 };
+
+        wire_encode_append(&append, NULL, times[i], &body);
+        EXPECT_EQ(wire_decode(buf_view(&body), 1, &out, NULL), ST_OK);
+        EXPECT_EQ(out.sent_ms, times[i]);
+        EXPECT_EQ(out.echo_ms, 0);
+        wire_message_done(&out);
+        body.len = 0;
+        wire_encode_append_result(&result, times[i], &body);
+        EXPECT_EQ(wire_decode(buf_view(&body), 1, &out, NULL), ST_OK);
+        EXPECT_EQ(out.echo_ms, times[i]);
+        EXPECT_EQ(out.sent_ms, 0);
+        body.len = 0;
+        wire_encode(&append, NULL, NULL, &body);
+        EXPECT_EQ(wire_decode(buf_view(&body), 1, &out, NULL), ST_OK);
+        EXPECT_EQ(out.sent_ms, 0);
+        wire_message_done(&out);
+        buf_done(&body);
+    }
+}
+
 TEST(a_snapshot_offer_comes_out_as_it_went_in)
 {
     const uint64_t ids[] = { 1, 2, 3 };

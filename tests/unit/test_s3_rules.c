@@ -208,6 +208,20 @@ TEST(an_error_is_xml_with_its_texts_escaped)
     buf_done(&xml);
 }
 
+TEST(what_has_no_known_end_is_a_503_that_says_so_and_what_was_not_done_says_that)
+{
+    struct err text = { 0 };
+
+    EXPECT_EQ(s3_error_not_answered(ST_UNKNOWN, "no answer in time", &text),
+              S3_SERVICE_UNAVAILABLE);
+    EXPECT_TEXT(text.text, "outcome unknown: no answer in time. It may or may not have been done, "
+                           "and will be done at most once.");
+    EXPECT_EQ(s3_error_not_answered(ST_UNAVAILABLE, "no answer in time", &text),
+              S3_SERVICE_UNAVAILABLE);
+    EXPECT_TEXT(text.text, "not done: no answer in time. Please try again.");
+    EXPECT_EQ(s3_error_http(S3_SERVICE_UNAVAILABLE), 503);
+}
+
 TEST(a_listing_query_is_read_whole_or_refused)
 {
     static const struct {

@@ -63,11 +63,12 @@ static json_t *group_json(struct replica *replica)
             leader = status.members[i].member.node;
         json_array_append_new(members, member_json(&status.members[i]));
     }
-    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o}", "name", status.group, "role",
-                     role_text(status.role), "leader", leader, "term", (json_int_t)status.term,
-                     "commit", (json_int_t)status.commit, "applied", (json_int_t)status.applied,
-                     "log_bytes", (json_int_t)status.log_bytes, "cluster_version",
-                     (json_int_t)status.cluster_version, "members", members);
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:o}", "name", status.group,
+                     "role", role_text(status.role), "leader", leader, "term",
+                     (json_int_t)status.term, "commit", (json_int_t)status.commit, "applied",
+                     (json_int_t)status.applied, "log_bytes", (json_int_t)status.log_bytes,
+                     "cluster_version", (json_int_t)status.cluster_version, "lease",
+                     (int)status.lease, "members", members);
 }
 
 static int compare_workers(const void *a, const void *b)

@@ -89,20 +89,8 @@ void api_fail(struct api_call *call, const struct api_error *error)
 
 void api_fail_status(struct api_call *call, enum status st, const char *what)
 {
-    enum status told;
+    enum status told = api_error_not_answered(&call->error, st, what, NULL);
 
-    if (st == ST_UNKNOWN)
-        told = api_error_set(&call->error, st, API_SERVICE,
-                             "%s: the outcome is unknown, it may or may not have been done. Look "
-                             "before you repeat it.",
-                             what);
-    else if (st == ST_UNAVAILABLE || st == ST_TIMEOUT || st == ST_LIMIT || st == ST_NOT_LEADER)
-        told = api_error_set(&call->error, st, API_UNAVAILABLE,
-                             "%s: it was not done (%s). Please try again.", what,
-                             st == ST_LIMIT ? "too many requests are waiting"
-                                            : "no quorum of the cluster can be reached");
-    else
-        told = api_error_set(&call->error, st, API_SERVICE, "%s: %s", what, status_name(st));
     CHECK(told == st);
     log_event(LOG_WARN, "api_failed", LS("request", call->request_id), LS("what", what),
               LS("why", status_name(st)), LS("then", "told the client"));

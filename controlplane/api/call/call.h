@@ -118,7 +118,7 @@ void api_answer_fields(struct api_call *call,
 void api_answer_json(struct api_call *call, unsigned status, json_t *value);
 /* Answer with `error`, in the dialect of the service. */
 void api_fail(struct api_call *call, const struct api_error *error);
-/* Answer that the cluster could not: 503 for what was not done, 500 for what may have been. */
+/* Answer that the cluster could not: api_error_not_answered(). */
 void api_fail_status(struct api_call *call, enum status st, const char *what);
 
 /* Say in the log that a request was refused or cut: one line, or none when there are too many. */

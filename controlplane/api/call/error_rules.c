@@ -67,6 +67,31 @@ enum status api_error_set(
     return st;
 }
 
+enum status api_error_not_answered(struct api_error *error,
+                                   enum status st,
+                                   const char *what,
+                                   const char *why)
+{
+    switch (st) {
+    case ST_UNKNOWN:
+        return api_error_set(error, st, API_UNAVAILABLE,
+                             "outcome unknown: %s: %s. It may or may not have been done, and will "
+                             "be done at most once: look before you repeat it.",
+                             what, why != NULL ? why : "no answer came in time");
+    case ST_LIMIT:
+        return api_error_set(error, st, API_UNAVAILABLE, "not done: %s: %s. Please try again.",
+                             what, why != NULL ? why : "too many requests are waiting");
+    case ST_UNAVAILABLE:
+    case ST_TIMEOUT:
+    case ST_NOT_LEADER:
+        return api_error_set(error, st, API_UNAVAILABLE, "not done: %s: %s. Please try again.",
+                             what, why != NULL ? why : "no quorum of the cluster can be reached");
+    default:
+        return api_error_set(error, st, API_SERVICE, "%s: %s", what,
+                             why != NULL ? why : status_name(st));
+    }
+}
+
 enum status api_error_not_built(struct api_error *error, const char *service, const char *action)
 {
     if (action == NULL || action[0] == '\0')

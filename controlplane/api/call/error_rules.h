@@ -43,7 +43,7 @@ enum api_code {
     API_SERVICE,              /* 500 ServiceException */
     API_NOT_IMPLEMENTED,      /* 501 NotImplementedException: SDKs do not retry a 501 */
     API_INVALID_RUNTIME,      /* 502 InvalidRuntimeException */
-    API_UNAVAILABLE,          /* 503 ServiceUnavailableException: not done, ask again */
+    API_UNAVAILABLE, /* 503 ServiceUnavailableException: the text says whether it was done */
     API_CODES,
 };
 
@@ -53,6 +53,16 @@ enum status api_error_set(struct api_error *error,
                           enum api_code code,
                           const char *format,
                           ...) __attribute__((format(printf, 4, 5)));
+
+/* Fill `error` for what the cluster did not carry out to an end that is known; returns `st`.
+ *
+ * ST_UNKNOWN: 503, the text begins with "outcome unknown".  ST_UNAVAILABLE and the like: 503, the
+ * text begins with "not done".  Anything else: 500. what  "change the tags" why   "too many
+ * requests are waiting", or NULL: what the status says */
+enum status api_error_not_answered(struct api_error *error,
+                                   enum status st,
+                                   const char *what,
+                                   const char *why);
 
 /* Append the body of `error` in the dialect to `out`.  request_id is what the header says. */
 void api_error_render(const struct api_error *error,

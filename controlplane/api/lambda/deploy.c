@@ -162,13 +162,8 @@ static enum deploy_event fail_step(struct deploy *deploy, enum status st, const 
 {
     struct api_error *error = &deploy->call->error;
 
-    if (st == ST_UNKNOWN)
-        (void)api_error_set(
-            error, st, API_SERVICE,
-            "The outcome is unknown: %s. Look at the function before you repeat it.", what);
-    else
-        (void)api_error_set(error, st, API_UNAVAILABLE, "It was not done: %s. Please try again.",
-                            what);
+    /* Whatever a step before the command says, nothing was done. */
+    (void)api_error_not_answered(error, st == ST_UNKNOWN ? st : ST_UNAVAILABLE, "deploy", what);
     log_event(LOG_WARN, "deploy_failed", LS("request", deploy->call->request_id),
               LS("function", deploy->ref.name), LS("what", what), LS("why", status_name(st)),
               LS("then", "told the client"));
@@ -295,7 +290,7 @@ static void propose_cb(enum status st, const Lapwing__Outcome *outcome, void *co
     Lapwing__Function *after;
 
     if (st != ST_OK) {
-        deploy_on(deploy, fail_step(deploy, st, "the command found no quorum in time"));
+        deploy_on(deploy, fail_step(deploy, st, "no quorum of the cluster answered in time"));
     } else if (deploy_outcome_verdict(outcome, deploy->function,
                                       deploy->input.expected_revision_id != NULL,
                                       &call->error) != ST_OK) {
