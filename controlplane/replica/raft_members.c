@@ -137,12 +137,12 @@ static void forget_silent_leader(struct rules *rules)
  * just the change that promoted it, and the others may need it: with one of them lost for good
  * nobody could be elected any more.  Raft grants votes without looking at who votes: the candidate
  * counts, by the newest configuration of its log. */
-int rules_role_for(struct rules *rules, enum raft_message_type type)
+int rules_role_for_vote(struct rules *rules)
 {
     struct raft_server *self = server_of(rules, rules->raft.id);
     int role = self == NULL ? RAFT_VOTER : self->role;
 
-    if (type != RAFT_REQUEST_VOTE || role == RAFT_VOTER)
+    if (role == RAFT_VOTER)
         return role;
     self->role = RAFT_VOTER;
     forget_silent_leader(rules);

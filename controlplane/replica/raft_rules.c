@@ -617,20 +617,20 @@ void rules_receive(struct rules *rules,
         break;
     case RAFT_REQUEST_VOTE:
         if (rules_vote_is_held(rules, &copy))
-            break;
+            return;
         event.receive.message = &copy;
+        role = rules_role_for_vote(rules);
         run(rules, &event);
-        break;
+        rules_role_back(rules, role);
+        return;
     case RAFT_TIMEOUT_NOW:
         rules_leave_given(rules, &copy.timeout_now);
         event.receive.message = &copy;
         run(rules, &event);
-        break;
+        return;
     default:
         event.receive.message = &copy;
-        role = rules_role_for(rules, copy.type);
         run(rules, &event);
-        rules_role_back(rules, role);
         return;
     }
     if (!rules->stale)

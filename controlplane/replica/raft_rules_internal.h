@@ -75,7 +75,7 @@ void rules_committed_configuration(struct rules *rules);
 /* The log was cut: it ends before `first`, where an entry was appended in the same step. */
 void rules_truncated(struct rules *rules, uint64_t first);
 /* The own role as a request for a vote shall see it, and back. */
-int rules_role_for(struct rules *rules, enum raft_message_type type);
+int rules_role_for_vote(struct rules *rules);
 void rules_role_back(struct rules *rules, int role);
 
 /* An AppendEntries with this commit index, as far as the peer can use it, was sent to `peer`. */
