@@ -54,6 +54,18 @@ static void take(struct hash *hash, uint8_t *out)
     CHECK(ok == 1);
 }
 
+void hash_peek(const struct hash *hash, uint8_t *out)
+{
+    struct hash copy = { .context = EVP_MD_CTX_new() };
+    int ok;
+
+    CHECK(copy.context != NULL);
+    CHECK(hash->context != NULL);
+    ok = EVP_MD_CTX_copy_ex(copy.context, hash->context);
+    CHECK(ok == 1);
+    hash_end(&copy, out);
+}
+
 void hash_end(struct hash *hash, uint8_t *out)
 {
     take(hash, out);

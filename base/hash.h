@@ -36,6 +36,8 @@ struct hash {
 /* Start, or start again. */
 void hash_init(struct hash *hash, enum hash_kind kind);
 void hash_add(struct hash *hash, struct bytes in);
+/* Write the digest of what was added so far; more may follow. */
+void hash_peek(const struct hash *hash, uint8_t *out);
 /* Write the digest of all that was added (as many bytes as the kind has) and free the context. */
 void hash_end(struct hash *hash, uint8_t *out);
 /* Free without a result; also after hash_end() or on a zeroed struct. */

@@ -29,7 +29,7 @@ const struct config_option node_options[] = {
     { "objstore", "plain_http", "no", "they need not be on loopback; requests pass to them in plain HTTP", CONFIG_BOOLEAN, false, 0, 0 },
     { "data", "dir", NULL, "folder of the replicated state", CONFIG_TEXT, false, 1, PATH_MAX - 64 },
     FAILURE_OPTIONS,
-    { "replica", "snapshot_log_bytes", "16777216", "a group takes a snapshot after so much log, which is held in memory until then", CONFIG_UNSIGNED, false, 65536, 1 << 30 },
+    { "replica", "snapshot_log_bytes", "16777216", "with less log than this no snapshot is due by log; more for a large state, less if applying it takes long", CONFIG_UNSIGNED, false, 65536, 1 << 30 },
     { "replica", "leader_lease", "yes", "a leader answers reads by a lease, without an entry; needs clocks whose rates differ by at most 5 %", CONFIG_BOOLEAN, false, 0, 0 },
     { "cluster", "raise_version", "yes", "once all members run a newer release, use what it brought: from then on none can go back", CONFIG_BOOLEAN, false, 0, 0 },
     { "account", "id", "000000000000", "account that all keys belong to", CONFIG_TEXT, false, ACCOUNT_DIGITS, ACCOUNT_DIGITS },

@@ -115,22 +115,38 @@ static void host_apply(void *context, uint64_t index, const struct log_entry *en
     Lapwing__Entry *decoded = NULL;
     struct err err = { 0 };
     enum status st = ST_OK;
+    uint64_t began_us;
 
-    core->bytes_since_snapshot += entry->data->len + 64;
     for (unsigned i = 0; i < core->in_flight_count; i++) {
         if (core->in_flight[i] > index)
             continue;
         core->in_flight[i] = core->in_flight[--core->in_flight_count];
         i--;
     }
+    if (entry->data == NULL) { /* the state has it since before this start */
+        snapshot_need_add(&core->since_snapshot, entry->bytes, 0);
+        return;
+    }
+    began_us = core->io.work_us(core->io.context);
     if (entry->type == LOG_COMMAND)
         st = entry_decode(bytes_of(entry->data->bytes, entry->data->len), &decoded, &err);
     if (st == ST_OK)
         st = state_apply_entry(core->state, decoded, position, on_outcome, core, &err);
     entry_free(decoded);
     /* What was committed can not be skipped: going on would make replicas differ. */
-    if (st != ST_OK)
+    if (st != ST_OK) {
+        core->io.state_failed(core->io.context, st, &err);
         check_failed(__FILE__, __LINE__, err.text);
+    }
+    snapshot_need_add(&core->since_snapshot, entry->data->len,
+                      core->io.work_us(core->io.context) - began_us);
+}
+
+static void host_read(void *context, uint64_t first, unsigned count, struct log_entry *out)
+{
+    struct core *core = context;
+
+    core->io.log_read(core->io.context, first, count, out);
 }
 
 /* ---- life ---- */
@@ -144,6 +160,7 @@ struct core *core_new(const struct core_config *config,
                                .disk = host_disk,
                                .send = host_send,
                                .apply = host_apply,
+                               .read = host_read,
                                .context = core };
     struct rules_config rules = {
         .id = config->self_id,
@@ -160,7 +177,9 @@ struct core *core_new(const struct core_config *config,
         .first = config->first,
         .entries = config->entries,
         .count = config->entry_count,
+        .memory_bytes = config->log_memory_bytes ? config->log_memory_bytes : CORE_LOG_MEMORY_BYTES,
     };
+    uint64_t state_term;
     char address[24];
 
     core->config = *config;
@@ -168,8 +187,13 @@ struct core *core_new(const struct core_config *config,
     core->config.entries = NULL;
     if (core->config.chunk_bytes == 0)
         core->config.chunk_bytes = CORE_CHUNK_BYTES;
+    core->config.snapshots = snapshot_policy_of(&config->snapshots);
+    core->config.snapshots.late_percent = snapshot_late_percent((unsigned)(config->self_id - 1));
+    if (core->config.apply_bytes == 0)
+        core->config.apply_bytes = CORE_APPLY_BYTES;
     CHECK(core->config.chunk_bytes <= CORE_CHUNK_BYTES);
     core->io = *io;
+    core->part = config->part;
     core->state = state;
     core->now = config->now_ms;
     core->queue_end = &core->queue;
@@ -177,6 +201,7 @@ struct core *core_new(const struct core_config *config,
     core_set_peers(core, core->now, config->peer_ids, config->peer_count);
     (void)snprintf(address, sizeof address, "%llu", (unsigned long long)config->self_id);
     rules.address = address;
+    state_applied(state, &rules.state_index, &state_term);
     core->rules = rules_new(&rules, &host);
     core_flush(core, core->now);
     return core;
@@ -219,7 +244,7 @@ static void turn_end(struct core *core)
         core->leader_ms = state_leader_ms(core->state);
     core->leading = leading;
     if (core->seen_installing && !rules_installing(core->rules)) {
-        core->bytes_since_snapshot = 0;
+        core->since_snapshot = (struct snapshot_need){ 0 };
         commit_after_install(core);
     }
     core->seen_installing = rules_installing(core->rules);
@@ -239,6 +264,7 @@ static void advance(struct core *core, uint64_t now_ms)
 void core_flush(struct core *core, uint64_t now_ms)
 {
     advance(core, now_ms);
+    rules_apply_more(core->rules, core->config.apply_bytes);
     turn_end(core);
     transfer_step(core);
     members_step(core);
@@ -270,10 +296,17 @@ uint64_t core_applied(const struct core *core)
     return rules_applied(core->rules);
 }
 
+bool core_installing(const struct core *core)
+{
+    return rules_installing(core->rules);
+}
+
 uint64_t core_timeout_ms(const struct core *core)
 {
     uint64_t at = rules_timeout_ms(core->rules);
 
+    if (rules_apply_waits(core->rules))
+        return core->now;
     if (core->next_scan != 0 && core->next_scan < at)
         at = core->next_scan;
     return at;
@@ -284,6 +317,11 @@ void core_disk_done(struct core *core, uint64_t now_ms, struct disk_op *op)
     advance(core, now_ms);
     rules_disk_done(core->rules, core->now, op);
     turn_end(core);
+}
+
+void core_hold(struct core *core, bool held)
+{
+    rules_hold(core->rules, held);
 }
 
 void core_link(struct core *core, uint64_t now_ms, uint64_t peer_id, bool up)
@@ -372,6 +410,7 @@ void core_view(const struct core *core, struct core_view *out)
         .snapshot_index = rules_snapshot(rules)->index,
         .last = rules_last(rules),
         .log_bytes = rules_log_bytes(rules),
+        .log_held_bytes = rules_held_bytes(rules),
         .lease_until_ms = core_lease_until(core),
     };
     /* While installing, the state is the disk's. */

@@ -15,6 +15,7 @@
 #include "base/status.h"
 #include "controlplane/replica/log_entry.h"
 #include "controlplane/replica/members_plan.h"
+#include "controlplane/replica/snapshot_rules.h"
 #include "proto/command.pb-c.h"
 
 struct core;
@@ -30,6 +31,8 @@ enum {
     CORE_MESSAGE_BYTES_MAX = 4 << 20, /* entries in one AppendEntries frame */
     CORE_WANTS_MAX = 64,              /* wanted, and removed but not forgotten yet */
     CORE_PEERS_MAX = 2 * NODES_MAX,   /* wanted ones, and those that are in the group still */
+    CORE_LOG_MEMORY_BYTES = 8 << 20,  /* of durable entries held in memory */
+    CORE_APPLY_BYTES = 256 << 10,     /* applied in one turn of the loop: about 30 ms */
 };
 
 /* None of these may call back into the core. */
@@ -43,13 +46,24 @@ struct core_io {
     void (*send)(void *context, uint64_t peer, uint16_t type, struct bytes body);
     /* The machine's clock, for stamping entries: may jump, the core does not. */
     uint64_t (*stamp_ms)(void *context);
+    /* A clock for what work costs, in microseconds from any start; never goes back. */
+    uint64_t (*work_us)(void *context);
+    /* The rows' database failed: say so and see to it that a restart does not meet it again.  The
+     * process ends when it returns. */
+    void (*state_failed)(void *context, enum status st, const struct err *err);
+    /* As in rules_host. */
+    void (*log_read)(void *context, uint64_t first, unsigned count, struct log_entry *out);
     /* Freeze the state's rows now and write them to a file, then core_snapshot_written(). */
     void (*snapshot_write)(void *context, const struct snapshot_meta *meta);
     /* Bytes of the stored snapshot.  ST_NOT_FOUND: it is not that of `index` any more. */
     enum status (*snapshot_read)(
         void *context, uint64_t index, uint64_t offset, uint8_t *out, size_t len);
-    /* The snapshot being received: empty it, append to it, hash what is there. */
-    void (*part_reset)(void *context);
+    /* A peer had all of the stored snapshot and refused it: is it still what it was?  Read it on
+     * another thread, and say core_snapshot_rotten() if not. */
+    void (*snapshot_doubt)(void *context, const struct snapshot_meta *meta);
+    /* The snapshot being received: begin with nothing of this one, append to it, hash what is
+     * there. */
+    void (*part_reset)(void *context, const struct snapshot_progress *which);
     enum status (*part_append)(void *context, struct bytes data);
     void (*part_hash)(void *context, uint8_t out[SNAPSHOT_HASH_BYTES]);
     /* Answers, each exactly once.  `outcome` is borrowed, NULL unless st is ST_OK. */
@@ -65,8 +79,10 @@ struct core_config {
     unsigned peer_count;
     uint32_t election_ms;
     uint32_t heartbeat_ms;
-    uint64_t snapshot_log_bytes;
-    uint32_t chunk_bytes; /* of a snapshot in transfer; 0: CORE_CHUNK_BYTES */
+    struct snapshot_policy snapshots;
+    uint64_t log_memory_bytes; /* 0: CORE_LOG_MEMORY_BYTES */
+    uint64_t apply_bytes;      /* 0: CORE_APPLY_BYTES */
+    uint32_t chunk_bytes;      /* of a snapshot in transfer; 0: CORE_CHUNK_BYTES */
     unsigned random_seed;
     uint64_t now_ms;   /* CLOCK_BOOTTIME or the like; every later now_ms is at least this */
     bool leader_lease; /* a leader answers reads by its lease */
@@ -79,6 +95,7 @@ struct core_config {
     uint64_t first;
     const struct log_entry *entries;
     unsigned entry_count;
+    struct snapshot_progress part; /* what is there, right so far, of a snapshot being received */
 };
 
 /* `state` is borrowed: at or past the snapshot's index, and of this log. */
@@ -105,6 +122,12 @@ enum status core_frame(struct core *core,
 void core_link(struct core *core, uint64_t now_ms, uint64_t peer, bool up);
 /* Takes `op` back, the oldest one asked for. */
 void core_disk_done(struct core *core, uint64_t now_ms, struct disk_op *op);
+/* Nothing is applied while held: the writer of a snapshot needs time, or room.  Commands, barriers
+ * and installs' ends wait for applying as ever; votes, entries and heartbeats go on. */
+void core_hold(struct core *core, bool held);
+/* The stored snapshot has rotted, the rows have not: it is not sent any more, and another one is
+ * taken at once, or as soon as anything is committed behind it. */
+void core_snapshot_rotten(struct core *core, uint64_t now_ms);
 /* What snapshot_write() asked for is written and synced, or failed. */
 void core_snapshot_written(struct core *core,
                            uint64_t now_ms,
@@ -171,6 +194,7 @@ struct core_view {
     uint64_t snapshot_index;
     uint64_t last;
     uint64_t log_bytes;
+    uint64_t log_held_bytes;  /* of those, in memory */
     uint64_t leader_ms;       /* newest stamped time applied */
     uint32_t cluster_version; /* of the state */
     bool change_pending;      /* the newest configuration is not known to be committed */
@@ -180,7 +204,9 @@ struct core_view {
 };
 void core_view(const struct core *core, struct core_view *out);
 uint64_t core_applied(const struct core *core); /* the index alone */
-/* The entry at `index` if it is held, else NULL: for the simulator's eyes. */
+bool core_installing(const struct core *core);  /* DISK_INSTALL is under way */
+/* The entry at `index` if it is in the log, else NULL; its data may be on disk only: for the
+ * simulator's eyes. */
 const struct log_entry *core_entry_at(const struct core *core, uint64_t index);
 
 #endif

@@ -74,6 +74,7 @@ struct peer {
     bool up;           /* our link towards it is open */
     uint64_t heard_ms; /* when it last said anything; 0: never */
     struct transfer transfer;
+    uint64_t finished_index; /* of the snapshot that it was sent last, all of it */
 };
 
 /* Leadership on its way to another node. */
@@ -128,14 +129,10 @@ struct core {
     uint64_t barrier_asked_ms;
     uint64_t next_request;
 
-    uint64_t bytes_since_snapshot;
+    struct snapshot_need since_snapshot;
     bool snapshot_writing;
-    struct {
-        uint64_t index; /* 0: nothing */
-        uint64_t term;
-        uint64_t total;
-        uint64_t offset;
-    } part;
+    uint64_t rotten_index; /* of the stored snapshot, while that is not to be trusted; else 0 */
+    struct snapshot_progress part;
 
     struct handover handover;
 
@@ -204,6 +201,7 @@ void snapshot_offer(struct core *core, const struct raft_message *message);
 void snapshot_link(struct core *core, struct peer *peer, bool up);
 void snapshot_scan(struct core *core);
 bool snapshot_sending(const struct core *core);
+bool snapshot_rotten(const struct core *core);
 const struct snapshot_meta *snapshot_received(struct core *core, const struct snapshot_meta *meta);
 enum status snapshot_chunk(struct core *core, uint64_t peer, struct bytes body, struct err *err);
 enum status snapshot_ack(struct core *core, uint64_t peer, struct bytes body, struct err *err);

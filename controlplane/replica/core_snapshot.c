@@ -1,4 +1,5 @@
-/* Snapshots: taken by bytes of log, sent in acknowledged chunks, received into a part.
+/* Snapshots: taken when snapshot_rules.h says so, sent in acknowledged chunks, received into a
+ * part.
  *
  *   sender                                receiver
  *   chunk(offset 0, no data)      ->      what do you hold of (index, term)?
@@ -7,7 +8,8 @@
  *                                 <-      ack(offset)
  *   InstallSnapshot               ->      whole and its hash right: to libraft, then to disk
  *
- * A link that breaks begins anew with the question, so nothing is sent twice.  libraft offers a
+ * A link that breaks begins anew with the question, so nothing is sent twice, and so does a
+ * receiver that was restarted: its host keeps what was synced (core_config.part).  libraft offers a
  * snapshot again while one is on its way: one transfer a peer at a time. */
 #include "controlplane/replica/core_internal.h"
 
@@ -27,7 +29,10 @@ void snapshot_maybe_take(struct core *core)
     uint64_t index;
     uint64_t term;
 
-    if (core->snapshot_writing || core->bytes_since_snapshot < core->config.snapshot_log_bytes)
+    if (core->snapshot_writing ||
+        (!snapshot_rotten(core) &&
+         !snapshot_is_due(&core->config.snapshots, rules_snapshot(core->rules)->bytes,
+                          &core->since_snapshot)))
         return;
     if (snapshot_sending(core) || !rules_snapshot_ready(core->rules, &meta))
         return;
@@ -36,8 +41,22 @@ void snapshot_maybe_take(struct core *core)
     if (index != meta.index)
         return;
     core->snapshot_writing = true;
-    core->bytes_since_snapshot = 0;
+    core->since_snapshot = (struct snapshot_need){ 0 };
     core->io.snapshot_write(core->io.context, &meta);
+}
+
+bool snapshot_rotten(const struct core *core)
+{
+    return core->rotten_index != 0 && core->rotten_index == rules_snapshot(core->rules)->index;
+}
+
+void core_snapshot_rotten(struct core *core, uint64_t now_ms)
+{
+    if (now_ms > core->now)
+        core->now = now_ms;
+    core->rotten_index = rules_snapshot(core->rules)->index;
+    for (unsigned i = 0; i < core->peer_count; i++)
+        core->peers[i].transfer.active = false;
 }
 
 void core_snapshot_written(struct core *core,
@@ -50,9 +69,13 @@ void core_snapshot_written(struct core *core,
         core->now = now_ms;
     core->snapshot_writing = false;
     /* A transfer reads the stored file: it is not changed under it.  The next one will do. */
-    if (st != ST_OK || snapshot_sending(core))
+    if (st != ST_OK || snapshot_sending(core)) {
+        snapshot_need_failed(&core->config.snapshots, rules_snapshot(core->rules)->bytes,
+                             &core->since_snapshot);
         return;
-    rules_snapshot_written(core->rules, meta, core->config.snapshot_log_bytes / 4);
+    }
+    rules_snapshot_written(core->rules, meta,
+                           snapshot_trailing_bytes(&core->config.snapshots, meta->bytes));
 }
 
 /* ---- sending ---- */
@@ -96,8 +119,8 @@ void snapshot_offer(struct core *core, const struct raft_message *message)
 {
     struct peer *peer = core_peer(core, message->server_id);
 
-    if (peer == NULL || !peer->up)
-        return;
+    if (peer == NULL || !peer->up || snapshot_rotten(core))
+        return; /* libraft offers it again */
     if (peer->transfer.active && peer->transfer.meta.index == rules_snapshot(core->rules)->index) {
         peer->transfer.message = *message; /* perhaps of a newer term of ours */
         peer->transfer.message.server_address = NULL;
@@ -119,6 +142,7 @@ static void finish(struct core *core, struct peer *peer)
     struct buf body = { 0 };
 
     transfer->active = false;
+    peer->finished_index = transfer->meta.index;
     if (transfer->message.install_snapshot.term != rules_term(core->rules))
         return; /* offered by a term that is over */
     wire_encode(&transfer->message, NULL, &transfer->meta, &body);
@@ -165,6 +189,11 @@ enum status snapshot_ack(struct core *core, uint64_t peer_id, struct bytes body,
     ours = transfer->active && ack->last_index == transfer->meta.index &&
            ack->last_term == transfer->meta.term && ack->offset <= transfer->meta.bytes;
     if (ours) {
+        /* It was sent all of this one, and has nothing of it: its hash was wrong there. */
+        if (!transfer->probed && ack->offset == 0 && peer->finished_index == transfer->meta.index) {
+            peer->finished_index = 0;
+            core->io.snapshot_doubt(core->io.context, &transfer->meta);
+        }
         if (!transfer->probed || ack->offset < transfer->acked)
             transfer->next = ack->offset;
         transfer->probed = true;
@@ -224,11 +253,12 @@ static enum status receive(struct core *core, const Lapwing__RaftSnapshotChunk *
 
     if (core->part.index != chunk->last_index || core->part.term != chunk->last_term ||
         core->part.total != chunk->bytes_total) {
-        core->io.part_reset(core->io.context);
-        core->part.index = chunk->last_index;
-        core->part.term = chunk->last_term;
-        core->part.total = chunk->bytes_total;
-        core->part.offset = 0;
+        core->part = (struct snapshot_progress){
+            .index = chunk->last_index,
+            .term = chunk->last_term,
+            .total = chunk->bytes_total,
+        };
+        core->io.part_reset(core->io.context, &core->part);
     }
     if (chunk->offset != core->part.offset || data.len == 0)
         return ST_OK; /* the answer says where we are */

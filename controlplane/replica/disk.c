@@ -7,6 +7,7 @@
 #include "base/mailbox.h"
 #include "controlplane/replica/log_store.h"
 #include "controlplane/replica/snapshot_file.h"
+#include "controlplane/replica/snapshot_part.h"
 #include "controlplane/state/state.h"
 
 /* A run of operations that became durable together. */
@@ -34,10 +35,7 @@ _Noreturn static void fatal(const struct disk *disk, enum status st, const struc
     check_failed(__FILE__, __LINE__, "the group's disk failed");
 }
 
-static enum status take(struct disk *disk,
-                        const struct snapshot_meta *meta,
-                        uint64_t first,
-                        struct err *err)
+static enum status take(struct disk *disk, const struct snapshot_meta *meta, struct err *err)
 {
     char path[SNAPSHOT_PATH_BYTES];
     enum status st;
@@ -45,7 +43,7 @@ static enum status take(struct disk *disk,
     snapshot_file_tmp_path(disk->config.dir, path);
     st = snapshot_file_store(disk->config.dir, path, meta->index, err);
     if (st == ST_OK)
-        st = log_store_take(disk->config.store, meta, first, err);
+        st = log_store_take(disk->config.store, meta, err);
     return st;
 }
 
@@ -55,13 +53,19 @@ static enum status install(struct disk *disk, const struct snapshot_meta *meta, 
     enum status st;
 
     snapshot_file_part_path(disk->config.dir, path);
-    st = snapshot_file_store(disk->config.dir, path, meta->index, err);
+    /* Before it takes the place of a log that is whole: its hash says that it is what the leader
+     * has, not that this release can live with it.  Refused, it stops the process with the reason,
+     * and the log is what it was. */
+    st = state_check_snapshot(path, disk->config.state_group, err);
+    if (st == ST_OK)
+        st = snapshot_file_store(disk->config.dir, path, meta->index, err);
+    snapshot_part_remove(disk->config.dir); /* its mark */
     if (st == ST_OK)
         st = log_store_install(disk->config.store, meta, err);
     if (st != ST_OK)
         return st;
     snapshot_file_path(disk->config.dir, meta->index, path);
-    return state_install(disk->config.state, path, err);
+    return state_install(disk->config.state, path, true, err);
 }
 
 static void perform(struct disk *disk, struct disk_op *first, struct disk_op *end)
@@ -74,7 +78,10 @@ static void perform(struct disk *disk, struct disk_op *first, struct disk_op *en
         st = log_store_append(disk->config.store, first, end, &err);
         break;
     case DISK_TAKE:
-        st = take(disk, &first->snapshot, first->first, &err);
+        st = take(disk, &first->snapshot, &err);
+        break;
+    case DISK_DROP:
+        st = log_store_drop(disk->config.store, first->first, &err);
         break;
     case DISK_INSTALL:
         st = install(disk, &first->snapshot, &err);
@@ -82,11 +89,11 @@ static void perform(struct disk *disk, struct disk_op *first, struct disk_op *en
     }
     if (st != ST_OK)
         fatal(disk, st, &err);
-    if (first->kind == DISK_APPEND)
+    if (first->kind == DISK_APPEND || first->kind == DISK_DROP)
         return;
     /* Here, in the order of the work: on the loop it would come late, when the snapshot of the next
      * operation is in the folder already, and remove that. */
-    snapshot_file_sweep(disk->config.dir, first->snapshot.index, false);
+    snapshot_file_sweep(disk->config.dir, first->snapshot.index);
     log_event(LOG_INFO, first->kind == DISK_TAKE ? "snapshot_taken" : "snapshot_installed",
               LS("group", disk->config.group), LU("index", first->snapshot.index),
               LU("bytes", first->snapshot.bytes));

@@ -8,10 +8,10 @@
 
 #include "base/status.h"
 #include "controlplane/replica/log_entry.h"
+#include "controlplane/state/state.h"
 
 struct disk;
 struct log_store;
-struct state;
 
 /* Everything is borrowed and outlives the disk.  `done` runs on `loop`, once per operation, in
  * order.  `state` is touched during DISK_INSTALL only, when the group's thread keeps off it. */
@@ -20,6 +20,7 @@ struct disk_config {
     const char *group; /* for logs */
     struct log_store *store;
     struct state *state;
+    enum state_group state_group;
     uv_loop_t *loop;
     void (*done)(void *context, struct disk_op *op);
     void *context;

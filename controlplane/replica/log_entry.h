@@ -26,7 +26,8 @@ void log_data_drop(struct log_data *data); /* accepts NULL */
 struct log_entry {
     uint64_t term;
     enum log_entry_type type;
-    struct log_data *data; /* never NULL */
+    struct log_data *data; /* NULL where only the disk has it, never of a LOG_CHANGE */
+    uint32_t bytes;        /* of data, held or not; in the memory log and a recovery only */
 };
 
 /* A membership as libraft encodes it (raft_configuration_encode), opaque here. */
@@ -43,9 +44,20 @@ struct snapshot_meta {
     uint8_t configuration[CONFIGURATION_BYTES_MAX];
 };
 
+/* A snapshot on its way in: which one, how large it will be, how much of it is here.  index 0:
+ * none.
+ */
+struct snapshot_progress {
+    uint64_t index;
+    uint64_t term;
+    uint64_t total;
+    uint64_t offset;
+};
+
 enum disk_op_kind {
     DISK_APPEND,  /* drop entries from `first` on, then append `count` of them, in one step */
-    DISK_TAKE,    /* the snapshot just written becomes the stored one; drop entries below `first` */
+    DISK_TAKE,    /* the snapshot just written becomes the stored one; entries stay */
+    DISK_DROP,    /* entries below `first`, a bounded number, are not needed any more */
     DISK_INSTALL, /* the snapshot received becomes stored one and state; drop all entries */
 };
 

@@ -17,9 +17,11 @@ struct raft_entry *raft_convert_entries(const struct log_entry *entries, unsigne
         out[i] = (struct raft_entry){
             .term = entries[i].term,
             .type = (enum raft_entry_type)entries[i].type,
-            .buf = { .base = entries[i].data->bytes, .len = entries[i].data->len },
             .batch = batch,
         };
+        if (entries[i].data != NULL)
+            out[i].buf =
+                (struct raft_buffer){ .base = entries[i].data->bytes, .len = entries[i].data->len };
     }
     return out;
 }

@@ -157,6 +157,15 @@ void rules_role_back(struct rules *rules, int role)
         self->role = role;
 }
 
+/* libraft gives a pre-vote's own term back, though its candidate would take a higher one for its
+ * own.  So whoever has the best log and a low term never learns why it is denied; those of higher
+ * terms have worse logs and are denied as well: nobody is elected, for ever. */
+void rules_tell_term(const struct rules *rules, struct raft_request_vote_result *result)
+{
+    if (result->pre_vote && !result->vote_granted && rules->asked_term < rules->term)
+        result->term = rules->term;
+}
+
 /* ---- changes, [9] ---- */
 
 enum status rules_submit(struct rules *rules,

@@ -10,7 +10,8 @@
  *  [5] AppendEntries from below our snapshot is moved up to it; a CHANGE is first of its step.
  *  [6] Restart: the log counts only if it joins on to the snapshot; a sole voter raises its term.
  *  [7] Installing: nothing is applied until the snapshot is durable; then the state is it.
- *  [8] Own snapshot: of the applied index, not above the durable one, with its configuration.
+ *  [8] Own snapshot: of the applied index, not above the durable one, with its configuration.  In
+ *      raft_snapshot.c.
  *  [9] Membership: a BARRIER at each election.  A CHANGE alone, when an entry of the own term and
  *      the change before are committed.  In raft_members.c, with what libraft needs for it.
  * [10] Leadership transfer: only to a voter that has all of the log.  In raft_members.c.
@@ -31,6 +32,7 @@ enum {
     TICK_MS_MIN = 5,       /* [1] between two RAFT_TIMEOUT events */
     INFLIGHT_ENTRIES = 64, /* sent to one peer and not acknowledged */
     BARRIER_BYTES = 8,
+    APPLY_ENTRY_BYTES = 64, /* what an entry costs beside its bytes, as bytes of it */
 };
 
 /* [11] The process ends here; a restart recovers from what is durable. */
@@ -46,7 +48,7 @@ _Noreturn static void fail(const struct rules *rules, int rv)
 
 /* ---- disk work, [2] ---- */
 
-static struct disk_op *op_new(struct rules *rules, enum disk_op_kind kind)
+struct disk_op *rules_op_new(struct rules *rules, enum disk_op_kind kind)
 {
     struct disk_op *op = must_calloc(1, sizeof *op);
 
@@ -133,11 +135,12 @@ static void update_entries(struct rules *rules, const struct raft_update *update
     if (first <= memory_log_last(&rules->log)) {
         memory_log_truncate(&rules->log, first);
         rules_truncated(rules, first);
+        rules_window_clear(rules);
         ops_cut(rules, first);
         if (rules->persisted >= first)
             rules->persisted = first - 1;
     }
-    op = op_new(rules, DISK_APPEND);
+    op = rules_op_new(rules, DISK_APPEND);
     op->first = first;
     op->count = op->valid = count;
     op->entries = must_calloc(count, sizeof *op->entries);
@@ -165,7 +168,8 @@ static void update_snapshot(struct rules *rules, struct raft_update *update)
     rules->installing = true;
     rules->persisted = 0;
     memory_log_reset(&rules->log, rules->received.index + 1);
-    op = op_new(rules, DISK_INSTALL);
+    rules_window_clear(rules);
+    op = rules_op_new(rules, DISK_INSTALL);
     op->snapshot = rules->received;
     rules->host.disk(rules->host.context, op);
 }
@@ -175,23 +179,16 @@ static void update_snapshot(struct rules *rules, struct raft_update *update)
 static void send_append(struct rules *rules, struct raft_message *message)
 {
     struct raft_append_entries *args = &message->append_entries;
-    struct log_entry *entries = NULL;
+    unsigned count = args->n_entries;
+    struct log_entry *entries = rules_gather(rules, args->prev_log_index + 1, count);
 
     args->entries = NULL;
-    if (args->n_entries > 0)
-        entries = must_calloc(args->n_entries, sizeof *entries);
-    for (unsigned i = 0; i < args->n_entries; i++) {
-        const struct log_entry *entry = memory_log_at(&rules->log, args->prev_log_index + 1 + i);
-
-        CHECK(entry != NULL); /* [11] */
-        entries[i] = *entry;
-    }
     rules_told(rules, message->server_id,
                args->leader_commit < args->prev_log_index + args->n_entries
                    ? args->leader_commit
                    : args->prev_log_index + args->n_entries);
     rules->host.send(rules->host.context, message, entries);
-    free(entries);
+    rules_give_back(entries, count);
 }
 
 static void update_messages(struct rules *rules, const struct raft_update *update)
@@ -206,6 +203,9 @@ static void update_messages(struct rules *rules, const struct raft_update *updat
         case RAFT_INSTALL_SNAPSHOT: /* [8] all of it from the one stored snapshot */
             CHECK(rules->snapshot.index == message.install_snapshot.last_index);
             CHECK(rules->snapshot.term == message.install_snapshot.last_term);
+            break;
+        case RAFT_REQUEST_VOTE_RESULT:
+            rules_tell_term(rules, &message.request_vote_result);
             break;
         case RAFT_APPEND_ENTRIES_RESULT:
             if (rules->stale) { /* [4] else an uninitialised index would count as acknowledged */
@@ -244,6 +244,7 @@ static int feed(struct rules *rules, struct raft_event *event)
     event->time = rules->now;
     event->capacity = RULES_CAPACITY;
     memset(&update, 0, sizeof update);
+    raft_set_max_inflight_entries(&rules->raft, rules_inflight_max(rules, INFLIGHT_ENTRIES));
     rv = raft_step(&rules->raft, event, &update);
     if (rv != 0) {
         if (is_answer(event->type, rv))
@@ -278,18 +279,28 @@ static void feed_configuration(struct rules *rules, uint64_t index, struct log_d
 
 static void apply(struct rules *rules)
 {
-    while (!rules->installing && rules->applied < rules->commit) {
+    while (rules_apply_waits(rules) && rules->apply_left > 0) {
         uint64_t index = rules->applied + 1;
         const struct log_entry *held = memory_log_at(&rules->log, index);
         struct log_entry entry;
+        uint64_t cost;
 
         CHECK(held != NULL);
-        entry = *held;
+        entry = index > rules->state_index ? *rules_entry_whole(rules, index) : *held;
+        cost = index > rules->state_index ? held->bytes + APPLY_ENTRY_BYTES : APPLY_ENTRY_BYTES;
+        rules->apply_left -= cost < rules->apply_left ? cost : rules->apply_left;
         rules->applied = index;
         rules->host.apply(rules->host.context, index, &entry);
         if (entry.type == LOG_CHANGE)
             feed_configuration(rules, index, entry.data);
     }
+}
+
+void rules_apply_more(struct rules *rules, uint64_t bytes)
+{
+    CHECK(bytes > 0);
+    rules->apply_left = bytes;
+    apply(rules);
 }
 
 static void submit_barrier(struct rules *rules);
@@ -363,6 +374,9 @@ static void load(struct rules *rules, const struct rules_config *config)
         memory_log_reset(&rules->log, snapshot->index + 1);
     }
     rules->applied = snapshot->index;
+    rules->state_index = config->state_index;
+    rules->memory_bytes = config->memory_bytes;
+    rules->apply_left = 1; /* what START itself commits, if anything; the host asks for the rest */
     rules->commit = snapshot->index;
     rules->persisted = memory_log_last(&rules->log);
     if (snapshot->index > 0) {
@@ -443,6 +457,7 @@ void rules_free(struct rules *rules)
     }
     raft_close(&rules->raft, NULL);
     memory_log_done(&rules->log);
+    rules_window_clear(rules);
     log_data_drop(rules->change_data);
     free(rules);
 }
@@ -620,6 +635,7 @@ void rules_receive(struct rules *rules,
             return;
         event.receive.message = &copy;
         role = rules_role_for_vote(rules);
+        rules->asked_term = copy.request_vote.term;
         run(rules, &event);
         rules_role_back(rules, role);
         return;
@@ -689,6 +705,7 @@ static void append_done(struct rules *rules, const struct disk_op *op)
     rules->persisted = op->first + op->valid - 1;
     event.persisted_entries.index = rules->persisted;
     run(rules, &event);
+    rules_evict(rules); /* now that what could be applied at once is */
 }
 
 static void take_done(struct rules *rules, const struct disk_op *op)
@@ -703,10 +720,18 @@ static void take_done(struct rules *rules, const struct disk_op *op)
         return;
     CHECK(op->first >= rules->log.first);
     CHECK(op->first <= meta->index + 1);
-    memory_log_shift(&rules->log, op->first);
+    if (op->first > rules->drop_below)
+        rules->drop_below = op->first;
     raft_convert_metadata(meta, &event.snapshot.metadata); /* [3] handed over */
     event.snapshot.trailing = (unsigned)(meta->index + 1 - op->first);
     run(rules, &event);
+    rules_drop_more(rules);
+}
+
+static void drop_done(struct rules *rules)
+{
+    rules->dropping = false;
+    rules_drop_more(rules);
 }
 
 static void install_done(struct rules *rules, const struct disk_op *op) /* [7] */
@@ -744,54 +769,12 @@ void rules_disk_done(struct rules *rules, uint64_t now_ms, struct disk_op *op)
     case DISK_TAKE:
         take_done(rules, op);
         break;
+    case DISK_DROP:
+        drop_done(rules);
+        break;
     case DISK_INSTALL:
         install_done(rules, op);
         break;
     }
     op_free(op);
-}
-
-/* ---- own snapshots, [8] ---- */
-
-bool rules_snapshot_ready(const struct rules *rules, struct snapshot_meta *out_meta)
-{
-    if (rules->installing || rules->taking)
-        return false;
-    if (rules->applied <= rules->snapshot.index || rules->applied > rules->persisted)
-        return false;
-    if (rules->change_data == NULL || rules->change_data->len > CONFIGURATION_BYTES_MAX)
-        return false;
-    *out_meta = (struct snapshot_meta){
-        .index = rules->applied,
-        .term = memory_log_term(&rules->log, rules->applied),
-        .configuration_index = rules->change_index,
-        .configuration_len = rules->change_data->len,
-    };
-    memcpy(out_meta->configuration, rules->change_data->bytes, rules->change_data->len);
-    CHECK(out_meta->term > 0);
-    return true;
-}
-
-void rules_snapshot_written(struct rules *rules,
-                            const struct snapshot_meta *meta,
-                            uint64_t trailing_bytes)
-{
-    uint64_t first = meta->index + 1;
-    uint64_t kept = 0;
-    struct disk_op *op;
-
-    if (rules->installing || rules->taking || meta->index <= rules->snapshot.index)
-        return; /* overtaken by an install; the next one will do */
-    CHECK(meta->index <= rules->applied);
-    while (first > rules->log.first) {
-        kept += memory_log_at(&rules->log, first - 1)->data->len;
-        if (kept > trailing_bytes)
-            break;
-        first--;
-    }
-    rules->taking = true;
-    op = op_new(rules, DISK_TAKE);
-    op->snapshot = *meta;
-    op->first = first;
-    rules->host.disk(rules->host.context, op);
 }

@@ -28,8 +28,12 @@ struct rules_host {
     void (*send)(void *context,
                  const struct raft_message *message,
                  const struct log_entry *entries);
-    /* Entry `index` is committed: apply it, now.  In order, without a gap but for an install. */
+    /* Entry `index` is committed: apply it, now.  In order, without a gap but for an install.
+     * One that the state holds already (state_index) may come without data. */
     void (*apply)(void *context, uint64_t index, const struct log_entry *entry);
+    /* Entries `first` to first + count - 1 off the disk, where they are; their data becomes the
+     * caller's.  Cannot fail: what was durable and cannot be read stops the process. */
+    void (*read)(void *context, uint64_t first, unsigned count, struct log_entry *out);
     void *context;
 };
 
@@ -47,8 +51,10 @@ struct rules_config {
     uint64_t voted_for;
     const struct snapshot_meta *snapshot; /* index 0: none; copied */
     uint64_t first;                       /* index of entries[0] */
-    const struct log_entry *entries;      /* borrowed; their data is shared */
+    const struct log_entry *entries;      /* borrowed; their data is shared, or is on disk only */
     unsigned count;
+    uint64_t state_index;  /* the state holds everything up to here: entries need not be read */
+    uint64_t memory_bytes; /* of entries' data held once they are durable; more is evicted */
 };
 
 /* The bytes of entry 1 of a new group: its first voters.  Identical on every one of them; a node
@@ -87,6 +93,14 @@ void rules_disk_done(struct rules *rules, uint64_t now_ms, struct disk_op *op);
 
 /* May a snapshot be taken of what is applied now?  Fills all of out_meta but bytes and sha256. */
 bool rules_snapshot_ready(const struct rules *rules, struct snapshot_meta *out_meta);
+/* Apply committed entries, at most `bytes` of them and one at least, or all of it would be one turn
+ * of the loop after a restart.  What is committed later may use up the rest at once. */
+void rules_apply_more(struct rules *rules, uint64_t bytes);
+/* Something is committed, not applied, and may be. */
+bool rules_apply_waits(const struct rules *rules);
+/* While held nothing is applied: commands and reads wait, votes and the log go on. */
+void rules_hold(struct rules *rules, bool held);
+
 /* The file for `meta` is written and synced: make it the stored one, keeping about
  * trailing_bytes of log before it for peers that lag. */
 void rules_snapshot_written(struct rules *rules,
@@ -155,10 +169,11 @@ uint64_t rules_match(const struct rules *rules, uint64_t peer); /* leader; else 
 unsigned rules_all_voters(const struct rules *rules, uint64_t out_ids[NODES_MAX]);
 bool rules_installing(const struct rules *rules);
 uint64_t rules_log_bytes(const struct rules *rules);
+uint64_t rules_held_bytes(const struct rules *rules); /* of those, in memory */
 const struct snapshot_meta *rules_snapshot(const struct rules *rules);
 /* The term of an index: of the log or of the stored snapshot; 0 when unknown. */
 uint64_t rules_term_at(const struct rules *rules, uint64_t index);
-/* NULL when it is not held; valid until the next call. */
+/* NULL when it is not in the log; may be without data; valid until the next call. */
 const struct log_entry *rules_entry_at(const struct rules *rules, uint64_t index);
 
 #endif

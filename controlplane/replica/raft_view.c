@@ -61,6 +61,16 @@ void rules_tell_commit(struct rules *rules)
     }
 }
 
+bool rules_apply_waits(const struct rules *rules)
+{
+    return !rules->held && !rules->installing && rules->applied < rules->commit;
+}
+
+void rules_hold(struct rules *rules, bool held)
+{
+    rules->held = held;
+}
+
 bool rules_is_leader(const struct rules *rules)
 {
     return rules->raft.state == RAFT_LEADER;
@@ -136,6 +146,11 @@ bool rules_installing(const struct rules *rules)
 uint64_t rules_log_bytes(const struct rules *rules)
 {
     return rules->log.bytes;
+}
+
+uint64_t rules_held_bytes(const struct rules *rules)
+{
+    return rules->log.held_bytes;
 }
 
 const struct snapshot_meta *rules_snapshot(const struct rules *rules)

@@ -17,17 +17,8 @@
 #include "base/log.h"
 #include "controlplane/replica/mapped_wal.h"
 #include "controlplane/replica/raft_rules.h"
+#include "controlplane/replica/recovery_rules.h"
 #include "controlplane/replica/replica_internal.h"
-
-/* A snapshot on its way to a file, on a pool thread. */
-struct snapshot_job {
-    uv_work_t work;
-    struct replica *replica;
-    struct snapshot_meta meta;
-    struct state_snapshot *snapshot;
-    enum status st;
-    struct err err;
-};
 
 uint64_t replica_now_ms(void)
 {
@@ -83,96 +74,46 @@ static uint64_t io_stamp_ms(void *context)
     return clock_stamp_ms(&clock_system);
 }
 
-static void snapshot_work_cb(uv_work_t *work)
+static void remove_state(const struct replica *replica)
 {
-    struct snapshot_job *job = container_of(work, struct snapshot_job, work);
-    char path[SNAPSHOT_PATH_BYTES];
+    static const char *const tails[] = { "", "-wal", "-shm" };
+    char path[SNAPSHOT_PATH_BYTES + 8];
 
-    snapshot_file_tmp_path(job->replica->dir, path);
-    (void)unlink(path); /* of one that was never stored */
-    job->st = state_snapshot_write(job->snapshot, path, &job->err);
-    if (job->st == ST_OK)
-        job->st = snapshot_file_seal(path, &job->meta, &job->err);
-}
-
-static void snapshot_after_cb(uv_work_t *work, int status)
-{
-    struct snapshot_job *job = container_of(work, struct snapshot_job, work);
-    struct replica *replica = job->replica;
-
-    (void)status; /* never cancelled */
-    replica->snapshot_writing = false;
-    state_snapshot_end(job->snapshot);
-    if (job->st != ST_OK)
-        log_event(LOG_WARN, "snapshot_failed", LS("group", replica->group),
-                  LS("error", job->err.text), LS("then", "trying again with more log"));
-    if (replica->core != NULL)
-        core_snapshot_written(replica->core, replica_now_ms(), job->st, &job->meta);
-    free(job);
-}
-
-static void io_snapshot_write(void *context, const struct snapshot_meta *meta)
-{
-    struct replica *replica = context;
-    struct snapshot_job *job = must_calloc(1, sizeof *job);
-    enum status st;
-    int rv;
-
-    job->replica = replica;
-    job->meta = *meta;
-    st = state_snapshot_begin(replica->state, &job->snapshot, &job->err);
-    if (st != ST_OK)
-        check_failed(__FILE__, __LINE__, job->err.text); /* our own database, just used */
-    replica->snapshot_writing = true;
-    rv = uv_queue_work(&replica->loop, &job->work, snapshot_work_cb, snapshot_after_cb);
-    CHECK(rv == 0);
-}
-
-static enum status io_snapshot_read(
-    void *context, uint64_t index, uint64_t offset, uint8_t *out, size_t len)
-{
-    struct replica *replica = context;
-    char path[SNAPSHOT_PATH_BYTES];
-
-    if (replica->snapshot_fd < 0 || replica->snapshot_fd_index != index) {
-        if (replica->snapshot_fd >= 0)
-            (void)close(replica->snapshot_fd);
-        snapshot_file_path(replica->dir, index, path);
-        replica->snapshot_fd = open(path, O_RDONLY | O_CLOEXEC);
-        replica->snapshot_fd_index = index;
+    for (size_t i = 0; i < ARRAY_LEN(tails); i++) {
+        (void)snprintf(path, sizeof path, "%s%s", replica->state_path, tails[i]);
+        (void)unlink(path);
     }
-    if (replica->snapshot_fd < 0)
-        return ST_NOT_FOUND;
-    return pread(replica->snapshot_fd, out, len, (off_t)offset) == (ssize_t)len ? ST_OK : ST_IO;
 }
 
-static void io_part_reset(void *context)
+static uint64_t io_work_us(void *context)
+{
+    (void)context;
+    return uv_hrtime() / 1000;
+}
+
+static void io_state_failed(void *context, enum status st, const struct err *err)
+{
+    struct replica *replica = context;
+
+    /* Our own boot wrote them, so the next start would keep them and meet the same page again. */
+    if (st == ST_CORRUPT)
+        remove_state(replica);
+    log_event(LOG_ERROR, "state_failed", LS("group", replica->group), LS("error", err->text),
+              LS("then", st == ST_CORRUPT ? "stopping; made anew from snapshot and log at the start"
+                                          : "stopping"));
+}
+
+static void io_log_read(void *context, uint64_t first, unsigned count, struct log_entry *out)
 {
     struct replica *replica = context;
     struct err err = { 0 };
 
-    if (snapshot_part_reset(&replica->part, replica->dir, &err) != ST_OK)
-        log_event(LOG_WARN, "snapshot_not_received", LS("group", replica->group),
-                  LS("error", err.text));
-}
-
-static enum status io_part_append(void *context, struct bytes data)
-{
-    struct replica *replica = context;
-    struct err err = { 0 };
-    enum status st = snapshot_part_append(&replica->part, data, &err);
-
-    if (st != ST_OK)
-        log_event(LOG_WARN, "snapshot_not_received", LS("group", replica->group),
-                  LS("error", err.text));
-    return st;
-}
-
-static void io_part_hash(void *context, uint8_t out[SNAPSHOT_HASH_BYTES])
-{
-    struct replica *replica = context;
-
-    snapshot_part_hash(&replica->part, out);
+    if (log_store_read(replica->log_store, first, count, out, &err) == ST_OK)
+        return;
+    /* The restart reads the whole log, and tells whether this node may go on with it. */
+    log_event(LOG_ERROR, "replica_disk_failed", LS("group", replica->group), LS("error", err.text),
+              LS("then", "stopping"));
+    check_failed(__FILE__, __LINE__, "an entry could not be read back");
 }
 
 uint64_t replica_changes(const struct replica *replica)
@@ -221,11 +162,15 @@ static const struct core_io core_io = {
     .disk = io_disk,
     .send = io_send,
     .stamp_ms = io_stamp_ms,
-    .snapshot_write = io_snapshot_write,
-    .snapshot_read = io_snapshot_read,
-    .part_reset = io_part_reset,
-    .part_append = io_part_append,
-    .part_hash = io_part_hash,
+    .work_us = io_work_us,
+    .state_failed = io_state_failed,
+    .log_read = io_log_read,
+    .snapshot_write = replica_snapshot_write,
+    .snapshot_read = replica_snapshot_read,
+    .snapshot_doubt = replica_snapshot_doubt,
+    .part_reset = replica_part_reset,
+    .part_append = replica_part_append,
+    .part_hash = replica_part_hash,
     .proposed = io_proposed,
     .barrier_done = io_barrier_done,
     .transferred = io_transferred,
@@ -343,7 +288,7 @@ static void maybe_checkpoint(struct replica *replica, uint64_t now_ms)
 
     /* Nothing is moved past the view of a snapshot, and waiting for its end would hold up applying.
      */
-    if (replica->checkpointing || replica->snapshot_writing || now_ms < replica->checkpoint_at)
+    if (replica->checkpointing || replica->snapshot_job != NULL || now_ms < replica->checkpoint_at)
         return;
     replica->checkpoint_at = now_ms + REPLICA_CHECKPOINT_MS;
     if (replica->status.applied == replica->checkpointed)
@@ -366,6 +311,7 @@ static void turn(struct replica *replica)
 
     if (replica->core == NULL)
         return;
+    replica_snapshot_watch(replica);
     core_flush(replica->core, now);
     note_changes(replica);
     if (now >= replica->status_at) {
@@ -430,17 +376,6 @@ static void read_boot_id(char out[STATE_BOOT_ID_BYTES_MAX + 1])
     (void)fclose(file);
 }
 
-static void remove_state(const struct replica *replica)
-{
-    static const char *const tails[] = { "", "-wal", "-shm" };
-    char path[SNAPSHOT_PATH_BYTES + 8];
-
-    for (size_t i = 0; i < ARRAY_LEN(tails); i++) {
-        (void)snprintf(path, sizeof path, "%s%s", replica->state_path, tails[i]);
-        (void)unlink(path);
-    }
-}
-
 /* The rows are a cache of the log: kept only if this boot of the machine wrote them for this log.
  * They are written without syncing, so after a power cut a torn page could not be seen. */
 static enum status open_state(struct replica *replica, bool fresh_log, struct err *err)
@@ -462,6 +397,41 @@ static enum status open_state(struct replica *replica, bool fresh_log, struct er
     return st;
 }
 
+/* Rows of another history than the log's are made anew, too. */
+static enum status judge_state(struct replica *replica,
+                               const struct log_recovery *recovery,
+                               struct err *err)
+{
+    uint64_t index;
+    uint64_t term;
+
+    state_applied(replica->state, &index, &term);
+    if (recovery_judge_rows(recovery, index, term) != RECOVERY_ROWS_FOREIGN)
+        return ST_OK;
+    log_event(LOG_WARN, "state_not_of_the_log", LS("group", replica->group), LU("index", index),
+              LU("term", term), LS("then", "made anew from snapshot and log"));
+    return open_state(replica, true, err);
+}
+
+/* Nobody reads the rows yet, so the file itself can take their place: installing it would write all
+ * of it twice, into a write-ahead log first. */
+static enum status begin_with(struct replica *replica, const char *snapshot, struct err *err)
+{
+    char boot_id[STATE_BOOT_ID_BYTES_MAX + 1];
+    enum status st;
+
+    read_boot_id(boot_id);
+    state_close(replica->state);
+    replica->state = NULL;
+    remove_state(replica);
+    st = snapshot_file_copy(snapshot, replica->state_path, err);
+    if (st == ST_OK)
+        st = state_open(replica->state_path, replica->state_group, &replica->state, err);
+    if (st == ST_OK)
+        st = state_set_boot_id(replica->state, boot_id, err);
+    return st;
+}
+
 static enum status catch_up_with_snapshot(struct replica *replica,
                                           const struct snapshot_meta *snapshot,
                                           struct err *err)
@@ -471,14 +441,24 @@ static enum status catch_up_with_snapshot(struct replica *replica,
     uint64_t term;
     enum status st;
 
-    snapshot_file_sweep(replica->dir, snapshot->index, true);
+    snapshot_file_sweep(replica->dir, snapshot->index);
+    snapshot_file_tmp_path(replica->dir, path);
+    (void)unlink(path);
+    snapshot_part_resume(&replica->part, replica->dir, snapshot->index);
+    if (replica->part.progress.index > 0)
+        log_event(LOG_INFO, "snapshot_resumed", LS("group", replica->group),
+                  LU("index", replica->part.progress.index),
+                  LU("offset", replica->part.progress.offset),
+                  LU("bytes", replica->part.progress.total));
     state_applied(replica->state, &index, &term);
+    replica->verify.snapshot = *snapshot;
     if (index >= snapshot->index)
         return ST_OK;
     snapshot_file_path(replica->dir, snapshot->index, path);
     st = snapshot_file_verify(path, snapshot, err);
     if (st == ST_OK)
-        st = state_install(replica->state, path, err);
+        st = begin_with(replica, path, err);
+    replica->verify.snapshot.index = 0; /* done */
     return st;
 }
 
@@ -490,8 +470,7 @@ static void start_core(struct replica *replica,
         .self_id = config->self_id,
         .election_ms = config->election_ms ? config->election_ms : REPLICA_ELECTION_MS,
         .heartbeat_ms = config->heartbeat_ms ? config->heartbeat_ms : REPLICA_HEARTBEAT_MS,
-        .snapshot_log_bytes =
-            config->snapshot_log_bytes ? config->snapshot_log_bytes : REPLICA_SNAPSHOT_LOG_BYTES,
+        .snapshots.log_bytes_min = config->snapshot_log_bytes,
         .now_ms = replica_now_ms(),
         .leader_lease = config->leader_lease,
         .fresh = recovery->fresh,
@@ -501,12 +480,25 @@ static void start_core(struct replica *replica,
         .first = recovery->first,
         .entries = recovery->entries,
         .entry_count = recovery->count,
+        .part = replica->part.progress,
     };
     struct core_io io = core_io;
 
     random_bytes(&core.random_seed, sizeof core.random_seed);
     io.context = replica;
     replica->core = core_new(&core, &io, replica->state);
+}
+
+/* What this node promised to others it may not remember: it does not vote, and its files stay. */
+static enum status refuse(const struct replica *replica, struct err *err)
+{
+    struct err why = { 0 };
+
+    if (err == NULL)
+        return ST_CORRUPT;
+    why = *err;
+    return err_set(err, ST_CORRUPT, "%.130s; %.40s is left as it is: lapwing node replace",
+                   why.text, replica->dir);
 }
 
 static enum status recover(struct replica *replica,
@@ -535,15 +527,22 @@ static enum status recover(struct replica *replica,
     if (st == ST_OK)
         st = open_state(replica, recovery.fresh, err);
     if (st == ST_OK)
+        st = judge_state(replica, &recovery, err);
+    if (st == ST_OK)
         st = catch_up_with_snapshot(replica, &recovery.snapshot, err);
     if (st == ST_OK) {
         disk.store = replica->log_store;
         disk.state = replica->state;
+        disk.state_group = replica->state_group;
         replica->disk = disk_start(&disk);
         start_core(replica, config, &recovery);
     }
+    if (st == ST_OK && recovery.wrong != NULL)
+        log_event(LOG_WARN, "log_tail_dropped", LS("group", replica->group),
+                  LU("index", recovery.wrong_index), LS("because", recovery.wrong),
+                  LS("then", "nothing is lost: it was never durable"));
     log_recovery_done(&recovery);
-    return st;
+    return st == ST_CORRUPT ? refuse(replica, err) : st;
 }
 
 /* ---- life ---- */
@@ -593,6 +592,8 @@ static struct replica *replica_new(const struct replica_config *config)
     replica->service = config->service;
     replica->part.fd = -1;
     replica->snapshot_fd = -1;
+    replica->snapshot_wal_bytes_max =
+        config->snapshot_wal_bytes_max ? config->snapshot_wal_bytes_max : SNAPSHOT_WAL_BYTES_MAX;
     rv = uv_mutex_init(&replica->status_mutex);
     CHECK(rv == 0);
     rv = uv_loop_init(&replica->loop);
@@ -611,6 +612,7 @@ static void stop_deciding(struct replica *replica)
 {
     struct core *core = replica->core;
 
+    replica_snapshot_give_up(replica);
     news_leaves(replica);
     disk_stop(replica->disk);
     replica->disk = NULL;
@@ -698,6 +700,8 @@ enum status replica_start(const struct replica_config *config,
         return st;
     }
     publish_status(replica);
+    if (replica->verify.snapshot.index != 0)
+        replica_snapshot_doubt(replica, &replica->verify.snapshot);
     rv = uv_check_start(&replica->check, check_cb);
     CHECK(rv == 0);
     rv = uv_timer_start(&replica->timer, timer_cb, 1, 0);

@@ -26,7 +26,6 @@ enum {
     REPLICA_BARRIERS_MAX = 4096,
     REPLICA_ELECTION_MS = 300, /* leases count on it: the same on every member, never less later */
     REPLICA_HEARTBEAT_MS = 50,
-    REPLICA_SNAPSHOT_LOG_BYTES = 16 << 20,
 };
 
 struct replica_member {
@@ -51,13 +50,17 @@ struct replica_config {
     enum stream_service service; /* STREAM_RAFT_CONTROL or STREAM_RAFT_STORAGE */
     uint32_t election_ms;        /* 0: REPLICA_ELECTION_MS; randomised between 1x and 2x */
     uint32_t heartbeat_ms;       /* 0: REPLICA_HEARTBEAT_MS */
-    uint64_t snapshot_log_bytes; /* 0: REPLICA_SNAPSHOT_LOG_BYTES; of log since the last one */
-    bool leader_lease;           /* as leader, answer reads by a lease: see lease_rules.h */
+    uint64_t
+        snapshot_log_bytes; /* 0: 16 MiB; with less log no snapshot is due (snapshot_rules.h) */
+    uint64_t snapshot_wal_bytes_max; /* 0: SNAPSHOT_WAL_BYTES_MAX; of state.db during a copy */
+    bool leader_lease;               /* as leader, answer reads by a lease: see lease_rules.h */
 };
 
 /* Recover from `dir`, listen, and start the thread.
  *
- * ST_CORRUPT: the log has lost what was durable (rot); this node must join anew under a new id.
+ * ST_CORRUPT: log, vote, or the snapshot that is needed have lost what was durable (rot): this node
+ * must join anew under a new id.  `err` says which file, what was expected and what to do; nothing
+ * in the folder was changed.
  * ST_IO: folder, database or address.  ST_BAD_INPUT: the configuration contradicts itself or what
  * the folder was made for.  Blocks on disk. */
 enum status replica_start(const struct replica_config *config,

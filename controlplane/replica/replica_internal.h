@@ -3,6 +3,7 @@
  *   replica.c          life, recovery, the loop's thread, what the core asks for
  *   replica_book.c     whom to talk to, and where they are
  *   replica_links.c    streams to and from them
+ *   replica_snapshots.c   snapshots: copied, read, received, read again
  *   replica_client.c   callers on other loops */
 #ifndef CONTROLPLANE_REPLICA_REPLICA_INTERNAL_H
 #define CONTROLPLANE_REPLICA_REPLICA_INTERNAL_H
@@ -14,6 +15,7 @@
 #include "controlplane/replica/log_store.h"
 #include "controlplane/replica/replica.h"
 #include "controlplane/replica/snapshot_file.h"
+#include "controlplane/replica/snapshot_part.h"
 #include "controlplane/state/state.h"
 
 enum {
@@ -21,6 +23,8 @@ enum {
     REPLICA_WAL_BYTES_MAX = 64 << 20,
     REPLICA_STATUS_MS = 10,
 };
+
+struct snapshot_job; /* replica_snapshots.c */
 
 /* One other node, and our connection to it.  Out of the book it lives until that is closed. */
 struct replica_peer {
@@ -39,6 +43,17 @@ struct replica_in {
     struct stream *stream;
     struct replica_member member; /* id 0: it has not said who it is; address as it says */
     bool refused;
+};
+
+/* Reading the stored snapshot on a pool thread: after a start that kept the rows and so did not,
+ * and when a peer refused it. */
+struct replica_verify {
+    uv_work_t work;
+    struct replica *replica;
+    bool running;
+    struct snapshot_meta snapshot; /* index 0: none */
+    enum status st;
+    struct err err;
 };
 
 struct replica {
@@ -69,10 +84,17 @@ struct replica {
     struct state *state;
     struct log_store *log_store;
     struct disk *disk;
+    struct replica_verify verify;
     struct snapshot_part part;
+    uv_work_t part_work; /* syncs what came of it */
+    struct snapshot_part_point part_point;
+    bool part_syncing;
     int snapshot_fd; /* of the stored snapshot being sent; -1 */
     uint64_t snapshot_fd_index;
-    bool snapshot_writing;
+    struct snapshot_job *snapshot_job; /* being written; NULL */
+    bool snapshot_gave_up;             /* the last one did, at the limit of the write-ahead log */
+    bool snapshot_held;                /* applying waits for this one */
+    uint64_t snapshot_wal_bytes_max;
     uv_work_t checkpoint;
     bool checkpointing;
     uint64_t checkpoint_at;
@@ -108,6 +130,19 @@ void replica_let_go(struct replica *replica, const char *who);
 enum status replica_links_start(struct replica *replica, struct err *err);
 void replica_links_stop(struct replica *replica);
 void replica_links_send(struct replica *replica, uint64_t peer, uint16_t type, struct bytes body);
+
+/* replica_snapshots.c: of core_io */
+void replica_snapshot_write(void *context, const struct snapshot_meta *meta);
+enum status replica_snapshot_read(
+    void *context, uint64_t index, uint64_t offset, uint8_t *out, size_t len);
+void replica_part_reset(void *context, const struct snapshot_progress *which);
+enum status replica_part_append(void *context, struct bytes data);
+void replica_part_hash(void *context, uint8_t out[SNAPSHOT_HASH_BYTES]);
+/* Each turn: the write-ahead log of the rows has a limit while a snapshot is copied. */
+void replica_snapshot_watch(struct replica *replica);
+/* What is being copied is not wanted any more. */
+void replica_snapshot_give_up(struct replica *replica);
+void replica_snapshot_doubt(void *context, const struct snapshot_meta *meta);
 
 /* The rows hold everything that was committed anywhere before the call.  Any thread. */
 bool replica_rows_are_current(const struct replica *replica);

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/hash.h"
+
 enum { READ_BYTES = 65536 };
 
 static void close_quietly(int *fd)
@@ -104,7 +106,23 @@ enum status snapshot_file_store(const char *dir, const char *from, uint64_t inde
     return ST_OK;
 }
 
-void snapshot_file_sweep(const char *dir, uint64_t index, bool unfinished)
+enum status snapshot_file_copy(const char *from, const char *to, struct err *err)
+{
+    enum { PIECE_BYTES = 64 << 20 };
+    AUTO_CLOSE int in = open(from, O_RDONLY | O_CLOEXEC);
+    AUTO_CLOSE int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+    ssize_t got;
+
+    if (in < 0 || out < 0)
+        return err_set_errno(err, ST_IO, errno, "copy %s: open", from);
+    while ((got = copy_file_range(in, NULL, out, NULL, PIECE_BYTES, 0)) > 0)
+        continue;
+    if (got < 0)
+        return err_set_errno(err, ST_IO, errno, "copy %s", from);
+    return ST_OK;
+}
+
+void snapshot_file_sweep(const char *dir, uint64_t index)
 {
     char keep[SNAPSHOT_PATH_BYTES];
     DIR *folder = opendir(dir);
@@ -114,60 +132,11 @@ void snapshot_file_sweep(const char *dir, uint64_t index, bool unfinished)
         return;
     (void)snprintf(keep, sizeof keep, "snapshot-%llu.db", (unsigned long long)index);
     while ((entry = readdir(folder)) != NULL) {
-        bool stored = strncmp(entry->d_name, "snapshot-", 9) == 0;
-
-        if (!stored && !(unfinished && strncmp(entry->d_name, "snapshot.", 9) == 0))
+        if (strncmp(entry->d_name, "snapshot-", 9) != 0)
             continue;
         if (index != 0 && strcmp(entry->d_name, keep) == 0)
             continue;
         (void)unlinkat(dirfd(folder), entry->d_name, 0); /* best effort: tried again next time */
     }
     (void)closedir(folder);
-}
-
-enum status snapshot_part_reset(struct snapshot_part *part, const char *dir, struct err *err)
-{
-    char path[SNAPSHOT_PATH_BYTES];
-
-    snapshot_part_close(part);
-    snapshot_file_part_path(dir, path);
-    part->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-    if (part->fd < 0)
-        return err_set_errno(err, ST_IO, errno, "create %s", path);
-    hash_init(&part->hash, HASH_SHA256);
-    return ST_OK;
-}
-
-enum status snapshot_part_append(struct snapshot_part *part, struct bytes data, struct err *err)
-{
-    size_t done = 0;
-
-    if (part->fd < 0 || part->hashed)
-        return err_set(err, ST_IO, "snapshot.part is not open");
-    while (done < data.len) {
-        ssize_t wrote = write(part->fd, data.data + done, data.len - done);
-
-        if (wrote < 0)
-            return err_set_errno(err, ST_IO, errno, "write snapshot.part");
-        done += (size_t)wrote;
-    }
-    hash_add(&part->hash, data);
-    return ST_OK;
-}
-
-void snapshot_part_hash(struct snapshot_part *part, uint8_t out[SNAPSHOT_HASH_BYTES])
-{
-    if (part->fd >= 0 && !part->hashed) {
-        hash_end(&part->hash, part->sha256);
-        part->hashed = true;
-    }
-    memcpy(out, part->sha256, SNAPSHOT_HASH_BYTES);
-}
-
-void snapshot_part_close(struct snapshot_part *part)
-{
-    if (part->fd >= 0)
-        (void)close(part->fd);
-    hash_done(&part->hash);
-    *part = (struct snapshot_part){ .fd = -1 };
 }

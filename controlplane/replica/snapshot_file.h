@@ -2,15 +2,14 @@
  *
  *   snapshot-INDEX.db   the stored one, a database that opens by itself
  *   snapshot.tmp        being written
- *   snapshot.part       being received
+ *   snapshot.part       being received; snapshot.part.mark beside it (snapshot_part.h)
  *
  * Each call blocks on disk for as long as its bytes take. */
 #ifndef CONTROLPLANE_REPLICA_SNAPSHOT_FILE_H
 #define CONTROLPLANE_REPLICA_SNAPSHOT_FILE_H
 
-#include <stdbool.h>
+#include <stdint.h>
 
-#include "base/hash.h"
 #include "base/status.h"
 #include "controlplane/replica/log_entry.h"
 
@@ -28,21 +27,9 @@ enum status snapshot_file_verify(const char *path,
                                  struct err *err);
 /* Sync `from` and make it snapshot-INDEX.db, durably. */
 enum status snapshot_file_store(const char *dir, const char *from, uint64_t index, struct err *err);
-/* Remove every stored snapshot but that of `index` (0: all of them); `unfinished` ones too, which
- * only a start may ask for: later they may be in the making. */
-void snapshot_file_sweep(const char *dir, uint64_t index, bool unfinished);
-
-/* A snapshot being received, hashed on the way. */
-struct snapshot_part {
-    int fd; /* -1: nothing */
-    struct hash hash;
-    bool hashed;
-    uint8_t sha256[SNAPSHOT_HASH_BYTES];
-};
-enum status snapshot_part_reset(struct snapshot_part *part, const char *dir, struct err *err);
-enum status snapshot_part_append(struct snapshot_part *part, struct bytes data, struct err *err);
-void snapshot_part_hash(struct snapshot_part *part, uint8_t out[SNAPSHOT_HASH_BYTES]);
-/* Let go of the file, which stays. */
-void snapshot_part_close(struct snapshot_part *part);
+/* Make `to`, which is not there, of a stored snapshot's bytes; not synced. */
+enum status snapshot_file_copy(const char *from, const char *to, struct err *err);
+/* Remove every stored snapshot but that of `index` (0: all of them). */
+void snapshot_file_sweep(const char *dir, uint64_t index);
 
 #endif

@@ -54,7 +54,11 @@ void meta_read(struct connection *connection, struct meta *out)
     out->applied_term = column_number(stmt, 4);
     out->leader_ms = column_number(stmt, 5);
     boot_id = column_bytes(stmt, 6);
-    CHECK(boot_id.len <= STATE_BOOT_ID_BYTES_MAX);
+    if (boot_id.len > STATE_BOOT_ID_BYTES_MAX) { /* only a file of a stranger's has such */
+        connection_end(stmt);
+        connection_note(connection, SQLITE_CORRUPT);
+        return;
+    }
     if (boot_id.len > 0)
         memcpy(out->boot_id, boot_id.data, boot_id.len);
     out->boot_id[boot_id.len] = '\0';
@@ -131,6 +135,21 @@ static enum status set_up(struct state *state, enum state_group group, struct er
     return database_check(connection, group, &state->now, err);
 }
 
+static int note_wal(void *context, sqlite3 *db, const char *name, int pages)
+{
+    struct state *state = context;
+
+    state->wal_pages = (uint64_t)pages;
+    return SQLITE_OK;
+}
+
+uint64_t state_wal_bytes(const struct state *state)
+{
+    enum { PAGE_BYTES = 4096, FRAME_HEAD_BYTES = 24 };
+
+    return state->wal_pages * (PAGE_BYTES + FRAME_HEAD_BYTES);
+}
+
 enum status state_open(const char *path,
                        enum state_group group,
                        struct state **out_state,
@@ -147,8 +166,11 @@ enum status state_open(const char *path,
     memcpy(state->path, path, path_len);
     st = connection_open(&state->reader.connection, path,
                          SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err);
-    if (st == ST_OK)
-        st = set_up(state, group, err);
+    if (st == ST_OK) {
+        st =
+            set_up(state, group, err); /* which takes any hook away with the automatic checkpoint */
+        (void)sqlite3_wal_hook(state->reader.connection.db, note_wal, state);
+    }
     if (st != ST_OK) {
         state_close(state);
         return st;

@@ -3,6 +3,7 @@
  * A snapshot is a read transaction on a connection of its own: the write-ahead log keeps that view
  * while the writer goes on.  Nothing can be checkpointed past it, so it must not be held for long.
  */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,25 +56,36 @@ void state_snapshot_applied(const struct state_snapshot *snapshot,
 }
 
 /* Copy all pages of `from` over those of `to`, which becomes the same database in one transaction.
- */
-static void copy_database(struct connection *to, struct connection *from)
+ * ST_CANCELLED, or ST_OK and whatever `to` says. */
+static enum status copy_database(struct connection *to,
+                                 struct connection *from,
+                                 state_copy_fn go_on,
+                                 void *context)
 {
+    enum { STEP_PAGES = 2048 };
     sqlite3_backup *backup = sqlite3_backup_init(to->db, "main", from->db, "main");
+    bool wanted;
     int rc;
 
     if (backup == NULL) {
         connection_note(to, sqlite3_extended_errcode(to->db));
-        return;
+        return ST_OK;
     }
     do {
-        rc = sqlite3_backup_step(backup, -1);
-    } while (rc == SQLITE_BUSY || rc == SQLITE_LOCKED);
+        rc = sqlite3_backup_step(backup, STEP_PAGES);
+        wanted = go_on == NULL || go_on(context);
+    } while (wanted && (rc == SQLITE_OK || rc == SQLITE_BUSY || rc == SQLITE_LOCKED));
     (void)sqlite3_backup_finish(backup); /* repeats what the step said */
+    if (!wanted)
+        return ST_CANCELLED;
     connection_note(to, rc);
+    return ST_OK;
 }
 
 enum status state_snapshot_write(struct state_snapshot *snapshot,
                                  const char *to_path,
+                                 state_copy_fn go_on,
+                                 void *context,
                                  struct err *err)
 {
     struct connection to;
@@ -84,8 +96,11 @@ enum status state_snapshot_write(struct state_snapshot *snapshot,
         return st;
     st = connection_run_text(&to, "PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF;", err);
     if (st == ST_OK) {
-        copy_database(&to, &snapshot->reader->connection);
-        st = connection_status(&to, err);
+        st = copy_database(&to, &snapshot->reader->connection, go_on, context);
+        if (st == ST_OK)
+            st = connection_status(&to, err);
+        else
+            (void)err_set(err, st, "copy of the rows: given up");
     }
     if (st == ST_OK) {
         /* The copied header says WAL: whoever opened the file would make two more beside it. */
@@ -106,19 +121,24 @@ void state_snapshot_end(struct state_snapshot *snapshot)
 }
 
 /* Replace the rows by those of `from`, which must be a database of this group. */
-static enum status install(struct state *state, struct connection *from, struct err *err)
+static enum status install(struct state *state,
+                           struct connection *from,
+                           bool checked,
+                           struct err *err)
 {
     struct connection *to = &state->reader.connection;
     char boot_id[sizeof state->now.boot_id];
     struct meta meta;
-    enum status st = database_check(from, state->reader.group, &meta, err);
+    enum status st = checked ? ST_OK : database_check_foreign(from, state->reader.group, err);
 
+    if (st == ST_OK)
+        st = database_check(from, state->reader.group, &meta, err);
     if (st == ST_NOT_FOUND)
         return err_set(err, ST_CORRUPT, "install snapshot: the database is empty");
     if (st != ST_OK)
         return st;
     memcpy(boot_id, state->now.boot_id, sizeof boot_id);
-    copy_database(to, from);
+    (void)copy_database(to, from, NULL, NULL);
     st = connection_status(to, err);
     if (st != ST_OK)
         return st;
@@ -130,14 +150,29 @@ static enum status install(struct state *state, struct connection *from, struct 
     return state_set_boot_id(state, boot_id, err);
 }
 
-enum status state_install(struct state *state, const char *from_path, struct err *err)
+enum status state_check_snapshot(const char *path, enum state_group group, struct err *err)
+{
+    struct connection connection;
+    struct meta meta;
+    enum status st = connection_open(&connection, path, SQLITE_OPEN_READONLY, err);
+
+    if (st != ST_OK)
+        return st;
+    st = database_check_foreign(&connection, group, err);
+    if (st == ST_OK)
+        st = database_check(&connection, group, &meta, err);
+    connection_done(&connection);
+    return st;
+}
+
+enum status state_install(struct state *state, const char *from_path, bool checked, struct err *err)
 {
     struct connection from;
     enum status st = connection_open(&from, from_path, SQLITE_OPEN_READONLY, err);
 
     if (st != ST_OK)
         return st;
-    st = install(state, &from, err);
+    st = install(state, &from, checked, err);
     connection_done(&from);
     return st;
 }
@@ -178,9 +213,29 @@ enum status state_install_image(struct state *state, struct bytes image, struct 
     connection_note(&from, rc);
     st = connection_status(&from, err);
     if (st == ST_OK)
-        st = install(state, &from, err);
+        st = install(state, &from, false, err);
     connection_done(&from);
     return st;
+}
+
+/* The writer goes on while pages are moved: what it wrote then is moved in another round, and so
+ * on, until so little is left, or no less than before, that it can be held up for the rest. */
+static int move_pages(sqlite3 *db, int *log_pages)
+{
+    enum { ROUNDS_MAX = 10, REST_PAGES = 1024 };
+    int fresh = INT_MAX;
+    int rc = SQLITE_OK;
+
+    for (int round = 0; rc == SQLITE_OK && round < ROUNDS_MAX; round++) {
+        int before = *log_pages;
+        int moved = 0;
+
+        rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, log_pages, &moved);
+        if (*log_pages - before <= REST_PAGES || *log_pages - before >= fresh)
+            break;
+        fresh = *log_pages - before;
+    }
+    return rc;
 }
 
 enum status state_checkpoint(const char *path, uint64_t wal_bytes_max, struct err *err)
@@ -189,7 +244,6 @@ enum status state_checkpoint(const char *path, uint64_t wal_bytes_max, struct er
     sqlite3_int64 page_bytes = 4096;
     enum { HOLD_UP_MS = 20 };
     int log_pages = 0;
-    int moved_pages = 0;
     int rc;
     enum status st = connection_open(&connection, path, SQLITE_OPEN_READWRITE, err);
 
@@ -202,12 +256,12 @@ enum status state_checkpoint(const char *path, uint64_t wal_bytes_max, struct er
     /* Below, commits are held up for as long as a reader is waited for: that must not last until
      * the group elects another leader, or the writer's own patience ends. */
     (void)sqlite3_busy_timeout(connection.db, HOLD_UP_MS);
-    rc = sqlite3_wal_checkpoint_v2(connection.db, NULL, SQLITE_CHECKPOINT_PASSIVE, &log_pages,
-                                   &moved_pages);
+    rc = move_pages(connection.db, &log_pages);
     /* What a passive checkpoint moved can be overwritten only once the writer finds the whole log
-     * moved, which a busy one may never do.  So above the bound it is made to wait for the rest. */
+     * moved, which a busy one may never do.  So above the bound it is made to wait for the rest.
+     * The file keeps its size: cutting off a gigabyte takes the writer longer than an election. */
     if (rc == SQLITE_OK && log_pages > 0 && (uint64_t)log_pages * page_bytes > wal_bytes_max)
-        rc = sqlite3_wal_checkpoint_v2(connection.db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+        rc = sqlite3_wal_checkpoint_v2(connection.db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
     if (rc == SQLITE_BUSY) {
         st = err_set(err, ST_UNAVAILABLE, "checkpoint %s: held up by a reader", path);
         goto done;

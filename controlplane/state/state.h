@@ -10,6 +10,7 @@
 #ifndef CONTROLPLANE_STATE_STATE_H
 #define CONTROLPLANE_STATE_STATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -97,6 +98,10 @@ enum status state_set_boot_id(struct state *state, const char *boot_id, struct e
  * and the applied index and term (compare those with state_applied()).  Reads every row. */
 enum status state_digest(struct state *state, uint64_t *out_digest, struct err *err);
 
+/* Bytes of the write-ahead log that the writer's last commit left; it cannot shrink while a
+ * snapshot is open.  The writer's thread. */
+uint64_t state_wal_bytes(const struct state *state);
+
 /* Move pages from the write-ahead log into the database, on a connection of its own: for a thread,
  * every few seconds and whenever the log is large.
  *
@@ -130,17 +135,34 @@ enum status state_snapshot_begin(struct state *state,
 void state_snapshot_applied(const struct state_snapshot *snapshot,
                             uint64_t *out_index,
                             uint64_t *out_term);
+/* Asked after every few MiB of a copy: false gives it up. */
+typedef bool (*state_copy_fn)(void *context);
+
 /* Copy the frozen rows into a new file at `to_path`.  Any one thread; blocks on disk; the caller
- * syncs the file.  ST_EXISTS when there is a file already. */
+ * syncs the file.  go_on may be NULL.  ST_CANCELLED: go_on() did not want it. */
 enum status state_snapshot_write(struct state_snapshot *snapshot,
                                  const char *to_path,
+                                 state_copy_fn go_on,
+                                 void *context,
                                  struct err *err);
 void state_snapshot_end(struct state_snapshot *snapshot); /* accepts NULL */
 
 /* Replace all rows by those of a snapshot file, in one transaction: readers see the old rows or the
- * new ones, and need not open again.  The boot id stays this state's.  Writer's thread; blocks on
- * disk. ST_CORRUPT, ST_UNSUPPORTED, ST_CONFLICT as state_open(): the old rows stay. */
-enum status state_install(struct state *state, const char *from_path, struct err *err);
+ * new ones, and need not open again.
+ *
+ * checked  the file is known to be one that passed state_check_snapshot(), or that we wrote
+ *
+ *   The boot id stays this state's.  Writer's thread; blocks on
+ * disk.  The file may be a stranger's: its tables are compared with ours and its pages checked
+ * before it replaces anything.  ST_CORRUPT, ST_UNSUPPORTED, ST_CONFLICT as state_open(): the old
+ * rows stay.
+ */
+enum status state_install(struct state *state,
+                          const char *from_path,
+                          bool checked,
+                          struct err *err);
+/* The checks alone, on any thread: reads the whole file. */
+enum status state_check_snapshot(const char *path, enum state_group group, struct err *err);
 
 /* The same two for states in memory (the simulation): the image is a database file's bytes,
  * appended to `out`. */

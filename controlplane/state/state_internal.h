@@ -24,6 +24,7 @@ struct state {
     struct meta now;            /* as in the database after the last transaction */
     struct client_memos memos;  /* as in the database, too */
     char *path;                 /* owned */
+    uint64_t wal_pages;         /* after the last commit */
 };
 
 /* Read the row; failures stay noted in the connection. */
@@ -35,5 +36,12 @@ enum status database_check(struct connection *connection,
                            enum state_group group,
                            struct meta *out,
                            struct err *err);
+
+/* Tables, indexes and so on, by name and text, are those that this release makes for `group`, and
+ * nothing is in the file's pages that SQLite would not write.  For a file of a stranger: reads all
+ * of it.  ST_CORRUPT. */
+enum status database_check_foreign(struct connection *connection,
+                                   enum state_group group,
+                                   struct err *err);
 
 #endif

@@ -27,7 +27,7 @@ void replica_trio_init(struct replica_trio *trio, const char *dir, uint16_t port
     }
 }
 
-void replica_trio_start(struct replica_trio *trio, unsigned at)
+enum status replica_trio_try(struct replica_trio *trio, unsigned at, struct err *err)
 {
     struct replica_config config = { .group = "control",
                                      .self_id = at + 1,
@@ -36,14 +36,21 @@ void replica_trio_start(struct replica_trio *trio, unsigned at)
                                      .identity = &trio->identity[at],
                                      .service = STREAM_RAFT_CONTROL,
                                      .snapshot_log_bytes = trio->snapshot_log_bytes,
+                                     .snapshot_wal_bytes_max = trio->snapshot_wal_bytes_max,
                                      .leader_lease = trio->leader_lease };
-    struct err err = { 0 };
     char dir[300];
 
     (void)snprintf(dir, sizeof dir, "%s/%s", trio->dir, trio->members[at].node);
     config.dir = dir;
     trio->identity[at].self.epoch = uv_hrtime(); /* rises with each start on this machine */
-    if (replica_start(&config, &trio->replicas[at], &err) == ST_OK)
+    return replica_start(&config, &trio->replicas[at], err);
+}
+
+void replica_trio_start(struct replica_trio *trio, unsigned at)
+{
+    struct err err = { 0 };
+
+    if (replica_trio_try(trio, at, &err) == ST_OK)
         return;
     fprintf(stderr, "replica %s: %s\n", trio->members[at].node, err.text);
     exit(1);

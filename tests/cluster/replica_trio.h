@@ -12,6 +12,7 @@ struct replica_trio {
     uint16_t port;         /* of the first; the others follow */
     unsigned member_count; /* 3; or 1, started as the first */
     uint64_t snapshot_log_bytes;
+    uint64_t snapshot_wal_bytes_max;
     bool leader_lease;
     struct replica_member members[TRIO];
     struct stream_identity identity[TRIO];
@@ -22,6 +23,8 @@ struct replica_trio {
 void replica_trio_init(struct replica_trio *trio, const char *dir, uint16_t port);
 /* Start one; a failure is printed and ends the process. */
 void replica_trio_start(struct replica_trio *trio, unsigned at);
+/* Start one, or say why not. */
+enum status replica_trio_try(struct replica_trio *trio, unsigned at, struct err *err);
 void replica_trio_stop(struct replica_trio *trio, unsigned at);
 /* Forget the identities, once none runs. */
 void replica_trio_done(struct replica_trio *trio);

@@ -53,7 +53,7 @@ static enum status snapshot_read(
     CHECK(!"only a leader sends a snapshot");
 }
 
-static void part_reset(void *context)
+static void part_reset(void *context, const struct snapshot_progress *which)
 {
     struct world *world = context;
 
@@ -96,8 +96,10 @@ static struct core *core_of(struct world *world, struct state *state)
                                 .disk = disk,
                                 .send = send_frame,
                                 .stamp_ms = stamp_ms,
+                                .work_us = stamp_ms,
                                 .snapshot_write = snapshot_write,
                                 .snapshot_read = snapshot_read,
+                                .snapshot_doubt = snapshot_write,
                                 .part_reset = part_reset,
                                 .part_append = part_append,
                                 .part_hash = part_hash,
@@ -113,7 +115,7 @@ static struct core *core_of(struct world *world, struct state *state)
         .peer_count = 2,
         .election_ms = 300,
         .heartbeat_ms = 50,
-        .snapshot_log_bytes = 1 << 20,
+        .snapshots.log_bytes_min = 1 << 20,
         .now_ms = 1000,
         .term = 1,
         .snapshot = &none,

@@ -3,7 +3,7 @@
  *   sim_control --seeds N [--first S] [--step D] [--jobs J]
  *                                                  many; the first failure is printed and ends it
  *   sim_control --seed S                           one, with what happened
- *   ... [--break votes|appends|sequence|install|lease|restart-vote|epoch|sync|change]
+ *   ... [--break votes|appends|sequence|install|readback|rot|lease|restart-vote|epoch|sync|change]
  * [--expect-failure]
  *
  * Each seed has a process of its own, so that a CHECK in the code under test names its seed. */
@@ -39,15 +39,16 @@ struct job {
 static enum sim_break break_of(const char *name)
 {
     static const char *const names[BREAK_COUNT] = {
-        "nothing", "votes",        "appends", "sequence", "install",
-        "lease",   "restart-vote", "epoch",   "sync",     "change",
+        "nothing", "votes", "appends",      "sequence", "install", "readback",
+        "rot",     "lease", "restart-vote", "epoch",    "sync",    "change",
     };
 
     for (unsigned i = 0; i < ARRAY_LEN(names); i++)
         if (strcmp(name, names[i]) == 0)
             return (enum sim_break)i;
     fprintf(stderr,
-            "--break: %s is not votes, appends, sequence, install, lease, restart-vote, epoch, "
+            "--break: %s is not votes, appends, sequence, install, readback, rot, lease, "
+            "restart-vote, epoch, "
             "sync or change\n",
             name);
     exit(2);
@@ -151,7 +152,8 @@ static void report(const struct options *options, const struct sim_counts *c)
            "(%llu by lease, %llu without the core), freezes %llu, traps %llu, "
            "power cuts %llu, kills %llu, links broken %llu, leaders %llu, snapshots %llu, installs "
            "%llu, truncations %llu, transfers %llu, members added %llu, removed %llu, "
-           "replaced %llu, changes %llu, events %llu\n",
+           "replaced %llu, changes %llu, entries read back %llu, pieces of log dropped %llu, "
+           "receptions kept over a restart %llu, snapshots doubted %llu, events %llu\n",
            (unsigned long long)options->count, (unsigned long long)options->first,
            (unsigned long long)c->committed, (unsigned long long)c->acks,
            (unsigned long long)c->retries, (unsigned long long)c->reads,
@@ -163,6 +165,8 @@ static void report(const struct options *options, const struct sim_counts *c)
            (unsigned long long)c->truncations, (unsigned long long)c->transfers,
            (unsigned long long)c->adds, (unsigned long long)c->removes,
            (unsigned long long)c->replaces, (unsigned long long)c->changes,
+           (unsigned long long)c->read_back, (unsigned long long)c->drops,
+           (unsigned long long)c->resumes, (unsigned long long)c->doubts,
            (unsigned long long)c->events);
 }
 

@@ -265,6 +265,10 @@ static void dispatch(struct sim *sim, const struct sim_event *event)
             node_snapshot_written(node, event->data);
         free(event->data);
         return;
+    case EVENT_VERIFIED:
+        if (alive)
+            node_verified(node);
+        return;
     case EVENT_FRAME:
         network_deliver(sim, event);
         return;
@@ -301,6 +305,10 @@ static void dispatch(struct sim *sim, const struct sim_event *event)
     case EVENT_FAULT:
         if (sim->faults_on)
             fault(sim);
+        return;
+    case EVENT_CRASH:
+        if (alive && sim->faults_on)
+            node_crash(node, sim_below(sim, 2) == 0);
         return;
     case EVENT_HEAL:
         heal(sim);

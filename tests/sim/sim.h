@@ -35,6 +35,8 @@ enum sim_break {
     BREAK_APPENDS,      /* the newest appends are lost in a crash, acknowledged or not */
     BREAK_SEQUENCE,     /* a client asks again under a new sequence */
     BREAK_INSTALL,      /* a received snapshot is stored, its rows are not */
+    BREAK_READBACK,     /* an evicted entry that is read back is its neighbour */
+    BREAK_ROT,          /* a peer's doubt about the stored snapshot is not heard */
     BREAK_LEASE,        /* clocks' rates differ by far more than the drift bound */
     BREAK_RESTART_VOTE, /* a restarted node votes at once */
     BREAK_EPOCH,        /* frames of a link's older connection come after the newer one's */
@@ -51,6 +53,7 @@ enum sim_event_kind {
     EVENT_LINK_DOWN, /* a frozen node learns of it when it goes on */
     EVENT_RESTART,
     EVENT_SNAPSHOT_WRITTEN,
+    EVENT_VERIFIED, /* the stored snapshot was read again */
     EVENT_CLIENT,
     EVENT_READER, /* somebody reads at this node */
     EVENT_READ,   /* a read has come to the node */
@@ -58,6 +61,7 @@ enum sim_event_kind {
     EVENT_TRAP,
     EVENT_KILL,
     EVENT_FAULT,
+    EVENT_CRASH, /* of one that receives a snapshot */
     EVENT_HEAL,
     EVENT_WANTED,
 };
@@ -124,9 +128,15 @@ struct sim_node {
     uint64_t clock_since;  /* ...at this time of the simulation... */
     unsigned clock_rate;   /* ...and has run at this rate since, in thousandths */
     uint64_t frozen_until;
-    uint64_t reads_until_ms; /* as in replica.c: for threads that do not ask the core */
+    uint64_t reads_until_ms;          /* as in replica.c: for threads that do not ask the core */
+    struct snapshot_progress part_is; /* whose, and after a crash how much */
     uint64_t tick_at;
     uint64_t seen_applied; /* by the checks */
+    uint64_t work_us;      /* the clock of what applying costs */
+    bool writing;          /* a snapshot */
+    bool rotten;           /* the stored one, since this start */
+    uint64_t rotten_index;
+    uint64_t rot_at; /* offset of the flipped bit plus one; 0: none */
 };
 
 enum sim_op_state { OP_IDLE, OP_WAITING, OP_RETRY, OP_ANSWERED };
@@ -192,7 +202,7 @@ struct sim_wants {
 struct sim_counts {
     uint64_t events, crashes, kills, installs, takes, link_breaks, leaders, acks, retries, unknown,
         reads, lease_reads, fast_reads, freezes, traps, truncations, committed, transfers, adds,
-        removes, replaces, changes;
+        removes, replaces, changes, read_back, drops, resumes, doubts;
 };
 
 struct sim {
@@ -270,7 +280,11 @@ void node_restarts(struct sim_node *node, unsigned within_ms); /* 5 ms at least 
 void node_tick(struct sim_node *node);
 void node_disk(struct sim_node *node);
 void node_snapshot_written(struct sim_node *node, void *data);
+void node_verified(struct sim_node *node);
 void node_after(struct sim_node *node); /* after every call into its core */
+/* The entry at `index` of its log, with its data, from memory or disk; NULL when it has none.
+ * Data is not held in memory only where the disk has it. */
+const struct log_entry *node_entry(const struct sim_node *node, uint64_t index);
 void node_free(struct sim_node *node);
 
 /* sim_members.c: members, wanted and told */

@@ -90,7 +90,7 @@ static void oracle_entry(struct sim *sim, const struct log_entry *entry)
 
 static void check_applied(struct sim *sim, struct sim_node *node, uint64_t index)
 {
-    const struct log_entry *entry = core_entry_at(node->core, index);
+    const struct log_entry *entry = node_entry(node, index);
     uint64_t hash;
 
     if (entry == NULL)

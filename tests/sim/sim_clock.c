@@ -78,6 +78,7 @@ static struct sim_node *who_runs(struct sim *sim, const struct sim_event *event)
     case EVENT_TICK:
     case EVENT_DISK:
     case EVENT_SNAPSHOT_WRITTEN:
+    case EVENT_VERIFIED:
     case EVENT_LINK_DOWN:
     case EVENT_READ:
     case EVENT_ROWS:

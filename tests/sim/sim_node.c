@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "controlplane/replica/raft_rules.h"
+#include "controlplane/replica/snapshot_rules.h"
 #include "tests/sim/sim.h"
 
 enum { STAMP_BASE_MS = 1700000000 };
@@ -59,7 +60,7 @@ static void disk_append(struct sim_node *node, const struct disk_op *op, unsigne
         disk->synced = disk->first + disk->count - 1;
 }
 
-static void disk_take(struct sim_node *node, const struct disk_op *op, bool torn)
+static void disk_take(struct sim_node *node, const struct disk_op *op)
 {
     struct sim_disk *disk = &node->disk;
 
@@ -67,9 +68,17 @@ static void disk_take(struct sim_node *node, const struct disk_op *op, bool torn
     disk->snapshot = op->snapshot;
     buf_done(&disk->image);
     disk->image = node->written;
+    node->rot_at = 0;
     node->written = (struct buf){ 0 };
-    if (!torn)
-        disk_shift(disk, op->first);
+}
+
+static void disk_drop(struct sim_node *node, const struct disk_op *op)
+{
+    if (op->first > node->disk.snapshot.index + 1)
+        sim_fail(node->sim, "node %llu: drops entries that no snapshot stands for",
+                 (unsigned long long)node->id);
+    node->sim->counts.drops++;
+    disk_shift(&node->disk, op->first);
 }
 
 static void install_rows(struct sim_node *node)
@@ -92,7 +101,9 @@ static void disk_install(struct sim_node *node, const struct disk_op *op, bool t
     disk->snapshot = op->snapshot;
     buf_done(&disk->image);
     disk->image = node->part;
+    node->rot_at = 0;
     node->part = (struct buf){ 0 };
+    node->part_is = (struct snapshot_progress){ 0 };
     if (torn)
         return;
     disk_truncate(disk, 0);
@@ -107,7 +118,10 @@ static void disk_perform(struct sim_node *node, const struct disk_op *op)
         disk_append(node, op, op->count);
         return;
     case DISK_TAKE:
-        disk_take(node, op, false);
+        disk_take(node, op);
+        return;
+    case DISK_DROP:
+        disk_drop(node, op);
         return;
     case DISK_INSTALL:
         disk_install(node, op, false);
@@ -122,7 +136,9 @@ static void disk_perform_torn(struct sim_node *node, const struct disk_op *op)
         disk_append(node, op, sim_below(node->sim, op->count + 1));
         return;
     case DISK_TAKE:
-        disk_take(node, op, true);
+        disk_take(node, op);
+        return;
+    case DISK_DROP:
         return;
     case DISK_INSTALL:
         disk_install(node, op, true);
@@ -194,6 +210,47 @@ static uint64_t io_stamp_ms(void *context)
     return (uint64_t)((int64_t)(STAMP_BASE_MS + node->sim->now_ms) + node->clock_skew_ms);
 }
 
+/* Sometimes applying is so dear that a snapshot is due by time. */
+static uint64_t io_work_us(void *context)
+{
+    struct sim_node *node = context;
+
+    node->work_us += sim_below(node->sim, 100);
+    if (node->slow && sim_below(node->sim, 16) == 0)
+        node->work_us += SNAPSHOT_REPLAY_US_MAX / 4;
+    return node->work_us;
+}
+
+static void io_state_failed(void *context, enum status st, const struct err *err)
+{
+    struct sim_node *node = context;
+
+    sim_fail(node->sim, "node %llu: rows: %s", (unsigned long long)node->id, err->text);
+}
+
+static void io_log_read(void *context, uint64_t first, unsigned count, struct log_entry *out)
+{
+    struct sim_node *node = context;
+    const struct sim_disk *disk = &node->disk;
+
+    node->sim->counts.read_back += count;
+    if (first < disk->first || first + count > disk->first + disk->count)
+        sim_fail(node->sim, "node %llu: reads back %llu+%u, its disk has %llu+%llu",
+                 (unsigned long long)node->id, (unsigned long long)first, count,
+                 (unsigned long long)disk->first, (unsigned long long)disk->count);
+    for (unsigned i = 0; i < count; i++) {
+        out[i] = disk->entries[first - disk->first + i];
+        log_data_share(out[i].data);
+    }
+    if (node->sim->broken == BREAK_READBACK && count > 1 && out[0].term == out[1].term &&
+        out[0].type == out[1].type && out[0].data->len == out[1].data->len) {
+        struct log_data *data = out[0].data;
+
+        out[0].data = out[1].data;
+        out[1].data = data;
+    }
+}
+
 static void io_snapshot_write(void *context, const struct snapshot_meta *meta)
 {
     struct sim_node *node = context;
@@ -201,6 +258,7 @@ static void io_snapshot_write(void *context, const struct snapshot_meta *meta)
     struct snapshot_meta *copy = must_calloc(1, sizeof *copy);
     struct err err = { 0 };
 
+    node->writing = true;
     buf_done(&node->written);
     if (state_image(node->state, &node->written, &err) != ST_OK)
         sim_fail(sim, "node %llu: image: %s", (unsigned long long)node->id, err.text);
@@ -218,7 +276,30 @@ void node_snapshot_written(struct sim_node *node, void *data)
 {
     enum status st = sim_below(node->sim, 20) == 0 ? ST_IO : ST_OK;
 
+    node->writing = false;
+    core_hold(node->core, false);
     core_snapshot_written(node->core, clock_now(node), st, data);
+    node_after(node);
+}
+
+static void io_snapshot_doubt(void *context, const struct snapshot_meta *meta)
+{
+    struct sim_node *node = context;
+
+    node->sim->counts.doubts++;
+    sim_at(node->sim, (struct sim_event){ .at_ms = node->sim->now_ms + 1 + sim_below(node->sim, 50),
+                                          .kind = EVENT_VERIFIED,
+                                          .node = at_of(node),
+                                          .life = node->life });
+}
+
+void node_verified(struct sim_node *node)
+{
+    if (node->rot_at == 0 || node->sim->broken == BREAK_ROT)
+        return;
+    node->rotten = true;
+    node->rotten_index = node->disk.snapshot.index;
+    core_snapshot_rotten(node->core, clock_now(node));
     node_after(node);
 }
 
@@ -229,14 +310,22 @@ static enum status io_snapshot_read(
 
     if (node->disk.snapshot.index != index)
         return ST_NOT_FOUND;
+    if (node->rotten && node->rotten_index == index)
+        sim_fail(node->sim, "node %llu sends a rotten snapshot", (unsigned long long)node->id);
     CHECK(offset + len <= node->disk.image.len);
+    if (node->rot_at == 0 && node->sim->faults_on && sim_below(node->sim, 12) == 0) {
+        node->rot_at = offset + 1; /* found when the peer has it all */
+        node->disk.image.data[offset] ^= 1;
+    }
     memcpy(out, node->disk.image.data + offset, len);
     return ST_OK;
 }
 
-static void io_part_reset(void *context)
+static void io_part_reset(void *context, const struct snapshot_progress *which)
 {
     struct sim_node *node = context;
+
+    node->part_is = *which;
 
     node->part.len = 0;
 }
@@ -248,6 +337,11 @@ static enum status io_part_append(void *context, struct bytes data)
     if (sim_below(node->sim, 200) == 0 && node->sim->faults_on)
         return ST_IO;
     buf_append(&node->part, data.data, data.len);
+    if (sim_below(node->sim, 60) == 0)
+        sim_at(node->sim, (struct sim_event){ .at_ms = node->sim->now_ms + 1,
+                                              .kind = EVENT_CRASH,
+                                              .node = at_of(node),
+                                              .life = node->life });
     return ST_OK;
 }
 
@@ -289,8 +383,12 @@ static const struct core_io core_io = {
     .disk = io_disk,
     .send = io_send,
     .stamp_ms = io_stamp_ms,
+    .work_us = io_work_us,
+    .state_failed = io_state_failed,
+    .log_read = io_log_read,
     .snapshot_write = io_snapshot_write,
     .snapshot_read = io_snapshot_read,
+    .snapshot_doubt = io_snapshot_doubt,
     .part_reset = io_part_reset,
     .part_append = io_part_append,
     .part_hash = io_part_hash,
@@ -326,6 +424,13 @@ void node_bootstrap(struct sim_node *node, unsigned count)
     };
 }
 
+static void heal_image(struct sim_node *node)
+{
+    if (node->rot_at > 0)
+        node->disk.image.data[node->rot_at - 1] ^= 1;
+    node->rot_at = 0;
+}
+
 /* The rows, as replica.c gets them: kept over a kill, made anew after a power cut. */
 static void open_state(struct sim_node *node)
 {
@@ -337,8 +442,36 @@ static void open_state(struct sim_node *node)
         state_open(":memory:", STATE_GROUP_CONTROL, &node->state, &err) != ST_OK)
         sim_fail(node->sim, "open state: %s", err.text);
     state_applied(node->state, &index, &term);
-    if (index < node->disk.snapshot.index)
+    if (index < node->disk.snapshot.index) {
+        heal_image(node);
         install_rows(node);
+    }
+}
+
+const struct log_entry *node_entry(const struct sim_node *node, uint64_t index)
+{
+    const struct log_entry *entry = core_entry_at(node->core, index);
+
+    if (entry == NULL || entry->data != NULL)
+        return entry;
+    if (index < node->disk.first || index >= node->disk.first + node->disk.count)
+        sim_fail(node->sim, "node %llu: entry %llu is neither in memory nor on disk",
+                 (unsigned long long)node->id, (unsigned long long)index);
+    return &node->disk.entries[index - node->disk.first];
+}
+
+/* As log_store brings them: the data of commands stays on disk. */
+static struct log_entry *entries_without_data(const struct sim_disk *disk)
+{
+    struct log_entry *out = must_calloc(disk->count + 1, sizeof *out);
+
+    for (uint64_t i = 0; i < disk->count; i++) {
+        out[i] = disk->entries[i];
+        out[i].bytes = out[i].data->len;
+        if (out[i].type != LOG_CHANGE)
+            out[i].data = NULL;
+    }
+    return out;
 }
 
 /* A lost vote shows when the same term's vote is given again: hardly ever, after the time for which
@@ -363,12 +496,16 @@ static bool has_lease(const struct sim_node *node)
 void node_start(struct sim_node *node)
 {
     struct sim *sim = node->sim;
+    struct log_entry *entries = entries_without_data(&node->disk);
     struct core_config config = {
         .self_id = node->id,
         .election_ms = SIM_ELECTION_MS,
         .heartbeat_ms = SIM_HEARTBEAT_MS,
-        .snapshot_log_bytes = 4096 + (sim->seed % 5) * 4096,
-        .chunk_bytes = 16384,
+        .snapshots.log_bytes_min = 4096 + (sim->seed % 5) * 4096,
+        .snapshots.state_share = sim->seed % 3 == 0 ? 0 : 64,
+        .log_memory_bytes = (uint64_t)1 << (9 + sim->seed % 7),
+        .apply_bytes = (uint64_t)1 << (8 + sim->seed % 11),
+        .chunk_bytes = sim->seed % 2 == 0 ? 16384 : 4096,
         .random_seed = (unsigned)sim_random(sim),
         .now_ms = clock_now(node),
         .leader_lease = has_lease(node),
@@ -377,8 +514,9 @@ void node_start(struct sim_node *node)
         .voted_for = node->disk.voted_for,
         .snapshot = &node->disk.snapshot,
         .first = node->disk.first,
-        .entries = node->disk.entries,
+        .entries = entries,
         .entry_count = (unsigned)node->disk.count,
+        .part = node->part_is,
     };
     struct core_io io = core_io;
 
@@ -387,6 +525,12 @@ void node_start(struct sim_node *node)
             (unsigned long long)node->disk.first, (unsigned long long)node->disk.count,
             (unsigned long long)node->disk.snapshot.index);
     io.context = node;
+    if (node->state == NULL)
+        heal_image(node); /* a node without rows and snapshot would be lost for good */
+    /* The snapshot rots while the rows are good: this start finds out. */
+    node->rotten = node->state != NULL && node->disk.snapshot.index > 0 &&
+                   (node->rot_at > 0 || sim_below(sim, 8) == 0);
+    node->rotten_index = node->disk.snapshot.index;
     open_state(node);
     node->life++;
     node->exists = true;
@@ -396,12 +540,16 @@ void node_start(struct sim_node *node)
     node->seen_applied = 0;
     node->tick_at = 0;
     node->core = core_new(&config, &io, node->state);
-    /* What log_store does when it opens: a log that does not join on to the snapshot is dropped. */
+    free(entries);
+    /* What log_store does when it opens: a log that does not join on to the snapshot is dropped,
+     * and an empty one begins behind it (seed 3245: an install that was torn over an empty log). */
     if (core_entry_at(node->core, node->disk.first) == NULL) {
         disk_truncate(&node->disk, 0);
         node->disk.first = node->disk.snapshot.index + 1;
     }
     members_started(node);
+    if (node->rotten)
+        core_snapshot_rotten(node->core, clock_now(node));
     network_node_started(sim, at_of(node));
     node_after(node);
 }
@@ -435,6 +583,22 @@ static void lose_queue(struct sim_node *node, bool power_cut)
     node->disk.synced = node->disk.first + node->disk.count - 1;
 }
 
+/* What was synced of a snapshot being received; the rest of it comes again. */
+static void keep_part(struct sim_node *node)
+{
+    enum { SYNC_BYTES = 8192 };
+    uint64_t synced = node->part.len / SYNC_BYTES * SYNC_BYTES;
+
+    if (synced > 0 && sim_below(node->sim, 3) == 0)
+        synced -= SYNC_BYTES;
+    node->part.len = synced;
+    node->part_is.offset = synced;
+    if (synced == 0)
+        node->part_is = (struct snapshot_progress){ 0 };
+    else
+        node->sim->counts.resumes++;
+}
+
 void node_crash(struct sim_node *node, bool power_cut)
 {
     struct sim *sim = node->sim;
@@ -458,7 +622,8 @@ void node_crash(struct sim_node *node, bool power_cut)
         node->state = NULL;
         clock_boot(node);
     }
-    node->part.len = 0;
+    keep_part(node);
+    node->writing = false;
     node->disk_busy_until = 0;
     for (unsigned i = 0; i < SIM_NODES; i++) {
         network_break(sim, at, i, false);
@@ -488,6 +653,9 @@ void node_after(struct sim_node *node)
     uint64_t at;
 
     members_after(node);
+    /* As where the write-ahead log of the rows has become too large for the snapshot's reader. */
+    if (node->writing && sim_below(sim, 8) == 0)
+        core_hold(node->core, true);
     core_flush(node->core, clock_now(node));
     node->reads_until_ms = core_reads_until_ms(node->core);
     at = clock_when(node, core_timeout_ms(node->core));

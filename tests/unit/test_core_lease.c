@@ -80,6 +80,7 @@ static void world_start(struct world *world, bool leader_lease)
                           .disk = disk,
                           .send = send_frame,
                           .stamp_ms = stamp_ms,
+                          .work_us = stamp_ms,
                           .barrier_done = barrier_done,
                           .transferred = transferred,
                           .context = world };
@@ -90,7 +91,7 @@ static void world_start(struct world *world, bool leader_lease)
                                   .peer_count = 2,
                                   .election_ms = ELECTION_MS,
                                   .heartbeat_ms = 50,
-                                  .snapshot_log_bytes = 1 << 20,
+                                  .snapshots = { .log_bytes_min = 1 << 20 },
                                   .now_ms = 1000,
                                   .leader_lease = leader_lease,
                                   .fresh = true,

@@ -49,6 +49,7 @@ static void fixture_init(struct fixture *f)
         .group = "control",
         .store = f->store,
         .state = f->state,
+        .state_group = STATE_GROUP_CONTROL,
         .loop = &f->loop,
         .done = done,
         .context = f,
@@ -77,7 +78,7 @@ static void write_snapshot(
     struct state_snapshot *snapshot = NULL;
 
     EXPECT_EQ(state_snapshot_begin(f->state, &snapshot, NULL), ST_OK);
-    EXPECT_EQ(state_snapshot_write(snapshot, path, NULL), ST_OK);
+    EXPECT_EQ(state_snapshot_write(snapshot, path, NULL, NULL, NULL), ST_OK);
     state_snapshot_end(snapshot);
     *op = (struct disk_op){ .kind = kind, .first = index + 1 };
     op->snapshot.index = index;

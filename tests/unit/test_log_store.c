@@ -153,6 +153,11 @@ static const struct {
     { "the database is lost", "", "log.db", ST_CORRUPT, 0 },
     { "the mark is lost", "", "log.mark", ST_CORRUPT, 0 },
     { "a newer release's format", "PRAGMA user_version = 2", "", ST_BAD_INPUT, 0 },
+    { "a vote of a release before", "UPDATE vote SET term = 5, voted_for = 1", "", ST_OK, 10 },
+    { "a vote whose checksum has rotted", "UPDATE checks SET crc = crc + 1", "", ST_CORRUPT, 0 },
+    { "a log of a release before",
+      "DROP TRIGGER vote_changed; DROP TRIGGER snapshot_changed; DROP TABLE checks", "", ST_OK,
+      10 },
 };
 
 TEST(rot_is_told_from_a_torn_end)
@@ -203,7 +208,7 @@ TEST(a_log_is_kept_only_if_it_joins_on_to_the_snapshot)
         EXPECT_EQ(fixture_open(&f), ST_OK);
         append(&f, 2, 9, 1);
         meta = snapshot_at(&f, joins[i].index, joins[i].term);
-        EXPECT_EQ(log_store_take(f.store, &meta, 1, NULL), ST_OK);
+        EXPECT_EQ(log_store_take(f.store, &meta, NULL), ST_OK);
         fixture_close(&f);
         run_sql(&f, joins[i].sql);
         for (int again = 0; again < 2; again++) { /* what was dropped stays so */
@@ -226,7 +231,8 @@ TEST(taking_drops_what_is_old_and_installing_drops_all)
     EXPECT_EQ(fixture_open(&f), ST_OK);
     append(&f, 2, 9, 1);
     meta = snapshot_at(&f, 8, 1);
-    EXPECT_EQ(log_store_take(f.store, &meta, 6, NULL), ST_OK);
+    EXPECT_EQ(log_store_take(f.store, &meta, NULL), ST_OK);
+    EXPECT_EQ(log_store_drop(f.store, 6, NULL), ST_OK);
     fixture_close(&f);
     EXPECT_EQ(fixture_open(&f), ST_OK);
     EXPECT_EQ(f.recovery.first, 6);

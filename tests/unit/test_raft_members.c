@@ -54,7 +54,9 @@ static struct rules *start(struct host *host, uint64_t id)
 {
     static const struct snapshot_meta none;
     const uint64_t ids[] = { 1, 2, 3 };
-    struct rules_host callbacks = { set_vote, disk, send, apply, host };
+    struct rules_host callbacks = {
+        .set_vote = set_vote, .disk = disk, .send = send, .apply = apply, .context = host
+    };
     struct log_entry entry = { 1, LOG_CHANGE, rules_bootstrap(ids, ARRAY_LEN(ids)) };
     struct rules_config config = { .id = id,
                                    .address = id == 1 ? "1" : "4",
@@ -280,4 +282,37 @@ TEST(one_that_stands_by_votes_when_its_leader_is_silent)
     EXPECT(asks_for_vote(rules, &host, NOW + ELECTION_MS));
     EXPECT_EQ(voters_of(rules), 43); /* and stands by as before */
     rules_free(rules);
+}
+
+static const struct {
+    const char *name;
+    uint64_t term; /* asked for; ours is 2 */
+    uint64_t want; /* in the answer */
+} pre_votes[] = {
+    { "of a term that is over", 1, 2 },
+    { "of our term", 2, 2 },
+    { "of the next term", 3, 3 },
+};
+
+/* Or who has the best log and a low term never learns why it is denied. */
+TEST(a_denied_pre_vote_tells_the_term)
+{
+    for (size_t i = 0; i < ARRAY_LEN(pre_votes); i++) {
+        struct raft_message message = { .type = RAFT_REQUEST_VOTE };
+        struct host host;
+        struct rules *rules = start(&host, 1);
+
+        test_case = pre_votes[i].name;
+        receive(rules, 2, 2, 1, LOG_COMMAND, log_data_new(bytes_of_text("x")));
+        message.request_vote.term = pre_votes[i].term;
+        message.request_vote.pre_vote = true;
+        message.request_vote.candidate_id = 3;
+        message.request_vote.last_log_index = 1;
+        message.request_vote.last_log_term = 1;
+        rules_receive(rules, NOW, 3, &message, NULL, NULL);
+        EXPECT_EQ(host.votes_answered, 1);
+        EXPECT(!host.vote.request_vote_result.vote_granted);
+        EXPECT_EQ(host.vote.request_vote_result.term, pre_votes[i].want);
+        rules_free(rules);
+    }
 }

@@ -14,6 +14,7 @@ struct host {
     struct raft_message sent[16];
     unsigned sent_count;
     uint64_t applied;
+    unsigned reads;
 };
 
 static void set_vote(void *context, uint64_t term, uint64_t voted_for)
@@ -51,12 +52,27 @@ static void apply(void *context, uint64_t index, const struct log_entry *entry)
     host->applied = index;
 }
 
-static struct rules *start_held(
-    struct host *host, unsigned voters, uint64_t term, unsigned count, uint64_t votes_from_ms)
+/* What was evicted: every command of these tests has the same byte. */
+static void read(void *context, uint64_t first, unsigned count, struct log_entry *out)
+{
+    struct host *host = context;
+
+    host->reads++;
+    (void)first;
+    for (unsigned i = 0; i < count; i++)
+        out[i] = (struct log_entry){ 2, LOG_COMMAND, log_data_new(bytes_of_text("x")), 1 };
+}
+
+static struct rules *start_all(struct host *host,
+                               unsigned voters,
+                               uint64_t term,
+                               unsigned count,
+                               uint64_t votes_from_ms,
+                               uint64_t memory_bytes)
 {
     static const struct snapshot_meta none;
     const uint64_t ids[] = { 1, 2, 3 };
-    struct rules_host callbacks = { set_vote, disk, send, apply, host };
+    struct rules_host callbacks = { set_vote, disk, send, apply, read, host };
     struct log_entry entries[4] = { { 1, LOG_CHANGE, rules_bootstrap(ids, voters) } };
     struct rules_config config = { .id = 1,
                                    .address = "1",
@@ -70,16 +86,30 @@ static struct rules *start_held(
                                    .snapshot = &none,
                                    .first = 1,
                                    .entries = entries,
-                                   .count = count };
+                                   .count = count,
+                                   .memory_bytes = memory_bytes };
     struct rules *rules;
 
     memset(host, 0, sizeof *host);
     for (unsigned i = 1; i < count; i++)
         entries[i] = (struct log_entry){ 1, LOG_COMMAND, log_data_new(bytes_of_text("x")) };
     rules = rules_new(&config, &callbacks);
+    rules_apply_more(rules, 1 << 20);
     for (unsigned i = 0; i < count; i++)
         log_data_drop(entries[i].data);
     return rules;
+}
+
+static struct rules *start_with(
+    struct host *host, unsigned voters, uint64_t term, unsigned count, uint64_t memory_bytes)
+{
+    return start_all(host, voters, term, count, 0, memory_bytes);
+}
+
+static struct rules *start_held(
+    struct host *host, unsigned voters, uint64_t term, unsigned count, uint64_t votes_from_ms)
+{
+    return start_all(host, voters, term, count, votes_from_ms, 1 << 20);
 }
 
 static struct rules *start(struct host *host, unsigned voters, uint64_t term, unsigned count)
@@ -230,6 +260,117 @@ TEST(no_snapshot_of_what_is_applied_but_not_durable_here)
     EXPECT_EQ(meta.index, 2);
     EXPECT_EQ(meta.term, 2);
     EXPECT_EQ(meta.configuration_index, 1);
+    rules_free(rules);
+}
+
+/* A leader alone: entries 1 (voters) and 2 (barrier), then `count` commands of a byte, all durable.
+ */
+static struct rules *leader_of(struct host *host, unsigned count, uint64_t memory_bytes)
+{
+    struct rules *rules = start_with(host, 1, 1, 1, memory_bytes);
+
+    rules_disk_done(rules, 1001, oldest(host));
+    for (unsigned i = 0; i < count; i++) {
+        struct log_data *data = log_data_new(bytes_of_text("x"));
+        uint64_t index;
+
+        EXPECT_EQ(rules_submit(rules, 1001, LOG_COMMAND, data, &index), ST_OK);
+        log_data_drop(data);
+        rules_disk_done(rules, 1001, oldest(host));
+    }
+    return rules;
+}
+
+/* The barrier of the election has 8 bytes, the voters' entry is never evicted. */
+static const struct {
+    const char *name;
+    uint64_t memory_bytes; /* beside the voters' entry */
+    uint64_t first_held;
+} evictions[] = {
+    { "all fit", 8 + 4, 2 },
+    { "one byte too many", 8 + 3, 3 },
+    { "two newest fit", 2, 5 },
+    { "none", 0, 7 },
+};
+
+TEST(durable_entries_leave_the_memory_above_the_limit_oldest_first)
+{
+    for (size_t i = 0; i < ARRAY_LEN(evictions); i++) {
+        const uint64_t ids[] = { 1 };
+        struct log_data *voters = rules_bootstrap(ids, 1);
+        struct host host;
+        struct rules *rules = leader_of(&host, 4, voters->len + evictions[i].memory_bytes);
+
+        test_case = evictions[i].name;
+        EXPECT(rules_entry_at(rules, 1)->data != NULL);
+        for (uint64_t index = 2; index <= 6; index++)
+            EXPECT_EQ(rules_entry_at(rules, index)->data != NULL, index >= evictions[i].first_held);
+        EXPECT_EQ(rules_log_bytes(rules), voters->len + 8 + 4);
+        EXPECT_EQ(host.reads, 0);
+        log_data_drop(voters);
+        rules_free(rules);
+    }
+}
+
+TEST(what_is_committed_is_applied_in_pieces_and_not_while_held)
+{
+    struct host host;
+    struct rules *rules = leader_of(&host, 0, 0);
+
+    rules_hold(rules, true);
+    rules_apply_more(rules, 1);
+    for (unsigned i = 0; i < 3; i++) {
+        struct log_data *data = log_data_new(bytes_of_text("x"));
+        uint64_t index;
+
+        EXPECT_EQ(rules_submit(rules, 1001, LOG_COMMAND, data, &index), ST_OK);
+        log_data_drop(data);
+        rules_disk_done(rules, 1001, oldest(&host));
+    }
+    EXPECT_EQ(rules_commit(rules), 5);
+    EXPECT_EQ(host.applied, 2);
+    EXPECT(!rules_apply_waits(rules));
+    rules_hold(rules, false);
+    EXPECT(rules_apply_waits(rules));
+    rules_apply_more(rules, 1); /* one at least */
+    EXPECT_EQ(host.applied, 3);
+    rules_apply_more(rules, 66); /* an entry costs 64 and its bytes: one more begins */
+    EXPECT_EQ(host.applied, 5);
+    EXPECT(!rules_apply_waits(rules));
+    EXPECT(host.reads > 0);
+    rules_free(rules);
+}
+
+TEST(entries_below_a_snapshot_go_in_pieces_and_never_all_at_once)
+{
+    struct host host;
+    struct rules *rules = leader_of(&host, 0, 1 << 20);
+    static const uint8_t bytes[700000];
+    struct log_data *large = log_data_new(bytes_of(bytes, sizeof bytes));
+    struct snapshot_meta meta;
+    struct disk_op *op;
+    uint64_t index;
+
+    for (unsigned i = 0; i < 4; i++) {
+        EXPECT_EQ(rules_submit(rules, 1001, LOG_COMMAND, large, &index), ST_OK);
+        rules_disk_done(rules, 1001, oldest(&host));
+        rules_apply_more(rules, 1 << 20);
+    }
+    EXPECT(rules_snapshot_ready(rules, &meta));
+    EXPECT_EQ(meta.index, 6);
+    rules_snapshot_written(rules, &meta, 0);
+    op = oldest(&host);
+    EXPECT_EQ(op->kind, DISK_TAKE);
+    rules_disk_done(rules, 1002, op);
+    op = oldest(&host); /* the piece ends with the entry that makes it a MiB */
+    EXPECT_EQ(op->kind, DISK_DROP);
+    EXPECT_EQ(op->first, 5);
+    rules_disk_done(rules, 1003, op);
+    op = oldest(&host);
+    EXPECT_EQ(op->first, 7);
+    rules_disk_done(rules, 1004, op);
+    EXPECT_EQ(host.op_count, 0);
+    log_data_drop(large);
     rules_free(rules);
 }
 

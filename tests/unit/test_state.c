@@ -1,4 +1,5 @@
 /* The writer: entries, outcomes, repeated commands, snapshots, readers. */
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -383,7 +384,7 @@ TEST(a_snapshot_is_the_state_at_its_index_and_readers_see_what_is_installed)
     EXPECT_EQ(fixture_create_function(&from, "two", fixture_uid(2)), ST_OK);
     state_snapshot_applied(snapshot, &index, &term);
     EXPECT_EQ(index, 1);
-    EXPECT_EQ(state_snapshot_write(snapshot, folders[0].other, &err), ST_OK);
+    EXPECT_EQ(state_snapshot_write(snapshot, folders[0].other, NULL, NULL, &err), ST_OK);
     state_snapshot_end(snapshot);
 
     fixture_open(&to, folders[1].path, STATE_GROUP_CONTROL);
@@ -391,7 +392,7 @@ TEST(a_snapshot_is_the_state_at_its_index_and_readers_see_what_is_installed)
     EXPECT_EQ(state_set_boot_id(to.state, "of the host", &err), ST_OK);
     EXPECT_EQ(state_open_reader(folders[1].path, STATE_GROUP_CONTROL, &reader, &err), ST_OK);
     EXPECT(function_exists(reader, "gone"));
-    EXPECT_EQ(state_install(to.state, folders[0].other, &err), ST_OK);
+    EXPECT_EQ(state_install(to.state, folders[0].other, false, &err), ST_OK);
     EXPECT_EQ(applied_index(&to), 1);
     EXPECT_EQ(fixture_digest(&to), digest);
     EXPECT_TEXT(state_boot_id(to.state), "of the host");
@@ -442,6 +443,112 @@ TEST(an_image_installs_in_memory_and_nothing_else_does)
     buf_done(&image);
     fixture_done(&from);
     fixture_done(&to);
+    folder_remove(&folder);
+}
+
+/* A page of a listing that breaks off in the middle, a row, a row that is not there: none leaves
+ * its view open, which would keep the log from being emptied for as long as the reader lives. */
+TEST(a_reader_holds_the_log_no_longer_than_its_question)
+{
+    struct folder folder;
+    struct fixture fixture = { 0 };
+    struct state_reader *reader = NULL;
+    struct function_list list;
+    struct function_page page = { FIXTURE_ACCOUNT, FIXTURE_REGION, "", 1 };
+    struct err err = { 0 };
+
+    folder_make(&folder);
+    fixture_open(&fixture, folder.path, STATE_GROUP_CONTROL);
+    EXPECT_EQ(fixture_create_function(&fixture, "one", fixture_uid(1)), ST_OK);
+    EXPECT_EQ(fixture_create_function(&fixture, "two", fixture_uid(2)), ST_OK);
+    EXPECT_EQ(state_open_reader(folder.path, STATE_GROUP_CONTROL, &reader, &err), ST_OK);
+    EXPECT(function_exists(reader, "one"));
+    EXPECT_EQ(state_checkpoint(folder.path, 0, &err), ST_OK);
+    EXPECT_EQ(fixture_create_function(&fixture, "three", fixture_uid(3)), ST_OK);
+    EXPECT_EQ(state_list_functions(reader, &page, &list, &err), ST_OK);
+    EXPECT(list.more);
+    function_list_done(&list);
+    EXPECT_EQ(state_checkpoint(folder.path, 0, &err), ST_OK);
+    EXPECT_EQ(fixture_create_function(&fixture, "four", fixture_uid(4)), ST_OK);
+    EXPECT(!function_exists(reader, "none"));
+    EXPECT_EQ(state_checkpoint(folder.path, 0, &err), ST_OK);
+    state_reader_close(reader);
+    fixture_done(&fixture);
+    folder_remove(&folder);
+}
+
+/* Each row: what a stranger did to a file that was a snapshot of ours. */
+static const struct {
+    const char *name;
+    const char *sql;
+    enum status want;
+} strangers[] = {
+    { "nothing", "", ST_OK },
+    { "a trigger", "CREATE TRIGGER t AFTER INSERT ON clients BEGIN DELETE FROM clients; END",
+      ST_CORRUPT },
+    { "a view", "CREATE VIEW v AS SELECT 1", ST_CORRUPT },
+    { "a table more", "CREATE TABLE more (x)", ST_CORRUPT },
+    { "a table less", "DROP TABLE outcomes", ST_CORRUPT },
+    { "an index more", "CREATE INDEX more ON clients (client)", ST_CORRUPT },
+    { "another schema version", "UPDATE meta SET schema_version = 99", ST_UNSUPPORTED },
+    { "the other group's number", "UPDATE meta SET state_group = 2", ST_CONFLICT },
+    { "not ours at all", "PRAGMA application_id = 1", ST_CORRUPT },
+};
+
+TEST(a_snapshot_of_a_stranger_is_refused_before_it_replaces_anything)
+{
+    for (size_t i = 0; i < ARRAY_LEN(strangers); i++) {
+        struct folder folder;
+        struct fixture fixture = { 0 };
+        struct state_snapshot *snapshot = NULL;
+        struct err err = { 0 };
+        uint64_t digest;
+        sqlite3 *db;
+
+        test_case = strangers[i].name;
+        folder_make(&folder);
+        fixture_open(&fixture, folder.path, STATE_GROUP_CONTROL);
+        EXPECT_EQ(fixture_create_function(&fixture, "one", fixture_uid(1)), ST_OK);
+        EXPECT_EQ(state_snapshot_begin(fixture.state, &snapshot, &err), ST_OK);
+        EXPECT_EQ(state_snapshot_write(snapshot, folder.other, NULL, NULL, &err), ST_OK);
+        state_snapshot_end(snapshot);
+        CHECK(sqlite3_open(folder.other, &db) == SQLITE_OK);
+        EXPECT_EQ(sqlite3_exec(db, strangers[i].sql, NULL, NULL, NULL), SQLITE_OK);
+        CHECK(sqlite3_close(db) == SQLITE_OK);
+        EXPECT_EQ(fixture_create_function(&fixture, "two", fixture_uid(2)), ST_OK);
+        digest = fixture_digest(&fixture);
+        EXPECT_EQ(state_check_snapshot(folder.other, STATE_GROUP_CONTROL, &err), strangers[i].want);
+        EXPECT_EQ(state_install(fixture.state, folder.other, false, &err), strangers[i].want);
+        EXPECT_EQ(fixture_digest(&fixture) == digest, strangers[i].want != ST_OK);
+        fixture_done(&fixture);
+        folder_remove(&folder);
+    }
+}
+
+static bool refuse(void *context)
+{
+    ++*(unsigned *)context;
+    return false;
+}
+
+TEST(a_copy_that_is_not_wanted_any_more_is_given_up)
+{
+    struct folder folder;
+    struct fixture fixture = { 0 };
+    struct state_snapshot *snapshot = NULL;
+    struct err err = { 0 };
+    unsigned asked = 0;
+
+    folder_make(&folder);
+    fixture_open(&fixture, folder.path, STATE_GROUP_CONTROL);
+    EXPECT_EQ(fixture_create_function(&fixture, "one", fixture_uid(1)), ST_OK);
+    EXPECT_EQ(state_snapshot_begin(fixture.state, &snapshot, &err), ST_OK);
+    EXPECT_EQ(state_snapshot_write(snapshot, folder.other, refuse, &asked, &err), ST_CANCELLED);
+    EXPECT_EQ(asked, 1);
+    EXPECT(err.text[0] != '\0');
+    EXPECT(state_wal_bytes(fixture.state) > 0);
+    state_snapshot_end(snapshot);
+    fixture_done(&fixture);
     folder_remove(&folder);
 }
 
