@@ -170,6 +170,8 @@ static void fault(struct sim *sim)
     unsigned from = members_some(sim);
     unsigned to = members_some(sim);
 
+    if (!sim->faults_on)
+        return;
     if (sim->broken == BREAK_LEASE)
         reads_break_leases(sim);
     if (sim->now_ms < sim->split_until) {
@@ -244,6 +246,18 @@ static void heal(struct sim *sim)
 
 /* ---- the run ---- */
 
+static void node_kill(struct sim_node *node)
+{
+    node_crash(node, sim_below(node->sim, 2) == 0);
+    node_restarts(node, 40);
+}
+
+static void node_restart(struct sim_node *node)
+{
+    if (!node->up && !node->gone)
+        node_start(node);
+}
+
 static void dispatch(struct sim *sim, const struct sim_event *event)
 {
     struct sim_node *node = &sim->nodes[event->node];
@@ -292,19 +306,16 @@ static void dispatch(struct sim *sim, const struct sim_event *event)
         reads_trap_closes(sim);
         return;
     case EVENT_KILL:
-        node_crash(node, sim_below(sim, 2) == 0);
-        node_restarts(node, 40);
+        node_kill(node);
         return;
     case EVENT_RESTART:
-        if (!node->up && !node->gone)
-            node_start(node);
+        node_restart(node);
         return;
     case EVENT_CLIENT:
         clients_step(sim);
         return;
     case EVENT_FAULT:
-        if (sim->faults_on)
-            fault(sim);
+        fault(sim);
         return;
     case EVENT_CRASH:
         if (alive && sim->faults_on)

@@ -66,6 +66,7 @@ static struct rules *start(struct host *host, uint64_t id)
                                    .random_seed = 1,
                                    .now_ms = 1000,
                                    .term = 1,
+                                   .memory_bytes = 1 << 20,
                                    .snapshot = &none,
                                    .first = 1,
                                    .entries = &entry,
@@ -74,6 +75,7 @@ static struct rules *start(struct host *host, uint64_t id)
 
     memset(host, 0, sizeof *host);
     rules = rules_new(&config, &callbacks);
+    rules_apply_more(rules, UINT32_MAX); /* as much as comes */
     log_data_drop(entry.data);
     return rules;
 }
