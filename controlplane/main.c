@@ -48,7 +48,7 @@ struct node {
     struct api *api;
     struct state_service *service;
     struct registration *registration;
-    struct identity_watch *watch;
+    struct certificate_watch *watch;
     struct cluster_version *cluster_version;
     uv_timer_t readiness;
     struct readiness_plan plan;
@@ -129,7 +129,7 @@ static enum status start_api(struct node *node, struct err *err)
 
 static enum status listen_api(struct node *node, struct err *err)
 {
-    const struct https_certificate *certificate =
+    struct https_certificate *certificate =
         node->https == NULL ? NULL : https_files_certificate(node->https);
     bool share = config_boolean(node->config, "listen", "share_port");
     enum status st = ST_OK;
@@ -231,7 +231,7 @@ static void stop_doors(struct node *node)
     node->service = NULL;
     replica_client_close(node->control_client);
     replica_client_close(node->storage_client);
-    identity_watch_stop(node->watch);
+    certificate_watch_stop(node->watch);
     node->watch = NULL;
     if (!node->handles)
         return;
@@ -316,7 +316,7 @@ static void watch(struct node *node)
     rv |= uv_signal_start(&node->terminate, signal_cb, SIGTERM);
     rv |= uv_signal_start(&node->interrupt, signal_cb, SIGINT);
     CHECK(rv == 0);
-    node->watch = identity_watch_start(&node->loop, node->config, &node->settings.identity);
+    node->watch = identity_watch(&node->loop, node->config, &node->settings.identity);
     node->handles = true;
 }
 

@@ -1,17 +1,36 @@
 #!/bin/bash
-# A cluster whose front doors speak HTTPS alone: aws, boto3, curl, node, functions that call the API,
-# a certificate that is renewed under load, and what is refused at the start.
+# A cluster whose front doors speak HTTPS alone, by their own certificates in the cluster: aws, boto3,
+# curl, node and strict checks believe them, functions call the API, certificates are renewed under load
+# by lapwing certs; and what is refused at the start.
 set -u
 # shellcheck source=tests/cluster/lib.sh
 . "$(dirname "$0")/../cluster/lib.sh"
 : "${SAMPLES:?the samples folder}"
 here=$(dirname "$(readlink -f "$0")")
 
-boto3_https() { TEST_DATA=$TEST_DIR/data /usr/bin/python3 "$here/https.py" "$1"; }
+boto3_https() { TEST_DATA=$TEST_DIR/data LAPWING=$LAPWING /usr/bin/python3 "$here/https.py" "$1"; }
 curl_believes() { curl -sS --fail "$AWS_ENDPOINT_URL/_lapwing/v1/health" | grep -q ready; }
 node_believes() {
     node -e 'require("https").get(process.argv[1], a => process.exit(a.statusCode == 200 ? 0 : 1))' \
         "$AWS_ENDPOINT_URL/_lapwing/v1/health"
+}
+# The CA is a strict check's own affair, too, so the certificates of all programs are looked at, not only
+# those that a front door shows.
+strictly_valid() {
+    local certificate name purpose
+
+    for certificate in "$TEST_DIR"/data/zone-*/*.crt; do
+        for purpose in sslserver sslclient; do
+            openssl verify -x509_strict -purpose "$purpose" -CAfile "$TEST_DIR/data/ca.crt" "$certificate" || return 1
+        done
+        for name in localhost s3.localhost bucket.s3.localhost; do
+            openssl verify -x509_strict -verify_hostname "$name" -CAfile "$TEST_DIR/data/ca.crt" "$certificate" || return 1
+        done
+        for name in 127.0.0.1 ::1; do
+            openssl verify -x509_strict -verify_ip "$name" -CAfile "$TEST_DIR/data/ca.crt" "$certificate" || return 1
+        done
+        ! openssl verify -x509_strict -verify_hostname example.org -CAfile "$TEST_DIR/data/ca.crt" "$certificate" || return 1
+    done
 }
 status_works() { "$LAPWING" status | grep -q ' live '; }
 status_needs_the_ca() {
@@ -33,11 +52,13 @@ refused() {
 }
 
 refused_certificates() {
-    local key=$TEST_DIR/data/https-key.pem cert=$TEST_DIR/data/https-cert.pem door=controlplane/lapwing-controlplane
+    local key=$TEST_DIR/data/zone-a/controlplane.key cert=$TEST_DIR/data/zone-a/controlplane.crt
+    local door=controlplane/lapwing-controlplane
 
-    refused $door controlplane.ini "/nowhere.pem" --https.cert_file=/nowhere.pem &&
-        refused $door controlplane.ini "private key $cert" "--https.key_file=$cert" &&
-        refused $door controlplane.ini "certificate $key" "--https.cert_file=$key"
+    refused $door controlplane.ini "https.key_file is not set" "--https.cert_file=$cert" &&
+        refused $door controlplane.ini "/nowhere.pem" --https.cert_file=/nowhere.pem "--https.key_file=$key" &&
+        refused $door controlplane.ini "$cert: no private key" "--https.cert_file=$cert" "--https.key_file=$cert" &&
+        refused $door controlplane.ini "$key: no certificate" "--https.cert_file=$key" "--https.key_file=$key"
 }
 
 refused_plain() {
@@ -51,16 +72,15 @@ refused_plain() {
 
 plain_is_told() { grep -hq 'https_refused .*spoke plain HTTP' "$TEST_DIR"/data/zone-*/controlplane.ini.log; }
 
-# The store of zone a by itself, on a port of TLS.
+# The store of zone a by itself, on a port of TLS, by its own certificate in the cluster.
 store_speaks_https() {
     local pid answer port=$((TEST_PORT + 49)) rc=1
 
     "$BUILD/objstore/lapwing-objstore" --config "$TEST_DIR/data/zone-a/objstore.ini" \
-        "--listen.http=https://127.0.0.1:$port" "--https.cert_file=$TEST_DIR/data/https-cert.pem" \
-        "--https.key_file=$TEST_DIR/data/https-key.pem" >"$TEST_DIR/store.out" 2>&1 &
+        "--listen.http=https://127.0.0.1:$port" >"$TEST_DIR/store.out" 2>&1 &
     pid=$!
     wait_for grep -q ' ready ' "$TEST_DIR/store.out"
-    answer=$(curl -sS --cacert "$TEST_DIR/data/both.pem" "https://127.0.0.1:$port/bucket/key" 2>&1)
+    answer=$(curl -sS --cacert "$TEST_DIR/data/ca.crt" "https://127.0.0.1:$port/bucket/key" 2>&1)
     [[ $answer == *"<Code>AccessDenied</Code>"* ]] && rc=0
     kill "$pid"
     wait "$pid"
@@ -74,12 +94,13 @@ check "curl believes the cluster" curl_believes
 if command -v node >/dev/null; then
     check "node believes the cluster" node_believes
 fi
+check "strict checks believe the certificates of all programs" strictly_valid
 check "lapwing status works" wait_for status_works
 check "lapwing status wants the CA" status_needs_the_ca
 check "aws walks hello-python" "$SAMPLES/hello-python/walkthrough.sh"
 check "boto3, links, functions that call the API, plain HTTP, old TLS" boto3_https api
 check "plain HTTP to the port is in the log" plain_is_told
-check "a certificate is renewed under load" boto3_https renew
+check "certificates are renewed under load" boto3_https renew
 stop_cluster >/dev/null
 check "wrong certificate files are told of at the start" refused_certificates
 check "an object store speaks HTTPS, too" store_speaks_https

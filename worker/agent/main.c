@@ -55,7 +55,7 @@ struct worker {
     struct agent_settings settings;
     uv_loop_t loop;
     uv_signal_t terminate, interrupt;
-    struct identity_watch *watch;
+    struct certificate_watch *watch;
     char *controlplanes; /* what settings.controlplanes point into */
     int exit_code;
 };
@@ -228,7 +228,7 @@ static void run(struct worker *worker, const struct config *config)
     struct err err = { 0 };
 
     worker->agent.on_lost = on_lost;
-    worker->watch = identity_watch_start(&worker->loop, config, &worker->settings.identity);
+    worker->watch = identity_watch(&worker->loop, config, &worker->settings.identity);
     if (agent_start(&worker->agent, &worker->loop, &worker->settings, &err) != ST_OK) {
         log_event(LOG_ERROR, "start_failed", LS("error", err.text));
         worker->exit_code = 1;
@@ -239,7 +239,7 @@ static void run(struct worker *worker, const struct config *config)
         (void)uv_run(&worker->loop, UV_RUN_DEFAULT);
     }
     agent_stop(&worker->agent);
-    identity_watch_stop(worker->watch);
+    certificate_watch_stop(worker->watch);
     uv_close((uv_handle_t *)&worker->terminate, NULL);
     uv_close((uv_handle_t *)&worker->interrupt, NULL);
     /* Let handles close; a download that still runs is not waited for. */
@@ -268,7 +268,7 @@ int main(int argc, char **argv)
     }
     run(&worker, config);
     log_event(LOG_INFO, "stopped");
-    https_client_free(worker.settings.api.trust);
+    https_context_free(worker.settings.api.trust);
     free(worker.controlplanes);
     config_free(config);
     /* The store is left to the process's end: a pool thread may still be inside it. */
