@@ -122,6 +122,7 @@ static enum status start_api(struct node *node, struct err *err)
         .control_client = node->control_client,
         .dispatch = node->dispatch,
         .tls = node->settings.identity.tls,
+        .https = node->https,
     };
 
     return api_new(&options, &node->api, err);

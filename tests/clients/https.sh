@@ -1,7 +1,7 @@
 #!/bin/bash
 # A cluster whose front doors speak HTTPS alone, by their own certificates in the cluster: aws, boto3,
 # curl, node and strict checks believe them, functions call the API, certificates are renewed under load
-# by lapwing certs; and what is refused at the start.
+# by lapwing certs, metrics tell of another one; and what is refused at the start.
 set -u
 # shellcheck source=tests/cluster/lib.sh
 . "$(dirname "$0")/../cluster/lib.sh"
@@ -89,6 +89,39 @@ store_speaks_https() {
     return $rc
 }
 
+metrics() { # metrics PORT
+    curl -sS --fail --aws-sigv4 aws:amz:us-east-1:lapwing --user test:test "https://127.0.0.1:$1/_lapwing/v1/metrics"
+}
+metrics_without_https() {
+    metrics "$TEST_PORT" >"$TEST_DIR/metrics" &&
+        grep -q '^lapwing_raft_term{group="storage"} [1-9]' "$TEST_DIR/metrics" &&
+        grep -q '^lapwing_workers{state="live"} 3$' "$TEST_DIR/metrics" &&
+        ! grep lapwing_https "$TEST_DIR/metrics"
+}
+
+# A front door by itself, of zone a's configuration, with a certificate of [https]: its end is told, too.
+metrics_of_another() {
+    local alone=$TEST_DIR/alone port=$((TEST_PORT + 48)) pid expires rc=1
+
+    mkdir "$alone" &&
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 29 -subj /CN=other \
+            -addext subjectAltName=IP:127.0.0.1 -keyout "$alone/other.key" -out "$alone/other.crt" || return 1
+    sed "/^[23] = /d; s|^dir = .*|dir = $alone|; s|^api = .*|api = https://127.0.0.1:$port|" \
+        "$TEST_DIR/data/zone-a/controlplane.ini" >"$alone/ini"
+    printf '[https]\ncert_file = %s/other.crt\nkey_file = %s/other.key\n' "$alone" "$alone" >>"$alone/ini"
+    "$BUILD/controlplane/lapwing-controlplane" --config "$alone/ini" >"$alone/out" 2>&1 &
+    pid=$!
+    wait_for grep -q ' ready ' "$alone/out"
+    CURL_CA_BUNDLE=$alone/other.crt metrics "$port" >"$alone/metrics"
+    expires=$(awk '$1 == "lapwing_https_certificate_expires_seconds" { print $2 }' "$alone/metrics")
+    [ "$expires" = "$(date -d "$(openssl x509 -in "$alone/other.crt" -noout -enddate | cut -d= -f2)" +%s)" ] &&
+        grep -q 'certificate_expires .*use=https .*days_left=2[89]' "$alone/out" && rc=0
+    kill "$pid"
+    wait "$pid"
+    cat "$alone/out" "$alone/metrics"
+    return $rc
+}
+
 start_cluster --zones 3 --https
 check "curl believes the cluster" curl_believes
 if command -v node >/dev/null; then
@@ -97,6 +130,7 @@ fi
 check "strict checks believe the certificates of all programs" strictly_valid
 check "lapwing status works" wait_for status_works
 check "lapwing status wants the CA" status_needs_the_ca
+check "metrics tell of groups and workers, and of no certificate twice" wait_for metrics_without_https
 check "aws walks hello-python" "$SAMPLES/hello-python/walkthrough.sh"
 check "boto3, links, functions that call the API, plain HTTP, old TLS" boto3_https api
 check "plain HTTP to the port is in the log" plain_is_told
@@ -104,6 +138,7 @@ check "certificates are renewed under load" boto3_https renew
 stop_cluster >/dev/null
 check "wrong certificate files are told of at the start" refused_certificates
 check "an object store speaks HTTPS, too" store_speaks_https
+check "metrics and log tell when a certificate of [https] runs out" metrics_of_another
 check "plain HTTP off loopback is refused at the start" refused_plain
 start_cluster --zones 3
 check "plain HTTP again" status_works
