@@ -13,7 +13,7 @@
 /* Rows of the table of options of a program that has such ports. */
 // clang-format off
 #define HTTPS_OPTIONS                                                                                                      \
-    { "https", "cert_file", NULL, "certificate of the https:// addresses and its chain, PEM", CONFIG_TEXT, true, 1, PATH_MAX - 1 }, \
+    { "https", "cert_file", NULL, "certificate of the https:// addresses and its chain, PEM; else that of tls.cert_file", CONFIG_TEXT, true, 1, PATH_MAX - 1 }, \
     { "https", "key_file", NULL, "its private key, PEM without a passphrase", CONFIG_TEXT, true, 1, PATH_MAX - 1 }
 // clang-format on
 

@@ -42,7 +42,7 @@ static const struct config_option options[] = {
     { "objstore", "plain_http", "no", "they need not be on loopback; packages come in plain HTTP", CONFIG_BOOLEAN, false, 0, 0 },
     { "api", "addresses", NULL, "the public API, nearest first, comma separated: https://ADDRESS, or http://ADDRESS on loopback", CONFIG_TEXT, false, 1, 1024 },
     { "api", "plain_http", "no", "http:// addresses of api.addresses need not be on loopback", CONFIG_BOOLEAN, false, 0, 0 },
-    { "api", "ca_file", NULL, "CA certificates that vouch for the https:// addresses, PEM", CONFIG_TEXT, true, 1, PATH_MAX - 1 },
+    { "api", "ca_file", NULL, "CA certificates that vouch for the https:// addresses, PEM; else those of tls.ca_file", CONFIG_TEXT, true, 1, PATH_MAX - 1 },
     { "api", "name", NULL, "name that their certificates have; else it must be the address", CONFIG_TEXT, true, 1, 253 },
     { 0 },
 };
