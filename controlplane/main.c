@@ -50,7 +50,7 @@ struct node {
     struct api *api;
     struct state_service *service;
     struct registration *registration;
-    struct identity_watch *watch;
+    struct certificate_watch *watch;
     struct cluster_version *cluster_version;
     struct membership *membership;
     uv_timer_t readiness;
@@ -128,6 +128,7 @@ static enum status start_api(struct node *node, struct err *err)
         .storage_client = node->storage_client,
         .dispatch = node->dispatch,
         .tls = node->settings.identity.tls,
+        .https = node->https,
     };
 
     return api_new(&options, &node->api, err);
@@ -135,7 +136,7 @@ static enum status start_api(struct node *node, struct err *err)
 
 static enum status listen_api(struct node *node, struct err *err)
 {
-    const struct https_certificate *certificate =
+    struct https_certificate *certificate =
         node->https == NULL ? NULL : https_files_certificate(node->https);
     bool share = config_boolean(node->config, "listen", "share_port");
     enum status st = ST_OK;
@@ -239,7 +240,7 @@ static void stop_doors(struct node *node)
     node->service = NULL;
     replica_client_close(node->control_client);
     replica_client_close(node->storage_client);
-    identity_watch_stop(node->watch);
+    certificate_watch_stop(node->watch);
     node->watch = NULL;
     if (!node->handles)
         return;
@@ -334,7 +335,7 @@ static void watch(struct node *node)
     rv |= uv_signal_start(&node->terminate, signal_cb, SIGTERM);
     rv |= uv_signal_start(&node->interrupt, signal_cb, SIGINT);
     CHECK(rv == 0);
-    node->watch = identity_watch_start(&node->loop, node->config, &node->settings.identity);
+    node->watch = identity_watch(&node->loop, node->config, &node->settings.identity);
     node->handles = true;
 }
 
