@@ -184,7 +184,7 @@ enum status certificate_ca_new(const char *cluster,
         return err_set(
             err, ST_BAD_INPUT,
             "cluster \"%.64s\": want 1 to %d letters, digits, '.', '_' and '-', the first "
-            "a letter or digit",
+            "a letter or digit, no '.' at the end or beside another",
             cluster, CLUSTER_NAME_BYTES_MAX);
     /* Two CAs of one cluster stand in one bundle while one replaces the other: a person must be
      * able to tell them apart. */

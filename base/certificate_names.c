@@ -102,6 +102,22 @@ enum status certificate_names_new(const struct certificate_subject *subject,
     return ST_OK;
 }
 
+static bool holds(const GENERAL_NAMES *names, GENERAL_NAME *wanted)
+{
+    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++)
+        if (GENERAL_NAME_cmp(sk_GENERAL_NAME_value(names, i), wanted) == 0)
+            return true;
+    return false;
+}
+
+bool certificate_names_hold(const GENERAL_NAMES *names, const GENERAL_NAMES *wanted)
+{
+    for (int i = 0; i < sk_GENERAL_NAME_num(wanted); i++)
+        if (!holds(names, sk_GENERAL_NAME_value(wanted, i)))
+            return false;
+    return true;
+}
+
 static void show_address(const ASN1_OCTET_STRING *address, struct buf *out)
 {
     char text[INET6_ADDRSTRLEN];

@@ -16,6 +16,9 @@ enum status certificate_names_new(const struct certificate_subject *subject,
                                   GENERAL_NAMES **out,
                                   struct err *err);
 
+/* Is every name of `wanted` in `names`?  NULL is an empty list. */
+bool certificate_names_hold(const GENERAL_NAMES *names, const GENERAL_NAMES *wanted);
+
 /* Append them as "IP:10.0.0.1 DNS:a.example", for a person. */
 void certificate_names_show(const GENERAL_NAMES *names, struct buf *out);
 

@@ -80,6 +80,25 @@ enum status certificate_dates_of(struct bytes certificate,
     return st;
 }
 
+bool certificate_is_for(struct bytes certificate, const struct certificate_subject *subject)
+{
+    GENERAL_NAMES *names = NULL;
+    GENERAL_NAMES *wanted = NULL;
+    X509 *one = NULL;
+    bool is = certificate_names_new(subject, &wanted, NULL) == ST_OK &&
+              certificate_first(certificate, "certificate", &one, NULL) == ST_OK;
+
+    if (is) {
+        names = X509_get_ext_d2i(one, NID_subject_alt_name, NULL, NULL);
+        is = certificate_names_hold(names, wanted);
+    }
+    ERR_clear_error();
+    GENERAL_NAMES_free(names);
+    GENERAL_NAMES_free(wanted);
+    X509_free(one);
+    return is;
+}
+
 bool certificate_has_key(struct bytes certificate, struct bytes key)
 {
     X509 *one = NULL;

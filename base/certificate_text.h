@@ -9,6 +9,8 @@
 #include "base/certificate_facts.h"
 #include "base/status.h"
 
+struct certificate_subject; /* certificate_make.h */
+
 /* The cluster that a CA is of.  ST_BAD_INPUT: it is not one of ours. */
 enum status certificate_ca_cluster(struct bytes certificate,
                                    char out[CLUSTER_NAME_BYTES_MAX + 1],
@@ -31,6 +33,9 @@ enum status certificate_dates_of(struct bytes certificate,
                                  int64_t *out_not_before_s,
                                  int64_t *out_not_after_s,
                                  struct err *err);
+
+/* Has the certificate all names of the subject?  It may have more hosts. */
+bool certificate_is_for(struct bytes certificate, const struct certificate_subject *subject);
 
 /* Is this the private key of the certificate? */
 bool certificate_has_key(struct bytes certificate, struct bytes key);

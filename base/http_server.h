@@ -80,7 +80,7 @@ enum status http_server_listen(struct http_server *server,
 /* The same for HTTPS: TLS 1.2 or 1.3 with this certificate, which is borrowed for the server's life
  * and may be refreshed meanwhile; connections that are open go on with the one they began with. */
 enum status http_server_listen_https(struct http_server *server,
-                                     const struct https_certificate *certificate,
+                                     struct https_certificate *certificate,
                                      const char *address,
                                      bool share_port,
                                      struct err *err);

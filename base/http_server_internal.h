@@ -52,7 +52,7 @@ struct http_connection {
 struct http_listener {
     struct http_listener *next;
     struct http_server *server;
-    const struct https_certificate *certificate; /* NULL for plain HTTP; borrowed */
+    struct https_certificate *certificate; /* NULL for plain HTTP; borrowed */
     uv_poll_t poll;
     int fd;
 };
@@ -176,7 +176,7 @@ void http_server_room(struct http_server *server);
 
 /* Serve one accepted socket, which is taken in any case. */
 void http_secure_accept(struct http_server *server,
-                        const struct https_certificate *certificate,
+                        struct https_certificate *certificate,
                         int fd,
                         const struct sockaddr_storage *peer);
 /* The connection that libmicrohttpd made for a joined one; NULL if it is a plain client's. */

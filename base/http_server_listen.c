@@ -168,7 +168,7 @@ unsigned http_server_connections_default(unsigned descriptors_each)
 }
 
 static enum status listen_on(struct http_server *server,
-                             const struct https_certificate *certificate,
+                             struct https_certificate *certificate,
                              int fd,
                              struct err *err)
 {
@@ -224,7 +224,7 @@ static int listening_socket(const struct sockaddr_storage *address, bool share_p
 }
 
 static enum status listen_at(struct http_server *server,
-                             const struct https_certificate *certificate,
+                             struct https_certificate *certificate,
                              const char *address,
                              bool share_port,
                              struct err *err)
@@ -257,7 +257,7 @@ enum status http_server_listen(struct http_server *server,
 }
 
 enum status http_server_listen_https(struct http_server *server,
-                                     const struct https_certificate *certificate,
+                                     struct https_certificate *certificate,
                                      const char *address,
                                      bool share_port,
                                      struct err *err)

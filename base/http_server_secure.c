@@ -121,7 +121,7 @@ static const struct tls_link_events events = {
 };
 
 void http_secure_accept(struct http_server *server,
-                        const struct https_certificate *certificate,
+                        struct https_certificate *certificate,
                         int fd,
                         const struct sockaddr_storage *peer)
 {
@@ -134,13 +134,16 @@ void http_secure_accept(struct http_server *server,
         .context = secure,
     };
     struct err err = { 0 };
+    enum status st;
 
     secure->server = server;
     secure->peer = *peer;
     secure->inner_fd = -1;
     secure->since_ms = uv_now(server->loop);
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (tls_link_new(server->loop, &spec, &secure->link, &err) != ST_OK) {
+    st = tls_link_new(server->loop, &spec, &secure->link, &err);
+    https_context_free(spec.tls); /* the link holds it */
+    if (st != ST_OK) {
         log_event(LOG_WARN, "http_accept_failed", LS("why", err.text));
         (void)close(fd);
         free(secure);

@@ -1,48 +1,26 @@
 /* Certificates of HTTPS, by OpenSSL. */
 #include "base/https.h"
 
-#include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "base/certificate.h"
+#include "base/certificate_use.h"
 #include "base/check.h"
+#include "base/limits.h"
+#include "base/tls_files.h"
 
 /* Of TLS 1.2: what the SDKs of the last ten years offer.  TLS 1.3 has only good ones. */
 static const char ciphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL";
 
-/* What tells one state of a file from the next. */
-struct file_mark {
-    dev_t device;
-    ino_t inode;
-    off_t bytes;
-    struct timespec changed;
-};
-
 struct https_certificate {
-    char *cert_file;
-    char *key_file;
-    struct file_mark cert_mark;
-    struct file_mark key_mark;
-    SSL_CTX *context;
+    pthread_mutex_t lock; /* over all below: it is read anew on another thread */
+    SSL_CTX *context;     /* never changed once it is here, only replaced as a whole */
+    int64_t expires_s;
 };
-
-static const char *openssl_reason(void)
-{
-    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
-
-    return reason == NULL ? "unknown reason" : reason;
-}
-
-/* Nobody sits before a server to type a passphrase: OpenSSL would wait on the terminal. */
-static int no_passphrase(char *buf, int size, int writing, void *context)
-{
-    return -1;
-}
 
 /* Of what a client offers HTTP/1.1 is taken; who speaks only HTTP/2 is told so in the handshake. */
 static int choose_protocol(SSL *ssl,
@@ -90,78 +68,82 @@ static SSL_CTX *server_context_new(void)
     (void)SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF); /* tickets do without */
     (void)SSL_CTX_set_num_tickets(context, 1);
     SSL_CTX_set_alpn_select_cb(context, choose_protocol, NULL);
-    SSL_CTX_set_default_passwd_cb(context, no_passphrase);
     return context;
 }
 
-static enum status mark_file(const char *path, struct file_mark *out, struct err *err)
+static enum status use_certificate(
+    SSL_CTX *context, struct bytes pem, const char *path, int64_t *out_expires_s, struct err *err)
 {
-    struct stat st;
+    STACK_OF(X509) * chain;
+    enum status st = certificates_parse(pem, path, CERTIFICATE_CHAIN_MAX, &chain, err);
+    int64_t from_s;
 
-    if (stat(path, &st) < 0)
-        return err_set_errno(err, ST_BAD_INPUT, errno, "%s", path);
-    memset(out, 0, sizeof *out);
-    out->device = st.st_dev;
-    out->inode = st.st_ino;
-    out->bytes = st.st_size;
-    out->changed = st.st_mtim;
-    return ST_OK;
+    if (st != ST_OK)
+        return st;
+    st = certificate_dates_read(sk_X509_value(chain, 0), &from_s, out_expires_s, err);
+    if (st == ST_OK)
+        st = certificate_use_chain(context, chain, path, err);
+    certificates_free(chain);
+    return st;
 }
 
-static bool mark_equal(const struct file_mark *a, const struct file_mark *b)
+/* Both texts; the key's permissions are the operator's affair, who may share it with a web server.
+ */
+static enum status read_files(const char *cert_file,
+                              const char *key_file,
+                              struct buf *out_cert,
+                              struct buf *out_key,
+                              struct err *err)
 {
-    return a->device == b->device && a->inode == b->inode && a->bytes == b->bytes &&
-           a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec;
+    enum status st = tls_file_read(cert_file, false, out_cert, err);
+
+    return st == ST_OK ? tls_file_read(key_file, false, out_key, err) : st;
 }
 
-static enum status load(const char *cert_file, const char *key_file, SSL_CTX **out, struct err *err)
+static enum status load(const char *cert_file,
+                        const char *key_file,
+                        SSL_CTX **out,
+                        int64_t *out_expires_s,
+                        struct err *err)
 {
     SSL_CTX *context = server_context_new();
-    enum status st = ST_OK;
+    struct buf cert = { 0 };
+    struct buf key = { 0 };
+    enum status st = read_files(cert_file, key_file, &cert, &key, err);
 
-    ERR_clear_error();
-    if (SSL_CTX_use_certificate_chain_file(context, cert_file) != 1)
-        st = err_set(err, ST_BAD_INPUT, "certificate %s: %s; want PEM, the server's own first",
-                     cert_file, openssl_reason());
-    else if (SSL_CTX_use_PrivateKey_file(context, key_file, SSL_FILETYPE_PEM) != 1)
-        /* OpenSSL compares the two in here already. */
-        st = err_set(err, ST_BAD_INPUT,
-                     "private key %s: %s; want PEM without a passphrase, the key of %s", key_file,
-                     openssl_reason(), cert_file);
+    if (st == ST_OK)
+        st = use_certificate(context, buf_view(&cert), cert_file, out_expires_s, err);
+    if (st == ST_OK)
+        st = certificate_use_key(context, buf_view(&key), key_file, err);
+    if (key.data != NULL)
+        OPENSSL_cleanse(key.data, key.capacity);
+    buf_done(&key);
+    buf_done(&cert);
     if (st == ST_OK)
         *out = context;
     else
         SSL_CTX_free(context);
-    ERR_clear_error();
     return st;
 }
 
-enum status https_certificate_refresh(struct https_certificate *certificate,
-                                      bool *out_changed,
-                                      struct err *err)
+enum status https_certificate_reload(struct https_certificate *certificate,
+                                     const char *cert_file,
+                                     const char *key_file,
+                                     struct err *err)
 {
-    struct file_mark cert_mark;
-    struct file_mark key_mark;
     SSL_CTX *context;
-    enum status st = mark_file(certificate->cert_file, &cert_mark, err);
+    SSL_CTX *old;
+    int64_t expires_s;
+    enum status st = load(cert_file, key_file, &context, &expires_s, err);
 
-    if (st == ST_OK)
-        st = mark_file(certificate->key_file, &key_mark, err);
     if (st != ST_OK)
         return st;
-    *out_changed = false;
-    if (certificate->context != NULL && mark_equal(&cert_mark, &certificate->cert_mark) &&
-        mark_equal(&key_mark, &certificate->key_mark))
-        return ST_OK;
-    /* The marks were taken before: a file that is written meanwhile is read once more. */
-    st = load(certificate->cert_file, certificate->key_file, &context, err);
-    if (st != ST_OK)
-        return st;
-    SSL_CTX_free(certificate->context);
+    (void)pthread_mutex_lock(&certificate->lock);
+    old = certificate->context;
     certificate->context = context;
-    certificate->cert_mark = cert_mark;
-    certificate->key_mark = key_mark;
-    *out_changed = true;
+    certificate->expires_s = expires_s;
+    (void)pthread_mutex_unlock(&certificate->lock);
+    SSL_CTX_free(old); /* sessions that began with it hold it */
     return ST_OK;
 }
 
@@ -171,12 +153,10 @@ enum status https_certificate_open(const char *cert_file,
                                    struct err *err)
 {
     struct https_certificate *certificate = must_calloc(1, sizeof *certificate);
-    bool changed;
     enum status st;
 
-    certificate->cert_file = must_strdup(cert_file);
-    certificate->key_file = must_strdup(key_file);
-    st = https_certificate_refresh(certificate, &changed, err);
+    CHECK(pthread_mutex_init(&certificate->lock, NULL) == 0);
+    st = https_certificate_reload(certificate, cert_file, key_file, err);
     if (st == ST_OK)
         *out = certificate;
     else
@@ -189,25 +169,31 @@ void https_certificate_free(struct https_certificate *certificate)
     if (certificate == NULL)
         return;
     SSL_CTX_free(certificate->context);
-    free(certificate->cert_file);
-    free(certificate->key_file);
+    (void)pthread_mutex_destroy(&certificate->lock);
     free(certificate);
 }
 
-struct ssl_ctx_st *https_certificate_context(const struct https_certificate *certificate)
+struct ssl_ctx_st *https_certificate_context(struct https_certificate *certificate)
 {
-    return certificate->context;
-}
-
-int64_t https_certificate_expires_s(const struct https_certificate *certificate)
-{
-    const X509 *own = SSL_CTX_get0_certificate(certificate->context);
-    struct tm when;
+    SSL_CTX *context;
     int ok;
 
-    CHECK(own != NULL);
-    ok = ASN1_TIME_to_tm(X509_get0_notAfter(own), &when);
-    return ok == 1 ? (int64_t)timegm(&when) : 0; /* a date that nobody can read is none */
+    (void)pthread_mutex_lock(&certificate->lock);
+    context = certificate->context;
+    ok = SSL_CTX_up_ref(context);
+    (void)pthread_mutex_unlock(&certificate->lock);
+    CHECK(ok == 1);
+    return context;
+}
+
+int64_t https_certificate_expires_s(struct https_certificate *certificate)
+{
+    int64_t expires_s;
+
+    (void)pthread_mutex_lock(&certificate->lock);
+    expires_s = certificate->expires_s;
+    (void)pthread_mutex_unlock(&certificate->lock);
+    return expires_s;
 }
 
 enum status https_client_new(const char *ca_file, struct ssl_ctx_st **out, struct err *err)
@@ -217,8 +203,9 @@ enum status https_client_new(const char *ca_file, struct ssl_ctx_st **out, struc
     ERR_clear_error();
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
     if (SSL_CTX_load_verify_locations(context, ca_file, NULL) != 1) {
+        const char *reason = ERR_reason_error_string(ERR_peek_last_error());
         enum status st = err_set(err, ST_BAD_INPUT, "CA certificates %s: %s; want PEM", ca_file,
-                                 openssl_reason());
+                                 reason == NULL ? "unknown reason" : reason);
 
         ERR_clear_error();
         SSL_CTX_free(context);
@@ -228,7 +215,7 @@ enum status https_client_new(const char *ca_file, struct ssl_ctx_st **out, struc
     return ST_OK;
 }
 
-void https_client_free(struct ssl_ctx_st *client)
+void https_context_free(struct ssl_ctx_st *context)
 {
-    SSL_CTX_free(client);
+    SSL_CTX_free(context);
 }

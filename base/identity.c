@@ -65,6 +65,40 @@ enum status identity_read(const struct config *config,
     return tls_files_open(&files, &named, &out->tls, err);
 }
 
+static enum status load(const char *const paths[CERTIFICATE_WATCH_FILES],
+                        void *context,
+                        struct err *err)
+{
+    const struct tls_files files = {
+        .certificate = paths[0],
+        .key = paths[1],
+        .authorities = paths[2],
+    };
+
+    return tls_files_reload(&files, context, err);
+}
+
+static int64_t expires_s(void *context)
+{
+    return tls_context_expires_s(context);
+}
+
+struct certificate_watch *identity_watch(uv_loop_t *loop,
+                                         const struct config *config,
+                                         const struct stream_identity *identity)
+{
+    return certificate_watch_start(&(struct certificate_watch_spec){
+        .loop = loop,
+        .use = "links",
+        .paths = { config_text(config, "tls", "cert_file"), config_text(config, "tls", "key_file"),
+                   config_text(config, "tls", "ca_file") },
+        .says_end = true,
+        .load = load,
+        .expires_s = expires_s,
+        .context = identity->tls,
+    });
+}
+
 void identity_done(struct stream_identity *identity)
 {
     tls_context_free(identity->tls);

@@ -4,6 +4,7 @@
 
 #include <limits.h>
 
+#include "base/certificate_watch.h"
 #include "base/config.h"
 #include "base/limits.h"
 #include "base/stream.h"
@@ -34,14 +35,10 @@ enum status identity_read(const struct config *config,
 /* When no stream is left. */
 void identity_done(struct stream_identity *identity);
 
-/* Keeps the certificate in use the one in the files: looks at them once a minute and on SIGHUP, and
- * takes what is new for every handshake from then on; what is broken is an error in the log, and
- * the old one stays.  Says once a day how long the certificate lasts, from 30 days on. */
-struct identity_watch;
-struct identity_watch *identity_watch_start(uv_loop_t *loop,
-                                            const struct config *config,
-                                            const struct stream_identity *identity);
-/* Stops from the loop and frees itself; what `identity` holds is needed until then. */
-void identity_watch_stop(struct identity_watch *watch);
+/* Keep the certificate in use the one in the files, for every handshake from then on.  What
+ * `identity` holds is needed until the loop has run dry after certificate_watch_stop(). */
+struct certificate_watch *identity_watch(uv_loop_t *loop,
+                                         const struct config *config,
+                                         const struct stream_identity *identity);
 
 #endif

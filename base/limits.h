@@ -27,6 +27,8 @@ enum {
     FRAME_BYTES_MAX = 8388608, /* one message on a framed stream, header excluded */
     LOG_LIMIT_LINES_MAX = 50,  /* a second, of one kind that strangers can cause */
     NODES_MAX = 9,             /* members of one Raft group */
+    MEMBERS_MAX = 7,           /* that shall be: the rest is room for those that are going */
+    MEMBERS_MIN = 3,           /* that a removal leaves: two stand no loss */
     ZONE_BYTES_MAX = 15,       /* zone and node names, without the NUL */
     NODE_BYTES_MAX = 31,
     CLUSTER_NAME_BYTES_MAX = 31,

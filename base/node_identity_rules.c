@@ -30,17 +30,22 @@ static bool is_alphanumeric(uint8_t c)
     return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z');
 }
 
+/* A cluster's name stands where a URI has its host: Go's TLS cannot read a certificate at all whose
+ * URI has an empty label there. */
 bool node_name_ok(struct bytes name, size_t bytes_max)
 {
+    uint8_t before = '.';
+
     if (name.len == 0 || name.len > bytes_max || !is_alphanumeric(name.data[0]))
         return false;
-    for (size_t i = 1; i < name.len; i++) {
+    for (size_t i = 0; i < name.len; i++) {
         uint8_t c = name.data[i];
 
-        if (!is_alphanumeric(c) && c != '.' && c != '_' && c != '-')
+        if (!is_alphanumeric(c) && c != '_' && c != '-' && (c != '.' || before == '.'))
             return false;
+        before = c;
     }
-    return true;
+    return before != '.';
 }
 
 static const struct part {
@@ -64,7 +69,7 @@ static enum status refuse_name(const struct part *part, struct bytes name, struc
     shown[len] = '\0';
     return err_set(err, ST_BAD_INPUT,
                    "identity: %s \"%s\", want 1 to %zu letters, digits, '.', '_' and '-', the "
-                   "first a letter or digit",
+                   "first a letter or digit, no '.' at the end or beside another",
                    part->what, shown, part->bytes_max);
 }
 

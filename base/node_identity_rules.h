@@ -41,7 +41,8 @@ enum node_role node_role_of(const char *text);
 const char *node_role_name(enum node_role role);
 
 /* Is it a name as an identity may hold: a letter or digit, then letters, digits, '.', '_' and '-',
- * `bytes_max` at most?  Nothing that a URI, a path or a log line would have to escape. */
+ * no '.' at the end or beside another, `bytes_max` at most?  Nothing that a URI, a path or a log
+ * line would have to escape. */
 bool node_name_ok(struct bytes name, size_t bytes_max);
 
 /* Are all four parts names, and is the role one that exists?  The text says which is not. */

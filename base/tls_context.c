@@ -8,6 +8,7 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
+#include "base/certificate_use.h"
 #include "base/check.h"
 #include "base/tls_internal.h"
 
@@ -83,27 +84,10 @@ static enum status use_certificate(SSL_CTX *ssl,
         st = check_self(self, &facts, err);
     if (st == ST_OK)
         st = check_chain(ssl, sk_X509_value(chain, 0), chain, err);
-    if (st == ST_OK && SSL_CTX_use_certificate(ssl, sk_X509_value(chain, 0)) != 1)
-        st = err_set(err, ST_BAD_INPUT, "certificate: %s",
-                     ERR_reason_error_string(ERR_peek_last_error()));
-    for (int i = 1; i < sk_X509_num(chain) && st == ST_OK; i++)
-        if (SSL_CTX_add1_chain_cert(ssl, sk_X509_value(chain, i)) != 1)
-            st = err_set(err, ST_BAD_INPUT, "certificate: the %dth cannot be used", i + 1);
+    if (st == ST_OK)
+        st = certificate_use_chain(ssl, chain, "certificate", err);
     certificates_free(chain);
     *out_expires_s = facts.not_after_s;
-    return st;
-}
-
-static enum status use_key(SSL_CTX *ssl, struct bytes pem, struct err *err)
-{
-    EVP_PKEY *key;
-    enum status st = private_key_parse(pem, "private key", &key, err);
-
-    if (st != ST_OK)
-        return st;
-    if (SSL_CTX_use_PrivateKey(ssl, key) != 1 || SSL_CTX_check_private_key(ssl) != 1)
-        st = err_set(err, ST_BAD_INPUT, "private key: it is not the certificate's");
-    EVP_PKEY_free(key);
     return st;
 }
 
@@ -141,7 +125,7 @@ static enum status make_ssl(const struct node_identity *self,
     if (st == ST_OK)
         st = use_certificate(ssl, self, material->certificate, out_expires_s, err);
     if (st == ST_OK)
-        st = use_key(ssl, material->key, err);
+        st = certificate_use_key(ssl, material->key, "private key", err);
     ERR_clear_error();
     if (st == ST_OK)
         *out = ssl;

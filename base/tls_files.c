@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -43,6 +42,14 @@ static enum status read_all(int fd, const char *path, struct buf *out, struct er
     return ST_OK;
 }
 
+enum status tls_file_read_open(
+    int fd, const char *path, bool secret, struct buf *out, struct err *err)
+{
+    enum status st = check_file(fd, path, secret, err);
+
+    return st == ST_OK ? read_all(fd, path, out, err) : st;
+}
+
 enum status tls_file_read(const char *path, bool secret, struct buf *out, struct err *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -50,9 +57,7 @@ enum status tls_file_read(const char *path, bool secret, struct buf *out, struct
 
     if (fd < 0)
         return err_set_errno(err, ST_IO, errno, "open %s", path);
-    st = check_file(fd, path, secret, err);
-    if (st == ST_OK)
-        st = read_all(fd, path, out, err);
+    st = tls_file_read_open(fd, path, secret, out, err);
     (void)close(fd);
     return st;
 }
@@ -124,29 +129,4 @@ enum status tls_files_reload(const struct tls_files *files,
                              struct err *err)
 {
     return use(files, NULL, &context, err);
-}
-
-void tls_files_look(const struct tls_files *files, struct tls_files_stamp *out)
-{
-    const char *const paths[] = { files->authorities, files->certificate, files->key };
-
-    *out = (struct tls_files_stamp){ 0 };
-    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
-        struct stat info;
-
-        out->file[i].bytes = -1;
-        if (stat(paths[i], &info) < 0)
-            continue;
-        out->file[i].device = (uint64_t)info.st_dev;
-        out->file[i].inode = (uint64_t)info.st_ino;
-        /* The change time, for mv and cp -p keep the other one. */
-        out->file[i].changed_ns =
-            (int64_t)info.st_ctim.tv_sec * 1000000000 + (int64_t)info.st_ctim.tv_nsec;
-        out->file[i].bytes = (int64_t)info.st_size;
-    }
-}
-
-bool tls_files_same(const struct tls_files_stamp *a, const struct tls_files_stamp *b)
-{
-    return memcmp(a, b, sizeof *a) == 0; /* four 8-byte fields: no padding */
 }

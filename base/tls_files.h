@@ -3,7 +3,6 @@
 #define BASE_TLS_FILES_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
 #include "base/bytes.h"
 #include "base/status.h"
@@ -28,20 +27,11 @@ enum status tls_files_reload(const struct tls_files *files,
                              struct tls_context *context,
                              struct err *err);
 
-/* What the files look like from outside: it differs whenever one was written or replaced. */
-struct tls_files_stamp {
-    struct {
-        uint64_t device;
-        uint64_t inode;
-        int64_t changed_ns;
-        int64_t bytes; /* -1: not there */
-    } file[3];
-};
-void tls_files_look(const struct tls_files *files, struct tls_files_stamp *out);
-bool tls_files_same(const struct tls_files_stamp *a, const struct tls_files_stamp *b);
-
 /* Read a whole file of up to TLS_FILE_BYTES_MAX.  `secret`: refuse one that others than its owner
  * may use.  Appends to `out`.  Blocks on disk. */
 enum status tls_file_read(const char *path, bool secret, struct buf *out, struct err *err);
+/* The same of a file that was opened otherwise, and stays open; `path` names it in errors. */
+enum status tls_file_read_open(
+    int fd, const char *path, bool secret, struct buf *out, struct err *err);
 
 #endif

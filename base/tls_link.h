@@ -35,8 +35,8 @@ struct tls_link_events {
 
 /* How a link begins. */
 struct tls_link_spec {
-    struct ssl_ctx_st *tls;
-    int fd; /* connected and non-blocking; taken if the link was made */
+    struct ssl_ctx_st *tls; /* borrowed for the call: the link holds a reference of its own */
+    int fd;                 /* connected and non-blocking; taken if the link was made */
     /* NULL for the server's side.  On the client's: the name or numeric address that the peer's
      * certificate must have. */
     const char *peer_name;

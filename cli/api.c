@@ -76,13 +76,15 @@ static enum status parse_answer(struct buf *body, long code, json_t **out, struc
                    "the cluster answered %ld and no JSON: is AWS_ENDPOINT_URL a Lapwing?", code);
 }
 
-enum status api_get(const char *path, json_t **out, struct err *err)
+/* json  the body of a POST; NULL: a GET */
+static enum status ask(const char *path, const char *json, json_t **out, struct err *err)
 {
     const char *endpoint = setting("AWS_ENDPOINT_URL", "http://127.0.0.1:4566");
     const char *ca_file = setting("AWS_CA_BUNDLE", NULL);
     struct buf url = { 0 };
     struct buf keys = { 0 };
     struct buf body = { 0 };
+    struct curl_slist *headers = NULL;
     CURL *curl = curl_easy_init();
     enum status st;
     CURLcode rv;
@@ -100,6 +102,11 @@ enum status api_get(const char *path, json_t **out, struct err *err)
         (void)curl_easy_setopt(curl, CURLOPT_CAINFO, ca_file);
     (void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
     (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)ANSWER_MS);
+    if (json != NULL) {
+        headers = curl_slist_append(NULL, "Content-Type: application/json");
+        (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+        (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, json);
+    }
     (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, &body);
     rv = curl_easy_perform(curl);
@@ -113,8 +120,19 @@ enum status api_get(const char *path, json_t **out, struct err *err)
         st = parse_answer(&body, code, out, err);
     }
     curl_easy_cleanup(curl);
+    curl_slist_free_all(headers);
     buf_done(&url);
     buf_done(&keys);
     buf_done(&body);
     return st;
+}
+
+enum status api_get(const char *path, json_t **out, struct err *err)
+{
+    return ask(path, NULL, out, err);
+}
+
+enum status api_post(const char *path, const char *json, json_t **out, struct err *err)
+{
+    return ask(path, json, out, err);
 }

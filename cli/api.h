@@ -1,4 +1,4 @@
-/* Signed GET requests to the admin API, for the commands that only ask. */
+/* Signed requests to the admin API. */
 #ifndef CLI_API_H
 #define CLI_API_H
 
@@ -12,6 +12,9 @@
  * ST_UNAVAILABLE: nothing answers there; the text says what to do.  ST_DENIED, ST_NOT_FOUND...:
  * what the cluster said. */
 enum status api_get(const char *path, json_t **out, struct err *err);
+
+/* The same with POST and a JSON body. */
+enum status api_post(const char *path, const char *json, json_t **out, struct err *err);
 
 /* Percent-encode for a query value; free with free(). */
 char *api_encode(const char *text);

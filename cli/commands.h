@@ -5,5 +5,7 @@
 int command_status(int argc, char **argv);
 int command_logs(int argc, char **argv);
 int command_runtimes(int argc, char **argv);
+int command_nodes(int argc, char **argv);
+int command_node(int argc, char **argv);
 
 #endif

@@ -19,6 +19,8 @@ static const struct {
     { "certs", certs_main, "a CA and certificates for the programs of a cluster (certs --help)" },
     { "status", command_status, "zones, leaders, workers" },
     { "logs", command_logs, "logs NAME [-f]: what a function printed" },
+    { "nodes", command_nodes, "the nodes of the control plane, and what they are doing" },
+    { "node", command_node, "node add, remove, replace, lead (node --help)" },
     { "runtimes", command_runtimes, "the runtimes that this cluster can run, one a line" },
     { "help", help, "this text" },
 };
@@ -28,9 +30,8 @@ static int help(int argc, char **argv)
     (void)puts("lapwing COMMAND\n");
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         (void)printf("  %-10s %s\n", commands[i].name, commands[i].what);
-    (void)puts(
-        "\nstatus, logs and runtimes ask the cluster at AWS_ENDPOINT_URL with the keys of the\n"
-        "environment (source the env.sh of its data folder).");
+    (void)puts("\nAll but dev ask the cluster at AWS_ENDPOINT_URL with the keys of the\n"
+               "environment (source the env.sh of its data folder).");
     return 0;
 }
 

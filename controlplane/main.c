@@ -20,6 +20,7 @@
 #include "controlplane/cluster_version.h"
 #include "controlplane/dispatch/dispatch.h"
 #include "controlplane/dispatch/registration.h"
+#include "controlplane/membership.h"
 #include "controlplane/node.h"
 #include "controlplane/readiness_plan.h"
 #include "controlplane/replica/replica.h"
@@ -27,6 +28,7 @@
 
 enum {
     READY_CHECK_MS = 50,
+    EXIT_REMOVED = 3,   /* starting again is of no use */
     HANDOVER_MS = 1000, /* so long may a planned stop wait for another node to lead */
     /* More than the payload of an invocation, less than a package worth minding.  Allocations from
      * here on go back to the kernel when they are freed.  Left alone, the C library raises this
@@ -50,13 +52,15 @@ struct node {
     struct api *api;
     struct state_service *service;
     struct registration *registration;
-    struct identity_watch *watch;
+    struct certificate_watch *watch;
     struct cluster_version *cluster_version;
+    struct membership *membership;
     uv_timer_t readiness;
     struct readiness_plan plan;
     uv_signal_t terminate;
     uv_signal_t interrupt;
     bool stopping;
+    bool removed;       /* no member of the cluster any more */
     unsigned handovers; /* of leadership, on their way */
     bool handles;       /* the timer and the signals are open */
     bool failed;        /* could not listen: the exit code says so */
@@ -102,6 +106,7 @@ static enum status start_group(struct node *node,
             .self_id = settings->self_id,
             .members = members,
             .member_count = settings->member_count,
+            .join = config_boolean(node->config, "node", "join"),
             .identity = &settings->identity,
             .service = service,
             .snapshot_log_bytes = config_unsigned(node->config, "replica", "snapshot_log_bytes"),
@@ -150,8 +155,10 @@ static enum status start_api(struct node *node, struct err *err)
         .control = node->control,
         .storage = node->storage,
         .control_client = node->control_client,
+        .storage_client = node->storage_client,
         .dispatch = node->dispatch,
         .tls = node->settings.identity.tls,
+        .https = node->https,
     };
 
     return api_new(&options, &node->api, err);
@@ -159,7 +166,7 @@ static enum status start_api(struct node *node, struct err *err)
 
 static enum status listen_api(struct node *node, struct err *err)
 {
-    const struct https_certificate *certificate =
+    struct https_certificate *certificate =
         node->https == NULL ? NULL : https_files_certificate(node->https);
     bool share = config_boolean(node->config, "listen", "share_port");
     enum status st = ST_OK;
@@ -254,6 +261,8 @@ static void stop_doors(struct node *node)
     https_files_close(node->https);
     cluster_version_stop(node->cluster_version);
     node->cluster_version = NULL;
+    membership_stop(node->membership);
+    node->membership = NULL;
     api_close(node->api);
     dispatch_close(node->dispatch);
     if (node->service != NULL)
@@ -261,7 +270,7 @@ static void stop_doors(struct node *node)
     node->service = NULL;
     replica_client_close(node->control_client);
     replica_client_close(node->storage_client);
-    identity_watch_stop(node->watch);
+    certificate_watch_stop(node->watch);
     node->watch = NULL;
     if (!node->handles)
         return;
@@ -334,6 +343,16 @@ static void signal_cb(uv_signal_t *handle, int number)
     stop_doors(node);
 }
 
+static void removed_cb(void *context)
+{
+    struct node *node = context;
+
+    log_event(LOG_ERROR, "removed",
+              LS("then", "stopping: wipe this node's data, it is no member any more"));
+    node->removed = true;
+    stop_doors(node);
+}
+
 static void watch(struct node *node)
 {
     int rv = uv_timer_init(&node->loop, &node->readiness);
@@ -346,7 +365,7 @@ static void watch(struct node *node)
     rv |= uv_signal_start(&node->terminate, signal_cb, SIGTERM);
     rv |= uv_signal_start(&node->interrupt, signal_cb, SIGINT);
     CHECK(rv == 0);
-    node->watch = identity_watch_start(&node->loop, node->config, &node->settings.identity);
+    node->watch = identity_watch(&node->loop, node->config, &node->settings.identity);
     node->handles = true;
 }
 
@@ -370,6 +389,15 @@ static enum status node_start(struct node *node, struct err *err)
     if (st != ST_OK)
         return st;
     watch(node);
+    node->membership = membership_start(&(struct membership_config){
+        .loop = &node->loop,
+        .settings = &node->settings,
+        .control = node->control,
+        .storage = node->storage,
+        .control_client = node->control_client,
+        .on_removed = removed_cb,
+        .context = node,
+    });
     if (config_boolean(node->config, "cluster", "raise_version"))
         node->cluster_version = cluster_version_start(
             &node->loop, (struct cluster_version_group){ node->control, node->control_client },
@@ -412,8 +440,11 @@ int main(int argc, char **argv)
     replica_stop(node->storage);
     identity_done(&node->settings.identity);
     config_free(node->config);
-    log_event(LOG_INFO, "stopped", LS("why", node->failed ? "cannot listen" : "signal"));
-    code = node->failed ? 1 : 0;
+    log_event(LOG_INFO, "stopped",
+              LS("why", node->failed    ? "cannot listen"
+                        : node->removed ? "removed"
+                                        : "signal"));
+    code = node->failed ? 1 : node->removed ? EXIT_REMOVED : 0;
     free(node);
     return code;
 }

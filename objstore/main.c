@@ -63,7 +63,7 @@ struct objstore_process {
     struct stream_identity identity;
     struct endpoint http;
     struct https_files *https; /* NULL for plain HTTP */
-    struct identity_watch *watch;
+    struct certificate_watch *watch;
     struct s3_key key_list[KEYS_MAX];
     struct s3_keys keys;
     struct blob_store *store;
@@ -192,7 +192,7 @@ static void s3_closed(void *context)
 static void cut(struct objstore_process *process)
 {
     uv_close((uv_handle_t *)&process->stopping, NULL);
-    identity_watch_stop(process->watch);
+    certificate_watch_stop(process->watch);
     for (size_t i = 0; i < ARRAY_LEN(process->signals); i++)
         uv_close((uv_handle_t *)&process->signals[i], NULL);
     /* The state first: calls to it cannot be cancelled by those who wait for them. */
@@ -265,7 +265,7 @@ int main(int argc, char **argv)
     }
     say_who(&process);
     handle_signals(&process);
-    process.watch = identity_watch_start(&process.loop, process.config, &process.identity);
+    process.watch = identity_watch(&process.loop, process.config, &process.identity);
     log_event(LOG_INFO, "ready", LS("http", config_text(process.config, "listen", "http")),
               LS("dir", config_text(process.config, "store", "dir")));
     (void)uv_run(&process.loop, UV_RUN_DEFAULT);

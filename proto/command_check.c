@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "proto/canonical.h"
 #include "proto/fields.h"
+#include "proto/member_check.h"
 #include "proto/message_limits.h"
 #include "proto/object_check.h"
 #include "proto/tag_check.h"
@@ -292,6 +293,9 @@ static const ProtobufCMessageDescriptor *body_descriptor(const Lapwing__Command 
           &lapwing__update_function_configuration__descriptor },
         { LAPWING__COMMAND_TYPE__PUBLISH_VERSION,       &lapwing__publish_version__descriptor },
         { LAPWING__COMMAND_TYPE__REGISTER_WORKER,       &lapwing__register_worker__descriptor },
+        { LAPWING__COMMAND_TYPE__MEMBER_BOOTSTRAP,      &lapwing__member_bootstrap__descriptor },
+        { LAPWING__COMMAND_TYPE__MEMBER_ADD,            &lapwing__member_add__descriptor },
+        { LAPWING__COMMAND_TYPE__MEMBER_REMOVE,         &lapwing__member_remove__descriptor },
         { LAPWING__COMMAND_TYPE__TAG_RESOURCE,          &lapwing__tag_resource__descriptor },
         { LAPWING__COMMAND_TYPE__UNTAG_RESOURCE,        &lapwing__untag_resource__descriptor },
         { LAPWING__COMMAND_TYPE__CREATE_BUCKET,         &lapwing__create_bucket__descriptor },
@@ -334,6 +338,12 @@ static enum status body_check(Lapwing__CommandType type,
         return publish_version_check((const Lapwing__PublishVersion *)body, err);
     case LAPWING__COMMAND_TYPE__REGISTER_WORKER:
         return register_worker_check((const Lapwing__RegisterWorker *)body, err);
+    case LAPWING__COMMAND_TYPE__MEMBER_BOOTSTRAP:
+        return member_bootstrap_check((const Lapwing__MemberBootstrap *)body, err);
+    case LAPWING__COMMAND_TYPE__MEMBER_ADD:
+        return member_add_check((const Lapwing__MemberAdd *)body, err);
+    case LAPWING__COMMAND_TYPE__MEMBER_REMOVE:
+        return member_remove_check((const Lapwing__MemberRemove *)body, err);
     case LAPWING__COMMAND_TYPE__TAG_RESOURCE:
         return tag_resource_check((const Lapwing__TagResource *)body, err);
     case LAPWING__COMMAND_TYPE__UNTAG_RESOURCE:

@@ -189,3 +189,19 @@ enum status barrier_done_check(const Lapwing__BarrierDone *done, struct err *err
 
     return st == ST_OK ? field_number_check("index", done->index, 0, INT64_MAX, err) : st;
 }
+
+enum status raft_hello_check(const Lapwing__RaftHello *hello, struct err *err)
+{
+    static const struct field_text address_rule = { "address", FIELD_ADDRESS, 1,
+                                                    ADDRESS_BYTES_MAX };
+    const struct field_number numbers[] = {
+        { "from", hello->from, 1, INT64_MAX },
+        { "to", hello->to, 1, INT64_MAX },
+    };
+    enum status st = numbers_check(numbers, ARRAY_LEN(numbers), err);
+
+    if (st == ST_OK && hello->from == hello->to)
+        st = err_set(err, ST_BAD_INPUT, "from: %llu, want another than to",
+                     (unsigned long long)hello->from);
+    return st == ST_OK ? field_text_check(&address_rule, hello->address, err) : st;
+}

@@ -15,6 +15,7 @@ enum status raft_snapshot_ack_check(const Lapwing__RaftSnapshotAck *ack, struct 
 enum status forward_check(const Lapwing__Forward *forward, struct err *err);
 enum status forwarded_check(const Lapwing__Forwarded *forwarded, struct err *err);
 enum status barrier_done_check(const Lapwing__BarrierDone *done, struct err *err);
-/* Barrier has nothing that could be wrong. */
+enum status raft_hello_check(const Lapwing__RaftHello *hello, struct err *err);
+/* Barrier, Handover and RaftRemoved have nothing that could be wrong. */
 
 #endif

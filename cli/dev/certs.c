@@ -19,7 +19,7 @@
 #include "base/certificate_make.h"
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/limits.h"
+#include "base/tls_files.h"
 #include "cli/dev/dev.h"
 #include "cli/dev/plan.h"
 
@@ -83,18 +83,14 @@ void dev_certs_remove(const struct dev_options *options)
 /* ST_NOT_FOUND: there is none.  Closes `fd`. */
 static enum status read_all(int fd, const char *what, struct buf *out, struct err *err)
 {
-    enum { PIECE = 16384 };
-    ssize_t got = 1;
+    enum status st;
 
     if (fd < 0)
         return errno == ENOENT ? ST_NOT_FOUND : err_set_errno(err, ST_IO, errno, "open %s", what);
     out->len = 0;
-    while (got > 0 && out->len <= TLS_FILE_BYTES_MAX) {
-        got = read(fd, buf_reserve(out, PIECE), PIECE);
-        out->len += got > 0 ? (size_t)got : 0;
-    }
+    st = tls_file_read_open(fd, what, false, out, err);
     (void)close(fd);
-    return got < 0 ? err_set_errno(err, ST_IO, errno, "read %s", what) : ST_OK;
+    return st;
 }
 
 static enum status write_ca_key(int folder, const struct buf *key, struct err *err)
@@ -181,40 +177,44 @@ static enum status open_ca(struct dev_certs *certs, int folder, struct err *err)
 
 /* ---- a program ---- */
 
+/* What clients on this machine call a port of HTTPS.  OpenSSL takes a star only before two more
+ * names, so that its clients know buckets below s3.localhost alone. */
+static const char *const hosts[] = { "localhost",      "*.localhost", "s3.localhost",
+                                     "*.s3.localhost", "127.0.0.1",   "::1" };
+
 static bool is_good(const struct dev_certs *certs,
-                    const struct node_identity *identity,
+                    const struct certificate_subject *subject,
                     const struct buf *certificate,
                     const struct buf *key)
 {
-    struct certificate_facts facts;
+    int64_t from_s;
+    int64_t until_s;
 
-    return certificate_facts_of(buf_view(certificate), &facts, NULL) == ST_OK &&
-           node_identity_equal(&facts.identity, identity) &&
+    return certificate_is_for(buf_view(certificate), subject) &&
            certificate_has_key(buf_view(certificate), buf_view(key)) &&
            certificate_is_of(buf_view(&certs->ca), buf_view(certificate)) &&
-           !certificate_is_due(facts.not_before_s, facts.not_after_s, certs->now_s, 0);
+           certificate_dates_of(buf_view(certificate), &from_s, &until_s, NULL) == ST_OK &&
+           !certificate_is_due(from_s, until_s, certs->now_s, 0);
 }
 
 static enum status issue(const struct dev_certs *certs,
-                         const struct node_identity *identity,
+                         const struct certificate_subject *subject,
                          struct buf *certificate,
                          struct buf *key,
                          struct err *err)
 {
-    static const char *const hosts[] = { "localhost", "127.0.0.1", "::1" };
-    const struct certificate_subject subject = { *identity, ARRAY_LEN(hosts), hosts };
     const struct certificate_authority ca = { buf_view(&certs->ca), buf_view(&certs->ca_key) };
     struct certificate_span span = certificate_days(certs->now_s, HOST_DAYS);
     enum status st;
 
     certificate->len = 0;
-    st = certificate_issue(&ca, &subject, buf_view(key), &span, certificate, err);
+    st = certificate_issue(&ca, subject, buf_view(key), &span, certificate, err);
     if (st != ST_BAD_INPUT)
         return st;
     /* No key, or not one that can be read. */
     key->len = 0;
     certificate_key_new(key);
-    return certificate_issue(&ca, &subject, buf_view(key), &span, certificate, err);
+    return certificate_issue(&ca, subject, buf_view(key), &span, certificate, err);
 }
 
 static enum status prepare_program(const struct dev_certs *certs,
@@ -222,20 +222,21 @@ static enum status prepare_program(const struct dev_certs *certs,
                                    unsigned zone,
                                    struct err *err)
 {
-    struct node_identity identity;
+    struct certificate_subject subject = { .host_count = ARRAY_LEN(hosts), .hosts = hosts };
+    const struct node_identity *identity = &subject.identity;
     struct buf certificate = { 0 };
     struct buf key = { 0 };
     char name[64];
     enum status st;
 
-    plan_identity(kind, zone, &identity);
-    (void)snprintf(name, sizeof name, "zone-%s/%s.key", identity.zone, identity.role);
+    plan_identity(kind, zone, &subject.identity);
+    (void)snprintf(name, sizeof name, "zone-%s/%s.key", identity->zone, identity->role);
     st = read_user_file(certs, name, &key, err);
     (void)memcpy(strrchr(name, '.'), ".crt", 4);
     if (st == ST_OK)
         st = read_user_file(certs, name, &certificate, err);
-    if ((st == ST_OK || st == ST_NOT_FOUND) && !is_good(certs, &identity, &certificate, &key)) {
-        st = issue(certs, &identity, &certificate, &key, err);
+    if ((st == ST_OK || st == ST_NOT_FOUND) && !is_good(certs, &subject, &certificate, &key)) {
+        st = issue(certs, &subject, &certificate, &key, err);
         if (st == ST_OK)
             st = write_user_file(certs, name, &certificate, 0644, err);
         (void)memcpy(strrchr(name, '.'), ".key", 4);
@@ -265,6 +266,8 @@ enum status dev_certs_prepare(const struct dev_options *options,
         for (unsigned kind = 0; st == ST_OK && kind < PLAN_KINDS; kind++)
             if (plan_has_identity((enum plan_kind)kind))
                 st = prepare_program(&certs, (enum plan_kind)kind, zone, err);
+    if (st == ST_OK && options->https)
+        st = dev_bundle_write(options, user, buf_view(&certs.ca), err);
     buf_done(&certs.ca);
     forget(&certs.ca_key);
     return st;

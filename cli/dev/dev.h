@@ -63,15 +63,16 @@ enum status dev_files_prepare(const struct dev_options *options,
                               const struct dev_user *user,
                               const char *program_dir,
                               struct err *err);
-/* CA, certificate and key of HTTPS, made if there are none yet or theirs run out within a month:
- * DATA/https-{ca,bundle,cert,key}.pem, where the bundle is the machine's own CAs and ours. */
-enum status dev_https_prepare(const struct dev_options *options,
-                              const struct dev_user *user,
-                              struct err *err);
-/* The CA and every program's certificate: made when missing, renewed when due; safe to repeat. */
+/* The CA and every program's certificate: made when missing, renewed when due; and with HTTPS the
+ * bundle of CAs.  Safe to repeat. */
 enum status dev_certs_prepare(const struct dev_options *options,
                               const struct dev_user *user,
                               struct err *err);
+/* DATA/ca-bundle.crt: the machine's own CAs and this one. */
+enum status dev_bundle_write(const struct dev_options *options,
+                             const struct dev_user *user,
+                             struct bytes ca,
+                             struct err *err);
 /* Delete the CA's key. */
 void dev_certs_remove(const struct dev_options *options);
 /* Delete what a cluster has in its data folder; other files there stay. */

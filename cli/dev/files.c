@@ -4,7 +4,7 @@
  *   DATA/ca.crt, ca/   the CA and its key (certs.c)
  *   DATA/env.sh        to source before using clients
  *   DATA/aws-config    what env.sh points AWS_CONFIG_FILE at
- *   DATA/https-*.pem   with --https: CA, certificate, key (https.c)
+ *   DATA/ca-bundle.crt with --https: the machine's own CAs and ours (bundle.c)
  *   DATA/lock          locked by the supervisor
  *   DATA/zone-a/...    control-plane, objstore and worker folders, their .ini, .log, .crt and .key
  * files */
@@ -133,8 +133,8 @@ static enum status write_key(const char *data, const struct dev_user *user, stru
 static void put_trust(const struct dev_options *options, struct buf *out)
 {
     buf_printf(out,
-               "export AWS_CA_BUNDLE='%s/https-ca.pem' NODE_EXTRA_CA_CERTS='%s/https-ca.pem'\n"
-               "export CURL_CA_BUNDLE='%s/https-bundle.pem'\n"
+               "export AWS_CA_BUNDLE='%s/ca.crt' NODE_EXTRA_CA_CERTS='%s/ca.crt'\n"
+               "export CURL_CA_BUNDLE='%s/ca-bundle.crt'\n"
                "export SSL_CERT_FILE=\"$CURL_CA_BUNDLE\" REQUESTS_CA_BUNDLE=\"$CURL_CA_BUNDLE\"\n",
                options->data, options->data, options->data);
 }
@@ -220,13 +220,14 @@ static void lock_path(const struct dev_options *options, char *out, size_t size)
     (void)snprintf(out, size, "%.4000s/lock", options->data);
 }
 
-/* Only what we made goes: the zones' folders, the key and our files; not the lock, which whoever
- * starts over holds. */
+/* Only what we made goes: the zones' folders, the key and our files, those of earlier versions
+ * (https-*) among them; not the lock, which whoever starts over holds. */
 static void remove_contents(const struct dev_options *options)
 {
     static const char *const files[] = { "cluster.key",    "env.sh",        "aws-config",
                                          "dev.log",        "https-ca.pem",  "https-bundle.pem",
-                                         "https-cert.pem", "https-key.pem", "ca.crt" };
+                                         "https-cert.pem", "https-key.pem", "ca.crt",
+                                         "ca-bundle.crt" };
     char path[PATH_MAX];
 
     for (unsigned zone = 0; zone < DEV_ZONES_MAX; zone++) {
@@ -286,8 +287,6 @@ enum status dev_files_prepare(const struct dev_options *options,
         st = check_reach(options->data, user, err);
     if (st == ST_OK)
         st = write_key(options->data, user, err);
-    if (st == ST_OK && options->https)
-        st = dev_https_prepare(options, user, err);
     if (st == ST_OK)
         st = dev_certs_prepare(options, user, err);
     if (st == ST_OK)

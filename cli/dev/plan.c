@@ -215,9 +215,6 @@ static void controlplane_config(const struct plan *plan, unsigned zone, struct b
     put_setting(plan, "state", zone, PORT_STATE, out);
     put_setting(plan, "registration", zone, PORT_REGISTRATION, out);
     put_members(plan, out);
-    if (plan->options->https)
-        buf_printf(out, "[https]\ncert_file = %s/https-cert.pem\nkey_file = %s/https-key.pem\n",
-                   plan->options->data, plan->options->data);
     buf_append_text(out, "[objstore]\n");
     put_list(plan, "addresses", zone, PORT_OBJSTORE_HTTP, out);
     buf_append_text(out, "[data]\n");
@@ -246,8 +243,6 @@ static void worker_config(const struct plan *plan, unsigned zone, struct buf *ou
     put_list(plan, "registration", zone, PORT_REGISTRATION, out);
     buf_printf(out, "[api]\naddresses = %s://127.0.0.1:%u\n", plan_scheme(plan->options),
                plan->options->port);
-    if (plan->options->https)
-        buf_printf(out, "ca_file = %s/https-ca.pem\n", plan->options->data);
 }
 
 void plan_config(const struct plan *plan, enum plan_kind kind, unsigned zone, struct buf *out)

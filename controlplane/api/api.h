@@ -24,7 +24,7 @@ enum status api_new(const struct api_options *options, struct api **out, struct 
  * Statuses as http_server_listen(). */
 enum status api_listen(struct api *api,
                        const char *address,
-                       const struct https_certificate *certificate,
+                       struct https_certificate *certificate,
                        bool share_port,
                        struct err *err);
 /* Until then /_lapwing/v1/health answers 503. */

@@ -407,7 +407,7 @@ enum status api_new(const struct api_options *options, struct api **out, struct 
 
 enum status api_listen(struct api *api,
                        const char *address,
-                       const struct https_certificate *certificate,
+                       struct https_certificate *certificate,
                        bool share_port,
                        struct err *err)
 {

@@ -208,9 +208,7 @@ struct core *core_new(const struct core_config *config,
     if (core->config.chunk_bytes == 0)
         core->config.chunk_bytes = CORE_CHUNK_BYTES;
     core->config.snapshots = snapshot_policy_of(&config->snapshots);
-    for (unsigned i = 0; i < config->member_count; i++)
-        if (config->member_ids[i] == config->self_id)
-            core->config.snapshots.late_percent = snapshot_late_percent(i);
+    core->config.snapshots.late_percent = snapshot_late_percent((unsigned)(config->self_id - 1));
     if (core->config.apply_bytes == 0)
         core->config.apply_bytes = CORE_APPLY_BYTES;
     CHECK(core->config.chunk_bytes <= CORE_CHUNK_BYTES);
@@ -220,9 +218,7 @@ struct core *core_new(const struct core_config *config,
     core->now = config->now_ms;
     core->queue_end = &core->queue;
     core->barriers_end = &core->barriers;
-    for (unsigned i = 0; i < config->member_count; i++)
-        if (config->member_ids[i] != config->self_id)
-            core->peers[core->peer_count++].id = config->member_ids[i];
+    core_set_peers(core, core->now, config->peer_ids, config->peer_count);
     (void)snprintf(address, sizeof address, "%llu", (unsigned long long)config->self_id);
     rules.address = address;
     state_applied(state, &rules.state_index, &state_term);
@@ -292,6 +288,7 @@ void core_flush(struct core *core, uint64_t now_ms)
     turn_end(core);
     disk_turn(core);
     transfer_step(core);
+    members_step(core);
     barrier_by_lease(core);
     commit_flush(core);
     barrier_scan(core, false);
@@ -314,6 +311,7 @@ void core_tick(struct core *core, uint64_t now_ms)
         snapshot_scan(core);
         transfer_step(core);
         disk_scan(core);
+        members_step(core);
     }
 }
 
@@ -402,6 +400,7 @@ enum status core_frame(struct core *core,
 {
     advance(core, now_ms);
     CHECK(core_peer(core, peer) != NULL);
+    core_peer(core, peer)->heard_ms = core->now;
     switch (type) {
     case LAPWING__RAFT_FRAME__RAFT_MESSAGE:
         return on_raft_message(core, peer, body, err);
@@ -451,16 +450,8 @@ void core_view(const struct core *core, struct core_view *out)
         out->leader_ms = state_leader_ms(core->state);
         out->cluster_version = state_cluster_version(core->state);
     }
-    for (unsigned i = 0; i < core->config.member_count; i++) {
-        uint64_t id = core->config.member_ids[i];
-
-        out->match[i] = rules_match(rules, id);
-        for (unsigned k = 0; k < core->peer_count; k++)
-            if (core->peers[k].id == id)
-                out->disks[i] = disk_of_peer(core, &core->peers[k]);
-        if (id == core->config.self_id)
-            out->disks[i] = core->disk;
-    }
+    out->change_pending = rules_change_pending(rules);
+    members_view(core, out);
 }
 
 const struct log_entry *core_entry_at(const struct core *core, uint64_t index)

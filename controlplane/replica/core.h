@@ -15,6 +15,7 @@
 #include "base/status.h"
 #include "controlplane/replica/disk_rules.h"
 #include "controlplane/replica/log_entry.h"
+#include "controlplane/replica/members_plan.h"
 #include "controlplane/replica/snapshot_rules.h"
 #include "proto/command.pb-c.h"
 
@@ -29,6 +30,8 @@ enum {
     CORE_CHUNK_BYTES = 262144,
     CORE_CHUNKS_IN_FLIGHT_MAX = 8,
     CORE_MESSAGE_BYTES_MAX = 4 << 20, /* entries in one AppendEntries frame */
+    CORE_WANTS_MAX = 64,              /* wanted, and removed but not forgotten yet */
+    CORE_PEERS_MAX = 2 * NODES_MAX,   /* wanted ones, and those that are in the group still */
     CORE_LOG_MEMORY_BYTES = 8 << 20,  /* of durable entries held in memory */
     CORE_APPLY_BYTES = 256 << 10,     /* applied in one turn of the loop: about 30 ms */
 };
@@ -76,8 +79,8 @@ struct core_io {
 
 struct core_config {
     uint64_t self_id;
-    uint64_t member_ids[NODES_MAX];
-    unsigned member_count;
+    uint64_t peer_ids[CORE_PEERS_MAX]; /* core_set_peers() */
+    unsigned peer_count;
     uint32_t election_ms;
     uint32_t heartbeat_ms;
     struct snapshot_policy snapshots;
@@ -170,6 +173,27 @@ enum status core_transfer(
  * they may not.  At the end of a turn, and taken back before anything leaves, it lets another
  * thread read without asking this one. */
 uint64_t core_reads_until_ms(const struct core *core);
+/* Who shall be in the group: the leader works towards it, a change at a time.  Nobody: nothing is
+ * changed.  At most CORE_WANTS_MAX. */
+void core_set_wanted(struct core *core,
+                     uint64_t now_ms,
+                     const struct member_want *wants,
+                     unsigned count);
+/* Whom frames come from and go to, but for this node itself; links of new ones are down.  At most
+ * CORE_PEERS_MAX.  Whoever is in core_view().members belongs to them, as far as it can be reached.
+ */
+void core_set_peers(struct core *core, uint64_t now_ms, const uint64_t *ids, unsigned count);
+
+/* `id` is no member any more, for certain: nothing that it says matters. */
+bool core_refuses(const struct core *core, uint64_t id);
+
+struct core_member {
+    uint64_t id;
+    bool voter;               /* else it only takes the log */
+    bool up;                  /* leader only: heard of lately */
+    uint64_t match;           /* leader only */
+    enum disk_condition disk; /* as last heard from it */
+};
 
 struct core_view {
     int raft_state; /* enum raft_state */
@@ -180,14 +204,15 @@ struct core_view {
     uint64_t snapshot_index;
     uint64_t last;
     uint64_t log_bytes;
-    uint64_t log_held_bytes;   /* of those, in memory */
-    uint64_t leader_ms;        /* newest stamped time applied */
-    uint32_t cluster_version;  /* of the state */
-    uint64_t match[NODES_MAX]; /* as member_ids; leader only */
+    uint64_t log_held_bytes;  /* of those, in memory */
+    uint64_t leader_ms;       /* newest stamped time applied */
+    uint32_t cluster_version; /* of the state */
+    bool change_pending;      /* the newest configuration is not known to be committed */
+    unsigned member_count;    /* of that; 0: a node that joins and has not heard of its group yet */
+    struct core_member members[NODES_MAX];
     enum disk_condition disk;
-    bool apply_held;                      /* a committed entry finds no room in state.db */
-    enum disk_condition disks[NODES_MAX]; /* as member_ids; as last heard from each */
-    uint64_t lease_until_ms;              /* leader: reads need no entry before; 0: no lease */
+    bool apply_held;         /* a committed entry finds no room in state.db */
+    uint64_t lease_until_ms; /* leader: reads need no entry before; 0: no lease */
 };
 void core_view(const struct core *core, struct core_view *out);
 uint64_t core_applied(const struct core *core); /* the index alone */

@@ -179,7 +179,7 @@ void commit_flush(struct core *core)
 {
     static const uint8_t nothing[8];
 
-    while (core->leading && !transfer_holds(core) &&
+    while (core->leading && !transfer_holds(core) && !members_hold(core) &&
            core->in_flight_count < CORE_ENTRIES_IN_FLIGHT_MAX) {
         if (core->queue != NULL)
             submit_batch(core);

@@ -69,6 +69,18 @@ enum status disk_frame(struct core *core, uint64_t peer_id, struct bytes body, s
 
 /* ---- leading ---- */
 
+/* May it lead: does it vote, is it fit and within reach? */
+static bool may_lead(const struct core *core, const struct peer *peer)
+{
+    uint64_t voters[NODES_MAX];
+    unsigned count = rules_all_voters(core->rules, voters);
+
+    for (unsigned i = 0; i < count; i++)
+        if (voters[i] == peer->id)
+            return peer->up && disk_of_peer(core, peer) == DISK_FIT;
+    return false;
+}
+
 /* Fit, within reach, and with all of our log: that is who can be told to elect itself.  0: nobody.
  */
 static uint64_t heir(const struct core *core)
@@ -76,8 +88,7 @@ static uint64_t heir(const struct core *core)
     for (unsigned i = 0; i < core->peer_count; i++) {
         const struct peer *peer = &core->peers[i];
 
-        if (peer->up && disk_of_peer(core, peer) == DISK_FIT &&
-            rules_match(core->rules, peer->id) >= rules_last(core->rules))
+        if (may_lead(core, peer) && rules_match(core->rules, peer->id) >= rules_last(core->rules))
             return peer->id;
     }
     return 0;
@@ -86,7 +97,7 @@ static uint64_t heir(const struct core *core)
 static bool has_fit_peer(const struct core *core)
 {
     for (unsigned i = 0; i < core->peer_count; i++)
-        if (core->peers[i].up && disk_of_peer(core, &core->peers[i]) == DISK_FIT)
+        if (may_lead(core, &core->peers[i]))
             return true;
     return false;
 }

@@ -6,7 +6,8 @@
  *   core_lease.c      the leader's lease, which spares them an entry
  *   core_snapshot.c   taking, sending in chunks, receiving
  *   core_transfer.c   handing leadership over
- *   core_disk.c       what a full, slow or failed disk means */
+ *   core_disk.c       what a full, slow or failed disk means
+ *   core_members.c    making the members those that are wanted */
 #ifndef CONTROLPLANE_REPLICA_CORE_INTERNAL_H
 #define CONTROLPLANE_REPLICA_CORE_INTERNAL_H
 
@@ -78,7 +79,8 @@ struct transfer {
 
 struct peer {
     uint64_t id;
-    bool up;
+    bool up;                  /* our link towards it is open */
+    uint64_t heard_ms;        /* when it last said anything; 0: never */
     enum disk_condition disk; /* as it said last... */
     uint64_t disk_ms;         /* ...then */
     struct transfer transfer;
@@ -149,8 +151,14 @@ struct core {
     bool apply_held;
     uint64_t apply_again_ms;
 
+    unsigned want_count;
+    struct member_want wants[CORE_WANTS_MAX];
+    uint64_t members_look; /* not before */
+    uint64_t promoting;    /* commands are held back for this standby; 0: none */
+    uint64_t promote_until;
+
     unsigned peer_count;
-    struct peer peers[NODES_MAX];
+    struct peer peers[CORE_PEERS_MAX];
 };
 
 struct peer *core_peer(struct core *core, uint64_t id); /* NULL: not a member */
@@ -188,6 +196,13 @@ void transfer_step(struct core *core);
 bool transfer_holds(const struct core *core); /* nothing may be submitted */
 void transfer_done(struct core *core);
 enum status transfer_frame(struct core *core, struct bytes body, struct err *err);
+void transfer_from_here(struct core *core, uint64_t target); /* as leader, for nobody */
+
+/* core_members.c */
+void members_step(struct core *core);
+struct members_change members_next(const struct core *core);
+bool members_hold(const struct core *core); /* nothing may be submitted */
+void members_view(const struct core *core, struct core_view *out);
 
 /* core_disk.c */
 /* May commands be taken into the log by us as leader? */

@@ -122,6 +122,13 @@ static void begin(struct core *core, uint64_t target, uint64_t deadline_ms)
     core_wait_scan(core);
 }
 
+void transfer_from_here(struct core *core, uint64_t target)
+{
+    CHECK(!core->handover.active);
+    begin(core, target, core->now + 3 * core->config.election_ms);
+    core->handover.remote = true;
+}
+
 static bool is_other_voter(const struct core *core, uint64_t target)
 {
     uint64_t ids[NODES_MAX];
@@ -161,10 +168,8 @@ enum status transfer_frame(struct core *core, struct bytes body, struct err *err
         return err_set(err, ST_BAD_INPUT, "handover: does not decode");
     /* Otherwise who asked sees that nothing changes, and says so when its time is up. */
     if (!core->handover.active && rules_is_leader(core->rules) &&
-        is_other_voter(core, message->target)) {
-        begin(core, message->target, core->now + 3 * core->config.election_ms);
-        core->handover.remote = true;
-    }
+        is_other_voter(core, message->target))
+        transfer_from_here(core, message->target);
     lapwing__handover__free_unpacked(message, NULL);
     return ST_OK;
 }

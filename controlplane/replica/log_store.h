@@ -53,7 +53,8 @@ struct log_recovery {
 };
 void log_recovery_done(struct log_recovery *recovery);
 
-/* Open DIR/log.db, made with `bootstrap` as entry 1 if it is not there, and read it all.
+/* Open DIR/log.db, made with `bootstrap` as entry 1 if it is not there (NULL: empty, of a node that
+ * joins), and read it all.
  *
  * ST_CORRUPT: an entry or vote that was durable is missing or does not match its checksum, or it is
  * not known what was durable.  `err` names file, entry and what was expected.  What was

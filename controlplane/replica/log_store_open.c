@@ -69,7 +69,8 @@ static enum status read_number(struct log_store *store,
 
 /* ---- a new one ---- */
 
-/* Schema and entry 1 in one transaction, so that a half-made one is none. */
+/* Schema and entry 1 in one transaction, so that a half-made one is none.  Without entry 1 it is
+ * the log of a node that joins. */
 static enum status bootstrap_log(struct log_store *store, struct log_data *data, struct err *err)
 {
     struct log_entry entry = { .term = 1, .type = LOG_CHANGE, .data = data };
@@ -82,7 +83,7 @@ static enum status bootstrap_log(struct log_store *store, struct log_data *data,
         st = execute(store, checks, err);
     if (st == ST_OK)
         st = log_store_prepare(store, err);
-    if (st == ST_OK)
+    if (st == ST_OK && data != NULL)
         st = log_store_put(store, &op, err);
     if (st == ST_OK)
         st = execute(store, "COMMIT", err);
@@ -90,8 +91,8 @@ static enum status bootstrap_log(struct log_store *store, struct log_data *data,
         st = log_store_set_vote(store, 1, 0, err);
     if (st != ST_OK)
         return st;
-    store->mark.index = 1;
-    store->mark.term = 1;
+    store->mark.index = data != NULL ? 1 : 0;
+    store->mark.term = data != NULL ? 1 : 0;
     return log_mark_write(&store->mark, true, err);
 }
 
@@ -339,9 +340,7 @@ static enum status judge(const struct log_store *store,
 {
     enum status st;
 
-    if (out->snapshot.index == 0 && out->count == 0)
-        return err_set(err, ST_CORRUPT, "log.db: neither entries nor a snapshot");
-    if (out->snapshot.index == 0 && out->first != 1)
+    if (out->snapshot.index == 0 && out->count > 0 && out->first != 1)
         return err_set(err, ST_CORRUPT, "log.db: begins at entry %llu without a snapshot",
                        (unsigned long long)out->first);
     st = check_end(store, out, err);

@@ -21,7 +21,13 @@
 
 #define WAL_NAME "/state.db-wal"
 
-enum { CHUNK_BYTES = 4 << 20, CHUNKS_MAX = 1024 }; /* 4 GiB: longer logs go by pwrite() */
+enum {
+    CHUNK_BYTES = 4 << 20,
+    CHUNKS_MAX = 1024, /* 4 GiB: longer logs go by pwrite() */
+    /* What a log that begins anew keeps mapped: the usual length between two checkpoints.  It is
+     * longer while a snapshot of a large state is copied. */
+    CHUNKS_KEPT = 16,
+};
 
 struct mapped_file {
     sqlite3_file base; /* first: SQLite sees this */
@@ -117,14 +123,21 @@ static int real_characteristics(sqlite3_file *file)
 
 /* ---- the mapping ---- */
 
+static void unmap_from(struct mapped_file *mapped, size_t first)
+{
+    for (size_t i = first; i < CHUNKS_MAX; i++) {
+        if (mapped->chunks[i] != NULL)
+            (void)munmap(mapped->chunks[i], CHUNK_BYTES);
+        mapped->chunks[i] = NULL;
+    }
+}
+
 static int mapped_close(sqlite3_file *file)
 {
     struct mapped_file *mapped = mapped_of(file);
     int rc = mapped->real->pMethods->xClose(mapped->real);
 
-    for (size_t i = 0; i < CHUNKS_MAX; i++)
-        if (mapped->chunks[i] != NULL)
-            (void)munmap(mapped->chunks[i], CHUNK_BYTES);
+    unmap_from(mapped, 0);
     if (mapped->fd >= 0)
         (void)close(mapped->fd);
     return rc;
@@ -151,6 +164,8 @@ static int mapped_write(sqlite3_file *file, const void *data, int len, sqlite3_i
     const uint8_t *from = data;
     size_t left = (size_t)len;
 
+    if (at == 0) /* the header of a log that begins anew */
+        unmap_from(mapped, CHUNKS_KEPT);
     if (mapped->fd < 0 || at + len > (sqlite3_int64)CHUNKS_MAX * CHUNK_BYTES)
         return mapped->real->pMethods->xWrite(mapped->real, data, len, at);
     while (left > 0) {

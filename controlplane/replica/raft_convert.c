@@ -34,10 +34,22 @@ void raft_convert_configuration(const void *data, size_t len, struct raft_config
     CHECK(rv == 0); /* checked where it entered: ours, or off a checksummed disk */
 }
 
+struct log_data *raft_convert_encode(const struct raft_configuration *configuration)
+{
+    struct raft_buffer buffer;
+    struct log_data *data;
+    int rv = raft_configuration_encode(configuration, &buffer);
+
+    CHECK(rv == 0);
+    CHECK(buffer.len <= CONFIGURATION_BYTES_MAX);
+    data = log_data_new(bytes_of(buffer.base, buffer.len));
+    raft_free(buffer.base);
+    return data;
+}
+
 struct log_data *rules_bootstrap(const uint64_t *voter_ids, unsigned count)
 {
     struct raft_configuration configuration;
-    struct raft_buffer buffer;
     struct log_data *data;
     char name[24];
     int rv;
@@ -48,10 +60,7 @@ struct log_data *rules_bootstrap(const uint64_t *voter_ids, unsigned count)
         rv = raft_configuration_add(&configuration, voter_ids[i], name, RAFT_VOTER);
         CHECK(rv == 0);
     }
-    rv = raft_configuration_encode(&configuration, &buffer);
-    CHECK(rv == 0);
-    data = log_data_new(bytes_of(buffer.base, buffer.len));
-    raft_free(buffer.base);
+    data = raft_convert_encode(&configuration);
     raft_configuration_close(&configuration);
     return data;
 }

@@ -15,6 +15,9 @@ struct raft_entry *raft_convert_entries(const struct log_entry *entries, unsigne
 /* Decode a configuration that was checked where it entered: ours, or off a checksummed disk. */
 void raft_convert_configuration(const void *data, size_t len, struct raft_configuration *out);
 
+/* The bytes of a configuration.  Owned by the caller. */
+struct log_data *raft_convert_encode(const struct raft_configuration *configuration);
+
 /* Index, term and configuration of a snapshot; the configuration is handed to libraft or closed. */
 void raft_convert_metadata(const struct snapshot_meta *meta, struct raft_snapshot_metadata *out);
 

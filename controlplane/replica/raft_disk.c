@@ -4,7 +4,7 @@
 
 uint64_t rules_heard_ms(const struct rules *rules)
 {
-    return rules->heard_ms;
+    return rules->heard_leader;
 }
 
 void rules_apply_again(struct rules *rules, uint64_t now_ms)
@@ -22,5 +22,5 @@ void rules_apply_again(struct rules *rules, uint64_t now_ms)
 bool rules_leader_is_silent(const struct rules *rules)
 {
     return rules->raft.state == RAFT_FOLLOWER &&
-           rules->now - rules->heard_ms >= 2 * (uint64_t)rules->election_ms;
+           rules->now - rules->heard_leader >= 2 * (uint64_t)rules->election_ms;
 }

@@ -14,13 +14,15 @@ void rules_window_clear(struct rules *rules)
     rules->window.count = 0;
 }
 
-/* Evicted entries from `index` on: as many as a read may bring. */
+/* Evicted entries from `index` on: as many as a read may bring.  A CHANGE behind them counts as
+ * evicted (it never is), though it may not be durable yet. */
 static unsigned window_reach(const struct rules *rules, uint64_t index)
 {
+    uint64_t end = rules->log.held < rules->persisted + 1 ? rules->log.held : rules->persisted + 1;
     uint64_t bytes = memory_log_at(&rules->log, index)->bytes;
     unsigned count = 1;
 
-    while (count < READ_BACK_ENTRIES_MAX && index + count < rules->log.held) {
+    while (count < READ_BACK_ENTRIES_MAX && index + count < end) {
         bytes += memory_log_at(&rules->log, index + count)->bytes;
         if (bytes > READ_BACK_BYTES_MAX)
             break;

@@ -12,14 +12,14 @@
  *  [7] Installing: nothing is applied until the snapshot is durable; then the state is it.
  *  [8] Own snapshot: of the applied index, not above the durable one, with its configuration.  In
  *      raft_snapshot.c.
- *  [9] Membership: a BARRIER at each election.  Changes are not offered yet: TODO(members) the
- *      preconditions of a CHANGE, when nodes can be added.
+ *  [9] Membership: a BARRIER at each election.  A CHANGE alone, when an entry of the own term and
+ *      the change before are committed.  In raft_members.c, with what libraft needs for it.
  * [10] Leadership transfer: only to a voter that has all of the log.  In raft_members.c.
  * [11] SUBMIT's refusals are answers; anything else that fails stops the process, and what libraft
  *      built with NDEBUG does not check is checked here.
  * [12] One ordered connection a peer and direction: the links' job; `capacity` is always set.
  * [13] Votes are granted once a leader has been silent for two timeouts, see raft_disk.c.
- * [14] A pre-vote of a lower term is denied with our term, see raft_rules_internal.h. */
+ * [14] A pre-vote of a lower term is denied with our term, see raft_members.c. */
 #include "controlplane/replica/raft_rules.h"
 
 #include <stdio.h>
@@ -136,6 +136,7 @@ static void update_entries(struct rules *rules, const struct raft_update *update
 
     if (first <= memory_log_last(&rules->log)) {
         memory_log_truncate(&rules->log, first);
+        rules_truncated(rules, first);
         rules_window_clear(rules);
         ops_cut(rules, first);
         if (rules->persisted >= first)
@@ -205,6 +206,9 @@ static void update_messages(struct rules *rules, const struct raft_update *updat
             CHECK(rules->snapshot.index == message.install_snapshot.last_index);
             CHECK(rules->snapshot.term == message.install_snapshot.last_term);
             break;
+        case RAFT_REQUEST_VOTE_RESULT:
+            rules_tell_term(rules, &message.request_vote_result);
+            break;
         case RAFT_APPEND_ENTRIES_RESULT:
             if (rules->stale) { /* [4] else an uninitialised index would count as acknowledged */
                 message.append_entries_result.rejected = UINT64_MAX;
@@ -213,9 +217,6 @@ static void update_messages(struct rules *rules, const struct raft_update *updat
             break;
         case RAFT_REQUEST_VOTE:
             rules_limit_disruption(rules, &message);
-            break;
-        case RAFT_REQUEST_VOTE_RESULT:
-            rules_tell_term(rules, &message);
             break;
         default:
             break;
@@ -228,7 +229,7 @@ static void update_messages(struct rules *rules, const struct raft_update *updat
 static bool is_answer(enum raft_event_type type, int rv)
 {
     if (type == RAFT_SUBMIT)
-        return rv == RAFT_NOTLEADER || rv == RAFT_NOSPACE;
+        return rv == RAFT_NOTLEADER || rv == RAFT_NOSPACE || rv == RAFT_CANTCHANGE;
     if (type == RAFT_TRANSFER)
         return rv == RAFT_NOTLEADER || rv == RAFT_BADID || rv == RAFT_NOTFOUND;
     return false;
@@ -272,6 +273,7 @@ static void feed_configuration(struct rules *rules, uint64_t index, struct log_d
     log_data_drop(rules->change_data);
     rules->change_data = log_data_share(data);
     rules->change_index = index;
+    rules_committed_configuration(rules);
     event.configuration.index = index;
     raft_convert_configuration(data->bytes, data->len, &event.configuration.conf); /* handed over */
     (void)feed(rules, &event);
@@ -347,27 +349,14 @@ static bool log_joins_snapshot(const struct rules_config *config)
            config->entries[index - config->first].term == config->snapshot->term;
 }
 
-/* The newest configuration that the disk holds, committed or not. */
-static struct bytes newest_configuration(const struct rules *rules)
-{
-    const struct snapshot_meta *snapshot = &rules->snapshot;
-    struct bytes out = bytes_of(snapshot->configuration, snapshot->configuration_len);
-
-    for (uint64_t i = rules->log.first; i <= memory_log_last(&rules->log); i++) {
-        const struct log_entry *entry = memory_log_at(&rules->log, i);
-
-        if (entry->type == LOG_CHANGE && i > snapshot->configuration_index)
-            out = bytes_of(entry->data->bytes, entry->data->len);
-    }
-    return out;
-}
-
 /* A sole voter makes itself leader in RAFT_START without raising its term: an entry that it had
  * not synced before a crash and a new one would then have the same index and term. */
 static void raise_term_if_sole_voter(struct rules *rules)
 {
-    if (!raft_convert_sole_voter(newest_configuration(rules), rules->raft.id))
-        return;
+    struct bytes newest = rules_newest_configuration(rules);
+
+    if (newest.len == 0 || !raft_convert_sole_voter(newest, rules->raft.id))
+        return; /* len 0: a node that joins and has heard of nobody */
     rules->term++;
     rules->voted_for = rules->raft.id;
     rules->host.set_vote(rules->host.context, rules->term, rules->voted_for);
@@ -385,8 +374,9 @@ static void load(struct rules *rules, const struct rules_config *config)
         for (unsigned i = 0; i < config->count; i++)
             memory_log_append(&rules->log, &config->entries[i]);
     } else {
-        /* Without a snapshot the log must begin with the bootstrap entry; log_store sees to it. */
-        CHECK(snapshot->index > 0);
+        /* Without a snapshot the log must begin with the bootstrap entry, or be that of a node
+         * that joins: log_store sees to it. */
+        CHECK(snapshot->index > 0 || config->count == 0);
         memory_log_reset(&rules->log, snapshot->index + 1);
     }
     rules->applied = snapshot->index;
@@ -399,6 +389,7 @@ static void load(struct rules *rules, const struct rules_config *config)
         rules->change_index = snapshot->configuration_index;
         rules->change_data =
             log_data_new(bytes_of(snapshot->configuration, snapshot->configuration_len));
+        rules_committed_configuration(rules);
     }
 }
 
@@ -430,7 +421,7 @@ struct rules *rules_new(const struct rules_config *config, const struct rules_ho
 
     rules->host = *host;
     rules->now = config->now_ms;
-    rules->heard_ms = config->now_ms;
+    rules->heard_leader = config->now_ms;
     rules->election_ms = config->election_ms;
     rules->votes_from_ms = config->votes_from_ms;
     rules->ops_end = &rules->ops;
@@ -632,6 +623,7 @@ void rules_receive(struct rules *rules,
     struct raft_message copy = *message;
     struct raft_event event = { .type = RAFT_RECEIVE };
     char address[24];
+    int role;
 
     set_now(rules, now_ms);
     (void)snprintf(address, sizeof address, "%llu", (unsigned long long)peer);
@@ -640,43 +632,44 @@ void rules_receive(struct rules *rules,
     switch (copy.type) {
     case RAFT_APPEND_ENTRIES:
         rules->stale = copy.append_entries.term < term;
-        if (!rules->stale)
-            rules->heard_ms = rules->now;
         receive_append(rules, &copy, entries);
         break;
     case RAFT_INSTALL_SNAPSHOT:
         rules->stale = copy.install_snapshot.term < term;
-        if (!rules->stale)
-            rules->heard_ms = rules->now;
         receive_install(rules, &copy, received);
         break;
     case RAFT_REQUEST_VOTE:
         if (rules_vote_is_held(rules, &copy))
-            break;
+            return;
         copy.request_vote.disrupt_leader |= rules_leader_is_silent(rules);
         event.receive.message = &copy;
+        role = rules_role_for_vote(rules);
+        rules->asked_term = copy.request_vote.term;
         run(rules, &event);
-        break;
+        rules_role_back(rules, role);
+        return;
     case RAFT_TIMEOUT_NOW:
         rules_leave_given(rules, &copy.timeout_now);
         event.receive.message = &copy;
         run(rules, &event);
-        break;
+        return;
     default:
         event.receive.message = &copy;
         run(rules, &event);
-        break;
+        return;
     }
+    if (!rules->stale)
+        rules->heard_leader = rules->now;
     rules->stale = false;
 }
 
 /* ---- submitting ---- */
 
-enum status rules_submit(struct rules *rules,
-                         uint64_t now_ms,
-                         enum log_entry_type type,
-                         struct log_data *data,
-                         uint64_t *out_index)
+enum status rules_submit_any(struct rules *rules,
+                             uint64_t now_ms,
+                             enum log_entry_type type,
+                             struct log_data *data,
+                             uint64_t *out_index)
 {
     struct log_entry entry = { .type = type, .data = data };
     struct raft_event event = { .type = RAFT_SUBMIT };
@@ -684,7 +677,6 @@ enum status rules_submit(struct rules *rules,
     uint64_t index = memory_log_last(&rules->log) + 1;
     int rv;
 
-    CHECK(type != LOG_CHANGE); /* [9] */
     set_now(rules, now_ms);
     if (!rules_is_leader(rules))
         return ST_NOT_LEADER;
@@ -700,6 +692,8 @@ enum status rules_submit(struct rules *rules,
     if (rv != 0) {
         raft_free(array[0].batch); /* [3] refused: all stays ours */
         raft_free(array);
+        if (rv == RAFT_CANTCHANGE)
+            return ST_CONFLICT;
         return rv == RAFT_NOTLEADER ? ST_NOT_LEADER : ST_LIMIT; /* [11] */
     }
     raft_free(array);
@@ -764,6 +758,7 @@ static void install_done(struct rules *rules, const struct disk_op *op) /* [7] *
     rules->change_index = meta->configuration_index;
     log_data_drop(rules->change_data);
     rules->change_data = log_data_new(bytes_of(meta->configuration, meta->configuration_len));
+    rules_committed_configuration(rules);
     raft_convert_metadata(meta, &event.persisted_snapshot.metadata); /* [3] handed over */
     event.persisted_snapshot.last = true;
     run(rules, &event);

@@ -59,7 +59,8 @@ struct rules_config {
     uint64_t memory_bytes; /* of entries' data held once they are durable; more is evicted */
 };
 
-/* The bytes of entry 1 of a new group: its voters.  Identical on every member.
+/* The bytes of entry 1 of a new group: its first voters.  Identical on every one of them; a node
+ * that joins later gets it from them.
  * Addresses are names for libraft, so the ids are used.  Owned by the caller. */
 struct log_data *rules_bootstrap(const uint64_t *voter_ids, unsigned count);
 
@@ -122,6 +123,37 @@ bool rules_transferring(const struct rules *rules);
 /* Another node may have been told to elect itself in this term: a majority that heard of this
  * leader lately does not keep others from being elected any more, so no lease holds. */
 bool rules_transfer_sent_in_term(const struct rules *rules);
+
+enum rules_change_kind {
+    RULES_ADD,     /* takes the log, does not vote */
+    RULES_PROMOTE, /* votes from now on */
+    RULES_REMOVE,
+};
+
+/* Submit a change of the members, [9]; it is done when rules_change_pending() is false again.
+ *
+ * ST_CONFLICT: not now: another change, a transfer or the election's barrier is under way.
+ * ST_UNAVAILABLE: the promoted one does not have all of the log.  ST_EXISTS, ST_NOT_FOUND: the
+ * member is there, or votes, already; is not there.  ST_DENIED: a leader does not remove itself,
+ * it hands over.  ST_LIMIT: NODES_MAX.  ST_NOT_LEADER. */
+enum status rules_change(struct rules *rules,
+                         uint64_t now_ms,
+                         enum rules_change_kind kind,
+                         uint64_t id);
+/* The newest configuration in the log is not known to be committed. */
+bool rules_change_pending(const struct rules *rules);
+
+/* `id` is not in the newest committed configuration that this node has applied, and there is one.
+ * Sets *out_highest to the highest id that was seen in any since the start. */
+bool rules_is_out(const struct rules *rules, uint64_t id, uint64_t *out_highest);
+
+struct rules_member {
+    uint64_t id;
+    bool voter;
+};
+/* The newest configuration, committed or not; at most NODES_MAX.  None: a node that joins and has
+ * not heard of its group yet. */
+unsigned rules_members(const struct rules *rules, struct rules_member *out);
 
 /* The other voters by id, at most NODES_MAX. */
 unsigned rules_voters(const struct rules *rules, uint64_t *out_ids);

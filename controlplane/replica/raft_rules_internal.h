@@ -46,17 +46,21 @@ struct rules {
     uint64_t persisted;
     uint64_t change_index;        /* of the last applied CHANGE */
     struct log_data *change_data; /* its configuration */
+    uint64_t committed_ids[NODES_MAX];
+    unsigned committed_count;
+    uint64_t highest_id; /* that was in any since the start */
 
     struct disk_op *ops; /* [2] queued, oldest first */
     struct disk_op **ops_end;
     bool installing;
     bool taking;
 
-    bool apply_held;   /* an entry found no room */
-    uint64_t heard_ms; /* of a leader */
+    bool apply_held; /* an entry found no room */
 
     bool stale; /* [4] the message being fed is of an older term */
     bool was_leader;
+    uint64_t asked_term;         /* of the newest request for a vote */
+    uint64_t heard_leader;       /* when a leader of the term last said anything */
     uint64_t transfer_term;      /* [10] the last term in which TimeoutNow may have been sent */
     const struct log_entry *fed; /* entries of the event being fed, `fed_first` is the first's */
     uint64_t fed_first;
@@ -74,6 +78,31 @@ int rules_feed(struct rules *rules, uint64_t now_ms, struct raft_event *event);
 
 void rules_apply_committed(struct rules *rules);
 bool rules_leader_is_silent(const struct rules *rules); /* [13] */
+/* As rules_submit(), and for a CHANGE: it is the caller that keeps [9]. */
+enum status rules_submit_any(struct rules *rules,
+                             uint64_t now_ms,
+                             enum log_entry_type type,
+                             struct log_data *data,
+                             uint64_t *out_index);
+/* As rules_change() without looking whether one is allowed now: for the simulation, which shows
+ * that [9] is needed. */
+enum status rules_change_unchecked(struct rules *rules,
+                                   uint64_t now_ms,
+                                   enum rules_change_kind kind,
+                                   uint64_t id);
+
+/* The newest configuration that the disk holds, committed or not; empty: none. */
+struct bytes rules_newest_configuration(const struct rules *rules);
+/* Another configuration is committed. */
+void rules_committed_configuration(struct rules *rules);
+/* A denied pre-vote of a term that is over tells the one that is. */
+void rules_tell_term(const struct rules *rules, struct raft_request_vote_result *result);
+/* The log was cut: it ends before `first`, where an entry was appended in the same step. */
+void rules_truncated(struct rules *rules, uint64_t first);
+/* The own role as a request for a vote shall see it, and back. */
+int rules_role_for_vote(struct rules *rules);
+void rules_role_back(struct rules *rules, int role);
+
 /* An AppendEntries with this commit index, as far as the peer can use it, was sent to `peer`. */
 void rules_told(struct rules *rules, uint64_t peer, uint64_t commit);
 
@@ -103,9 +132,5 @@ bool rules_vote_is_held(struct rules *rules, const struct raft_message *message)
 void rules_leave_given(struct rules *rules, const struct raft_timeout_now *args);
 /* A RequestVote goes out: it may disrupt only in the term that leave was given for. */
 void rules_limit_disruption(const struct rules *rules, struct raft_message *message);
-/* [14] The answer to a RequestVote goes out.  libraft answers a pre-vote with the term that was
- * asked for, even if ours is higher: a candidate that has all of the log, but a lower term, would
- * never learn it, and where its vote and ours are needed nobody is ever elected (seed 1218). */
-void rules_tell_term(const struct rules *rules, struct raft_message *message);
 
 #endif

@@ -3,17 +3,30 @@
 #include "base/check.h"
 #include "controlplane/replica/raft_rules_internal.h"
 
+static bool is_member(const struct rules *rules, uint64_t id)
+{
+    for (unsigned i = 0; i < rules->raft.configuration.n; i++)
+        if (rules->raft.configuration.servers[i].id == id)
+            return true;
+    return false;
+}
+
 void rules_told(struct rules *rules, uint64_t peer, uint64_t commit)
 {
+    unsigned at = ARRAY_LEN(rules->told);
+
     for (unsigned i = 0; i < ARRAY_LEN(rules->told); i++) {
-        if (rules->told[i].id != peer && rules->told[i].id != 0)
-            continue;
-        rules->told[i].id = peer;
-        if (rules->told[i].commit < commit)
-            rules->told[i].commit = commit;
-        return;
+        if (rules->told[i].id == peer) {
+            at = i;
+            break;
+        }
+        if (at == ARRAY_LEN(rules->told) && !is_member(rules, rules->told[i].id))
+            at = i; /* free, or of one that was removed */
     }
-    CHECK(!"more peers than NODES_MAX");
+    CHECK(at < ARRAY_LEN(rules->told)); /* there are no more members than places */
+    if (rules->told[at].id != peer || rules->told[at].commit < commit)
+        rules->told[at].commit = commit;
+    rules->told[at].id = peer;
 }
 
 /* libraft sends a new commit index with the next entries or heartbeat only.  An AppendEntries

@@ -26,14 +26,6 @@ bool rules_vote_is_held(struct rules *rules, const struct raft_message *message)
     return true;
 }
 
-void rules_tell_term(const struct rules *rules, struct raft_message *message)
-{
-    struct raft_request_vote_result *result = &message->request_vote_result;
-
-    if (result->pre_vote && !result->vote_granted && result->term < rules->term)
-        result->term = rules->term;
-}
-
 void rules_leave_given(struct rules *rules, const struct raft_timeout_now *args)
 {
     rules->disrupt_term = args->term + 1;

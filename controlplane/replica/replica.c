@@ -197,10 +197,44 @@ static void log_change(struct replica *replica, const struct replica_status *now
               LU("term", now->term), LU("leader", now->leader_id));
 }
 
+static void fill_member(const struct replica_member *member,
+                        const struct core_view *view,
+                        struct replica_member_status *out)
+{
+    out->member = *member;
+    for (unsigned i = 0; i < view->member_count; i++) {
+        if (view->members[i].id != member->id)
+            continue;
+        out->membership = view->members[i].voter ? REPLICA_VOTER : REPLICA_STANDBY;
+        out->up = view->members[i].up;
+        out->match = view->members[i].match;
+        out->disk = view->members[i].disk;
+    }
+}
+
+static void fill_members(const struct replica *replica,
+                         const struct core_view *view,
+                         struct replica_status *out)
+{
+    struct replica_member_status *self = &out->members[out->member_count++];
+
+    fill_member(&replica->self, view, self);
+    self->connected = true;
+    self->version = replica->identity->self.version;
+    for (unsigned i = 0; i < replica->peer_count; i++) {
+        const struct replica_peer *peer = replica->peers[i];
+        struct replica_member_status *member = &out->members[out->member_count++];
+
+        fill_member(&peer->member, view, member);
+        member->connected = peer->out != NULL;
+        if (peer->out != NULL)
+            member->version = stream_peer(peer->out)->version;
+    }
+}
+
 static void publish_status(struct replica *replica)
 {
-    struct replica_status now = { .self_id = replica->self_id,
-                                  .member_count = replica->member_count };
+    struct replica_status now = { .self_id = replica->self.id };
     struct core_view view;
 
     core_view(replica->core, &view);
@@ -213,6 +247,7 @@ static void publish_status(struct replica *replica)
     now.commit = view.commit;
     now.applied = view.applied;
     now.snapshot_index = view.snapshot_index;
+    now.last = view.last;
     now.log_bytes = view.log_bytes;
     now.applied_ms = view.leader_ms;
     now.cluster_version = view.cluster_version;
@@ -222,22 +257,7 @@ static void publish_status(struct replica *replica)
     now.disk_high_bytes = replica->watch.limits.high_bytes;
     memcpy(now.disk_path, replica->dir, sizeof now.disk_path);
     now.lease = replica_now_ms() < view.lease_until_ms;
-    for (unsigned i = 0; i < replica->member_count; i++) {
-        now.members[i].member = replica->members[i];
-        now.members[i].match = view.match[i];
-        now.members[i].disk = view.disks[i];
-        now.members[i].connected = replica->members[i].id == replica->self_id;
-        if (now.members[i].connected)
-            now.members[i].version = replica->identity->self.version;
-        for (unsigned k = 0; k < replica->peer_count; k++) {
-            const struct stream *out = replica->peers[k].out;
-
-            if (replica->peers[k].member.id != replica->members[i].id || out == NULL)
-                continue;
-            now.members[i].connected = true;
-            now.members[i].version = stream_peer(out)->version;
-        }
-    }
+    fill_members(replica, &view, &now);
     log_change(replica, &now);
     uv_mutex_lock(&replica->status_mutex);
     replica->status = now;
@@ -313,6 +333,7 @@ static void turn(struct replica *replica)
     note_changes(replica);
     if (now >= replica->status_at) {
         replica->status_at = now + REPLICA_STATUS_MS;
+        replica_book_update(replica);
         publish_status(replica);
         maybe_checkpoint(replica, now);
     }
@@ -466,29 +487,12 @@ static enum status catch_up_with_snapshot(struct replica *replica,
     return st;
 }
 
-/* The members are fixed when a group is made: another list would be another group. */
-static enum status check_members(const struct log_recovery *recovery,
-                                 const struct log_data *bootstrap,
-                                 struct err *err)
-{
-    struct bytes want = bytes_of(bootstrap->bytes, bootstrap->len);
-    struct bytes have =
-        bytes_of(recovery->snapshot.configuration, recovery->snapshot.configuration_len);
-
-    if (recovery->snapshot.index == 0)
-        have = bytes_of(recovery->entries[0].data->bytes, recovery->entries[0].data->len);
-    if (bytes_equal(want, have))
-        return ST_OK;
-    return err_set(err, ST_BAD_INPUT, "the members given are not those the group was made with");
-}
-
 static void start_core(struct replica *replica,
                        const struct replica_config *config,
                        const struct log_recovery *recovery)
 {
     struct core_config core = {
         .self_id = config->self_id,
-        .member_count = config->member_count,
         .election_ms = config->election_ms ? config->election_ms : REPLICA_ELECTION_MS,
         .heartbeat_ms = config->heartbeat_ms ? config->heartbeat_ms : REPLICA_HEARTBEAT_MS,
         .snapshots.log_bytes_min = config->snapshot_log_bytes,
@@ -505,8 +509,6 @@ static void start_core(struct replica *replica,
     };
     struct core_io io = core_io;
 
-    for (unsigned i = 0; i < config->member_count; i++)
-        core.member_ids[i] = config->members[i].id;
     random_bytes(&core.random_seed, sizeof core.random_seed);
     io.context = replica;
     replica->core = core_new(&core, &io, replica->state);
@@ -536,20 +538,22 @@ static enum status recover(struct replica *replica,
                                 .failed = disk_failed,
                                 .context = replica };
     struct log_recovery recovery = { 0 };
-    struct log_data *bootstrap;
+    struct log_data *bootstrap = NULL;
     uint64_t ids[NODES_MAX];
     enum status st;
 
     for (unsigned i = 0; i < config->member_count; i++)
         ids[i] = config->members[i].id;
     state_trust_path(replica->dir, replica->trust_path);
-    bootstrap = rules_bootstrap(ids, config->member_count);
+    if (!config->join)
+        bootstrap = rules_bootstrap(ids, config->member_count);
     do { /* SQLite makes files beside its own: on a full disk with room of the reserve */
         st = log_store_open(replica->dir, bootstrap, &replica->log_store, &recovery, err);
     } while (st == ST_NO_SPACE && reserve_give(&replica->reserve, 0, true));
-    if (st == ST_OK)
-        st = check_members(&recovery, bootstrap, err);
     log_data_drop(bootstrap);
+    if (st == ST_OK && recovery.count == 0 && recovery.snapshot.index == 0)
+        log_event(LOG_INFO, "replica_joining", LS("group", replica->group),
+                  LU("id", config->self_id), LS("then", "waiting to be added to the group"));
     while (st == ST_OK) {
         st = open_state(replica, recovery.fresh, err);
         if (st != ST_NO_SPACE || !reserve_give(&replica->reserve, 0, false))
@@ -616,9 +620,11 @@ static struct replica *replica_new(const struct replica_config *config)
     (void)snprintf(replica->state_path, sizeof replica->state_path, "%s/state.db", replica->dir);
     replica->state_group =
         strcmp(config->group, "control") == 0 ? STATE_GROUP_CONTROL : STATE_GROUP_STORAGE;
-    replica->self_id = config->self_id;
-    replica->member_count = config->member_count;
-    memcpy(replica->members, config->members, config->member_count * sizeof config->members[0]);
+    replica->configured_count = config->member_count;
+    memcpy(replica->configured, config->members, config->member_count * sizeof config->members[0]);
+    for (unsigned i = 0; i < config->member_count; i++)
+        if (config->members[i].id == config->self_id)
+            replica->self = config->members[i];
     replica->identity = config->identity;
     replica->service = config->service;
     replica->part.fd = -1;
@@ -640,8 +646,7 @@ static struct replica *replica_new(const struct replica_config *config)
     return replica;
 }
 
-/* On the group's thread, or before it runs: let go of all that is on the loop. */
-void replica_stop_now(struct replica *replica)
+static void stop_deciding(struct replica *replica)
 {
     struct core *core = replica->core;
 
@@ -652,9 +657,29 @@ void replica_stop_now(struct replica *replica)
     replica->core = NULL;
     core_free(core); /* answers who waits */
     replica_links_stop(replica);
+}
+
+/* On the group's thread, or before it runs: let go of all that is on the loop. */
+void replica_stop_now(struct replica *replica)
+{
+    stop_deciding(replica);
     uv_close((uv_handle_t *)&replica->timer, NULL);
     uv_close((uv_handle_t *)&replica->check, NULL);
     mailbox_close(replica->mailbox);
+}
+
+/* Nothing that this node has is needed any more, and it must not vote with it. */
+void replica_let_go(struct replica *replica, const char *who)
+{
+    log_event(LOG_ERROR, "replica_removed", LS("group", replica->group), LU("id", replica->self.id),
+              LS("said_by", who), LS("then", "serving nothing: stop it and wipe its data"));
+    stop_deciding(replica);
+    (void)uv_timer_stop(&replica->timer);
+    uv_mutex_lock(&replica->status_mutex);
+    replica->status.removed = true;
+    replica->status.role = REPLICA_FOLLOWER;
+    replica->status.leader_id = 0;
+    uv_mutex_unlock(&replica->status_mutex);
 }
 
 static void replica_free(struct replica *replica)

@@ -50,8 +50,12 @@ struct replica_config {
     const char *dir;   /* of this group alone; made if missing; holds state.db, log.db, snapshots */
     const char *group; /* "control" or "storage": which domains, and the name in logs */
     uint64_t self_id;  /* one of members; listens on its address */
-    const struct replica_member *members; /* the same list on every node; 1, 3, 5... of them */
+    /* A new group's first members, the same list on every one of them: 1, 3 or 5.  For a node that
+     * joins, itself and whom it may talk to.  After the first start it serves to find them: what it
+     * says of addresses goes before what replica_set_members() says. */
+    const struct replica_member *members;
     unsigned member_count;
+    bool join; /* if the folder is new: wait to be added to the group, do not make one */
     const struct stream_identity *identity;
     enum stream_service service; /* STREAM_RAFT_CONTROL or STREAM_RAFT_STORAGE */
     uint32_t election_ms;        /* 0: REPLICA_ELECTION_MS; randomised between 1x and 2x */
@@ -92,11 +96,34 @@ void replica_disk_is_failing(struct replica *replica);
 /* Path of the group's database for read-only connections; lives as long as the replica. */
 const char *replica_state_path(const struct replica *replica);
 
+/* One that shall be a member, or was and shall not be any more. */
+struct replica_wanted {
+    struct replica_member member;
+    bool removed;
+};
+
+enum { REPLICA_WANTED_MAX = 64, REPLICA_MEMBERS_MAX = 2 * NODES_MAX + 1 };
+
+/* Who shall be in the group: its leader works towards it, one change at a time.  The newest call
+ * counts; until the first, nothing is changed.  At most REPLICA_WANTED_MAX; copied.  Any thread;
+ * does not block. */
+void replica_set_members(struct replica *replica,
+                         const struct replica_wanted *wanted,
+                         unsigned count);
+
 enum replica_role { REPLICA_FOLLOWER, REPLICA_CANDIDATE, REPLICA_LEADER };
+
+enum replica_membership {
+    REPLICA_OUTSIDE, /* not in the group, yet or any more */
+    REPLICA_STANDBY, /* takes the log, does not vote */
+    REPLICA_VOTER,
+};
 
 struct replica_member_status {
     struct replica_member member;
-    bool connected;   /* from here; true for self */
+    enum replica_membership membership; /* by the newest configuration that this node has */
+    bool up;                            /* heard of lately; leader only */
+    bool connected;                     /* from here; true for self */
     uint32_t version; /* newest cluster version that it follows; 0 while it is not connected */
     uint64_t match;   /* known replicated index; leader only, else 0 */
     enum disk_condition disk; /* as it told us last */
@@ -119,9 +146,11 @@ struct replica_status {
     uint64_t disk_free_bytes; /* there, beside the reserve */
     uint64_t disk_low_bytes;
     uint64_t disk_high_bytes;
-    bool lease; /* leader: reads are answered by its lease */
-    unsigned member_count;
-    struct replica_member_status members[NODES_MAX];
+    bool lease;            /* leader: reads are answered by its lease */
+    uint64_t last;         /* index of the log */
+    bool removed;          /* the others say so: nothing works here any more, and nothing will */
+    unsigned member_count; /* this node and whom it talks to */
+    struct replica_member_status members[REPLICA_MEMBERS_MAX];
 };
 
 /* A number that is another one after any change of state.db: what was read after asking for it is

@@ -1,4 +1,5 @@
 /* Callers on other loops: a request is a mail that goes to the group's thread and comes back. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,10 +8,14 @@
 #include "controlplane/replica/replica_internal.h"
 #include "proto/command_check.h"
 
+_Static_assert((int)REPLICA_WANTED_MAX == (int)CORE_WANTS_MAX, "one limit");
+_Static_assert((int)REPLICA_MEMBERS_MAX == (int)CORE_PEERS_MAX + 1, "one limit");
+
 enum request_kind {
     REQUEST_PROPOSE,
     REQUEST_BARRIER,
     REQUEST_TRANSFER,
+    REQUEST_MEMBERS,
     REQUEST_DISK_FAILED,
     REQUEST_STOP,
 };
@@ -27,6 +32,8 @@ struct request {
     replica_propose_cb propose_cb;
     replica_barrier_cb barrier_cb; /* of a transfer, too */
     uint64_t target;               /* of a transfer */
+    struct replica_wanted *wanted; /* owned */
+    unsigned wanted_count;
     void *context;
 
     uint64_t sequence; /* own commands only; else 0 */
@@ -55,6 +62,7 @@ static void request_free(struct request *request)
     if (request->command != NULL)
         lapwing__command__free_unpacked(request->command, NULL);
     buf_done(&request->outcome);
+    free(request->wanted);
     free(request);
 }
 
@@ -258,6 +266,20 @@ enum status replica_transfer(struct replica_client *client,
     return ST_OK;
 }
 
+void replica_set_members(struct replica *replica,
+                         const struct replica_wanted *wanted,
+                         unsigned count)
+{
+    struct request *request = must_calloc(1, sizeof *request);
+
+    CHECK(count <= REPLICA_WANTED_MAX);
+    request->kind = REQUEST_MEMBERS;
+    request->wanted = must_calloc(count + 1, sizeof *wanted);
+    request->wanted_count = count;
+    memcpy(request->wanted, wanted, count * sizeof *wanted);
+    mailbox_post(replica->mailbox, &request->mail);
+}
+
 void replica_client_post_stop(struct replica *replica)
 {
     struct request *request = must_calloc(1, sizeof *request);
@@ -294,6 +316,25 @@ static enum status propose(struct replica *replica, struct request *request, uin
     return st;
 }
 
+static void take_members(struct replica *replica, const struct request *request, uint64_t now)
+{
+    struct member_want wants[CORE_WANTS_MAX] = { 0 };
+
+    if (replica->core == NULL)
+        return;
+    replica->wanted_count = request->wanted_count;
+    for (unsigned i = 0; i < request->wanted_count; i++) {
+        const struct replica_wanted *wanted = &request->wanted[i];
+
+        replica->wanted[i] = *wanted;
+        wants[i].id = wanted->member.id;
+        wants[i].removed = wanted->removed;
+        (void)snprintf(wants[i].zone, sizeof wants[i].zone, "%s", wanted->member.zone);
+    }
+    core_set_wanted(replica->core, now, wants, request->wanted_count);
+    replica_book_update(replica);
+}
+
 void replica_client_deliver(struct mail *mail, void *context)
 {
     struct request *request = container_of(mail, struct request, mail);
@@ -304,6 +345,11 @@ void replica_client_deliver(struct mail *mail, void *context)
     if (request->kind == REQUEST_STOP) {
         request_free(request);
         replica_stop_now(replica);
+        return;
+    }
+    if (request->kind == REQUEST_MEMBERS) {
+        take_members(replica, request, now);
+        request_free(request);
         return;
     }
     if (request->kind == REQUEST_DISK_FAILED) {

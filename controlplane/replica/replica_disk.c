@@ -151,24 +151,28 @@ void replica_disk_turn(struct replica *replica, uint64_t now_ms)
 void replica_status_refusal(const struct replica_status *status, struct err *out)
 {
     struct buf names = { 0 };
+    unsigned voters = 0;
     unsigned full = 0;
 
     out->text[0] = '\0';
     for (unsigned i = 0; i < status->member_count; i++) {
+        if (status->members[i].membership != REPLICA_VOTER)
+            continue;
+        voters++;
         if (status->members[i].disk != DISK_FULL)
             continue;
         buf_printf(&names, "%s%s", full > 0 ? ", " : "", status->members[i].member.node);
         full++;
     }
     /* With one of several full, another leads, and the reason is another one. */
-    if (full > status->member_count / 2 && status->disk == DISK_FULL)
+    if (full > voters / 2 && status->disk == DISK_FULL)
         (void)err_set(out, ST_UNAVAILABLE,
                       "no node with room on its disk can lead: full are %s; here %s has %llu bytes "
                       "free, %llu are needed",
                       buf_text(&names), status->disk_path,
                       (unsigned long long)status->disk_free_bytes,
                       (unsigned long long)status->disk_high_bytes);
-    else if (full > status->member_count / 2)
+    else if (full > voters / 2)
         (void)err_set(out, ST_UNAVAILABLE, "no node with room on its disk can lead: full are %s",
                       buf_text(&names));
     buf_done(&names);
@@ -194,7 +198,8 @@ void replica_disk_failed(struct replica *replica, const struct err *err)
         return;
     replica->watch.stop_at_ms = now + REPLICA_FAILED_STOP_MS;
     say_failed(replica, err);
-    core_set_disk(replica->core, now, DISK_FAILED);
+    if (replica->core != NULL) /* else this node is no member any more */
+        core_set_disk(replica->core, now, DISK_FAILED);
 }
 
 _Noreturn void replica_disk_failed_now(struct replica *replica, const struct err *err)

@@ -1,13 +1,15 @@
 /* What the acting files of a replica share; nobody else includes this.
  *
  *   replica.c          life, recovery, the loop's thread, what the core asks for
+ *   replica_book.c     whom to talk to, and where they are
+ *   replica_links.c    streams to and from them
  *   replica_snapshots.c   snapshots: copied, read, received, read again
- *   replica_links.c    streams to and from the other members
  *   replica_client.c   callers on other loops
  *   replica_disk.c     room and speed of the disk, and the end when it fails */
 #ifndef CONTROLPLANE_REPLICA_REPLICA_INTERNAL_H
 #define CONTROLPLANE_REPLICA_REPLICA_INTERNAL_H
 
+#include "base/log_limit_rules.h"
 #include "base/mailbox.h"
 #include "controlplane/replica/core.h"
 #include "controlplane/replica/disk.h"
@@ -29,12 +31,23 @@ enum {
 
 struct snapshot_job; /* replica_snapshots.c */
 
-/* A connection to, and the connections from, one other member. */
+/* One other node, and our connection to it.  Out of the book it lives until that is closed. */
 struct replica_peer {
     struct replica *replica;
     struct replica_member member;
     struct stream_dialer *dialer;
     struct stream *out; /* open; frames go here */
+    bool dropped;
+};
+
+/* A connection that a node made to us. */
+struct replica_in {
+    struct replica_in *next;
+    struct replica_in **link;
+    struct replica *replica;
+    struct stream *stream;
+    struct replica_member member; /* id 0: it has not said who it is; address as it says */
+    bool refused;
 };
 
 /* The watch on the disk. */
@@ -75,9 +88,9 @@ struct replica {
     char state_path[SNAPSHOT_PATH_BYTES];
     char trust_path[STATE_TRUST_PATH_BYTES];
     enum state_group state_group;
-    uint64_t self_id;
-    struct replica_member members[NODES_MAX];
-    unsigned member_count;
+    struct replica_member self;
+    struct replica_member configured[NODES_MAX]; /* as the configuration has them */
+    unsigned configured_count;
     const struct stream_identity *identity;
     enum stream_service service;
 
@@ -121,7 +134,11 @@ struct replica {
 
     struct stream_listener *listener;
     unsigned peer_count;
-    struct replica_peer peers[NODES_MAX];
+    struct replica_peer *peers[CORE_PEERS_MAX]; /* owned */
+    struct replica_in *ins;                     /* freed with their streams */
+    unsigned wanted_count;
+    struct replica_wanted wanted[CORE_WANTS_MAX];
+    struct log_limit refusals; /* lines of the log about streams that are refused */
 
     uv_mutex_t status_mutex;
     struct replica_status status;
@@ -140,6 +157,16 @@ void replica_disk_turn(struct replica *replica, uint64_t now_ms);
 void replica_disk_failed(struct replica *replica, const struct err *err);
 /* The same where the loop can not go on. */
 _Noreturn void replica_disk_failed_now(struct replica *replica, const struct err *err);
+/* Who is talked to follows from the rows, the group's configuration and who talks to us: to be
+ * called when one of them may have changed. */
+void replica_book_update(struct replica *replica);
+struct replica_peer *replica_book_peer(struct replica *replica, uint64_t id); /* NULL: none */
+/* A peer for `member` whose dialing has begun; NULL if it cannot. */
+struct replica_peer *replica_links_dial(struct replica *replica,
+                                        const struct replica_member *member);
+void replica_links_drop(struct replica_peer *peer); /* takes it */
+/* Let go of the group: this node is no member any more. */
+void replica_let_go(struct replica *replica, const char *who);
 
 enum status replica_links_start(struct replica *replica, struct err *err);
 void replica_links_stop(struct replica *replica);

@@ -1,29 +1,51 @@
-/* One dialed stream to every other member, for what we send; what they send comes in on streams
- * that they dialed.  So each direction is one ordered connection, as rule 12 wants it: a newer one
- * of a peer closes the older (base/stream). */
+/* One dialed stream to every other node of the group, for what we send; what they send comes in on
+ * streams that they dialed.  So each direction is one ordered connection, as rule 12 wants it: a
+ * newer one of a peer closes the older (base/stream).
+ *
+ * A stream's first frame says which member it is of, and which it is meant for: names and addresses
+ * are given again, ids are not.  Releases before cluster version 2 know of no such frame; they are
+ * known by their name. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/log.h"
 #include "controlplane/replica/replica_internal.h"
+#include "proto/raft.pb-c.h"
+#include "proto/raft_check.h"
 
-static struct replica_peer *peer_of_node(struct replica *replica, const char *node)
-{
-    for (unsigned i = 0; i < replica->peer_count; i++)
-        if (strcmp(replica->peers[i].member.node, node) == 0)
-            return &replica->peers[i];
-    return NULL;
-}
+enum { HELLO_SINCE = 2 /* cluster version */ };
 
 /* ---- out ---- */
+
+static void say_hello(struct replica_peer *peer, struct stream *stream)
+{
+    Lapwing__RaftHello hello = LAPWING__RAFT_HELLO__INIT;
+    struct buf body = { 0 };
+    size_t len;
+
+    hello.from = peer->replica->self.id;
+    hello.to = peer->member.id;
+    hello.address = peer->replica->self.address;
+    len = lapwing__raft_hello__get_packed_size(&hello);
+    body.len = lapwing__raft_hello__pack(&hello, buf_reserve(&body, len));
+    (void)stream_send(stream, LAPWING__RAFT_FRAME__RAFT_HELLO, bytes_of(NULL, 0), buf_view(&body));
+    buf_done(&body);
+}
 
 static void out_opened(struct stream *stream, const struct stream_hello *hello, void *context)
 {
     struct replica_peer *peer = context;
     struct replica *replica = peer->replica;
 
+    if (peer->dropped) {
+        stream_close(stream);
+        return;
+    }
     CHECK(strcmp(hello->node, peer->member.node) == 0); /* the handshake checked it */
     peer->out = stream;
+    if (hello->version >= HELLO_SINCE)
+        say_hello(peer, stream);
     if (replica->core != NULL)
         core_link(replica->core, replica_now_ms(), peer->member.id, true);
 }
@@ -35,6 +57,10 @@ static void out_closed(struct stream *stream, enum status why, const struct err 
 
     (void)why;
     (void)err; /* the dialer logs why */
+    if (peer->dropped) {
+        free(peer);
+        return;
+    }
     if (peer->out != stream)
         return;
     peer->out = NULL;
@@ -42,12 +68,20 @@ static void out_closed(struct stream *stream, enum status why, const struct err 
         core_link(replica->core, replica_now_ms(), peer->member.id, false);
 }
 
+/* Nothing is said on this side of a link, but that we are out. */
 static void out_frame(struct stream *stream, uint16_t type, struct bytes body, void *context)
 {
-    (void)type;
-    (void)body;
-    (void)context;
-    stream_close(stream); /* nothing is said on this side of a link */
+    struct replica_peer *peer = context;
+    struct replica *replica = peer->replica;
+    Lapwing__RaftRemoved *removed = NULL;
+
+    if (type == LAPWING__RAFT_FRAME__RAFT_REMOVED)
+        removed = lapwing__raft_removed__unpack(NULL, body.len, body.data);
+    if (removed != NULL && removed->id == replica->self.id && !peer->dropped)
+        replica_let_go(replica, peer->member.node);
+    if (removed != NULL)
+        lapwing__raft_removed__free_unpacked(removed, NULL);
+    stream_close(stream);
 }
 
 static const struct stream_handler out_handler = {
@@ -56,55 +90,180 @@ static const struct stream_handler out_handler = {
     .on_close = out_closed,
 };
 
+struct replica_peer *replica_links_dial(struct replica *replica,
+                                        const struct replica_member *member)
+{
+    struct replica_peer *peer = must_calloc(1, sizeof *peer);
+    struct err err = { 0 };
+
+    peer->replica = replica;
+    peer->member = *member;
+    if (stream_dial(&replica->loop,
+                    &(struct stream_dial_options){
+                        .address = member->address,
+                        .identity = replica->identity,
+                        .service = replica->service,
+                        .node = member->node, /* nobody else's acknowledgement counts */
+                        .handler = &out_handler,
+                        .context = peer,
+                    },
+                    &peer->dialer, &err) == ST_OK)
+        return peer;
+    log_event(LOG_ERROR, "replica_peer_address", LS("group", replica->group),
+              LS("peer", member->node), LS("error", err.text));
+    free(peer);
+    return NULL;
+}
+
+void replica_links_drop(struct replica_peer *peer)
+{
+    struct replica *replica = peer->replica;
+
+    if (peer->out != NULL && replica->core != NULL)
+        core_link(replica->core, replica_now_ms(), peer->member.id, false);
+    peer->dropped = true;
+    stream_dialer_close(peer->dialer);
+    if (peer->out == NULL)
+        free(peer); /* else out_closed() does */
+}
+
 void replica_links_send(struct replica *replica, uint64_t peer_id, uint16_t type, struct bytes body)
 {
-    for (unsigned i = 0; i < replica->peer_count; i++) {
-        struct replica_peer *peer = &replica->peers[i];
+    struct replica_peer *peer = replica_book_peer(replica, peer_id);
 
-        if (peer->member.id != peer_id || peer->out == NULL)
-            continue;
-        /* A frame that does not fit would leave a gap in what is taken for ordered: begin anew. */
-        if (stream_send(peer->out, type, bytes_of(NULL, 0), body) == ST_LIMIT) {
-            log_event(LOG_WARN, "replica_link_full", LS("group", replica->group),
-                      LS("peer", peer->member.node), LS("then", "reconnecting"));
-            stream_close(peer->out);
-        }
+    if (peer == NULL || peer->out == NULL)
+        return;
+    /* A frame that does not fit would leave a gap in what is taken for ordered: begin anew. */
+    if (stream_send(peer->out, type, bytes_of(NULL, 0), body) == ST_LIMIT) {
+        log_event(LOG_WARN, "replica_link_full", LS("group", replica->group),
+                  LS("peer", peer->member.node), LS("then", "reconnecting"));
+        stream_close(peer->out);
     }
 }
 
 /* ---- in ---- */
 
+static bool may_log(struct replica *replica)
+{
+    uint32_t left_out;
+
+    return log_limit_allows(&replica->refusals, replica_now_ms(), &left_out);
+}
+
 static void *accepted(struct stream *stream, const struct stream_hello *hello, void *context)
 {
     struct replica *replica = context;
+    struct replica_in *in = must_calloc(1, sizeof *in);
 
-    (void)stream;
-    return peer_of_node(replica, hello->node); /* NULL for a stranger: refused, and said */
+    in->replica = replica;
+    in->stream = stream;
+    (void)snprintf(in->member.node, sizeof in->member.node, "%s", hello->node);
+    (void)snprintf(in->member.zone, sizeof in->member.zone, "%s", hello->zone);
+    for (unsigned i = 0; hello->version < HELLO_SINCE && i < replica->peer_count; i++)
+        if (strcmp(replica->peers[i]->member.node, hello->node) == 0)
+            in->member = replica->peers[i]->member;
+    in->next = replica->ins;
+    in->link = &replica->ins;
+    if (in->next != NULL)
+        in->next->link = &in->next;
+    replica->ins = in;
+    return in;
+}
+
+/* It closes, on its own, what it hears this on. */
+static void refuse_removed(struct replica_in *in)
+{
+    Lapwing__RaftRemoved removed = LAPWING__RAFT_REMOVED__INIT;
+    uint8_t body[16];
+    size_t len;
+
+    if (!in->refused && may_log(in->replica))
+        log_event(LOG_WARN, "replica_peer_removed", LS("group", in->replica->group),
+                  LU("id", in->member.id), LS("node", in->member.node),
+                  LS("then", "refusing it: stop it and wipe its data"));
+    in->refused = true;
+    removed.id = in->member.id;
+    CHECK(lapwing__raft_removed__get_packed_size(&removed) <= sizeof body);
+    len = lapwing__raft_removed__pack(&removed, body);
+    (void)stream_send(in->stream, LAPWING__RAFT_FRAME__RAFT_REMOVED, bytes_of(NULL, 0),
+                      bytes_of(body, len));
+}
+
+static void refuse(struct replica_in *in, const char *why)
+{
+    if (may_log(in->replica))
+        log_event(LOG_WARN, "replica_frame_refused", LS("group", in->replica->group),
+                  LS("peer", in->member.node), LS("error", why), LS("then", "closing"));
+    stream_close(in->stream);
+}
+
+static void take_hello(struct replica_in *in, struct bytes body)
+{
+    struct replica *replica = in->replica;
+    Lapwing__RaftHello *hello = lapwing__raft_hello__unpack(NULL, body.len, body.data);
+    struct err err = { 0 };
+    enum status st = ST_BAD_INPUT;
+
+    if (hello == NULL)
+        (void)err_set(&err, st, "hello: does not decode");
+    else
+        st = raft_hello_check(hello, &err);
+    if (st == ST_OK && (hello->to != replica->self.id || hello->from == replica->self.id))
+        st = err_set(&err, ST_BAD_INPUT, "hello: of member %llu for %llu, this is %llu",
+                     (unsigned long long)hello->from, (unsigned long long)hello->to,
+                     (unsigned long long)replica->self.id);
+    if (st == ST_OK) {
+        in->member.id = hello->from;
+        (void)snprintf(in->member.address, sizeof in->member.address, "%s", hello->address);
+        if (core_refuses(replica->core, in->member.id))
+            refuse_removed(in);
+        else
+            replica_book_update(replica);
+    } else {
+        refuse(in, err.text);
+    }
+    if (hello != NULL)
+        lapwing__raft_hello__free_unpacked(hello, NULL);
 }
 
 static void in_frame(struct stream *stream, uint16_t type, struct bytes body, void *context)
 {
-    struct replica_peer *peer = context;
-    struct replica *replica = peer->replica;
+    struct replica_in *in = context;
+    struct replica *replica = in->replica;
     struct err err = { 0 };
-    enum status st;
 
+    (void)stream;
     if (replica->core == NULL)
         return;
-    st = core_frame(replica->core, replica_now_ms(), peer->member.id, type, body, &err);
-    if (st == ST_OK)
+    if (in->member.id == 0 && type == LAPWING__RAFT_FRAME__RAFT_HELLO) {
+        take_hello(in, body);
         return;
-    log_event(LOG_WARN, "replica_frame_refused", LS("group", replica->group),
-              LS("peer", peer->member.node), LS("error", err.text), LS("then", "closing"));
-    stream_close(stream);
+    }
+    if (in->member.id == 0) {
+        refuse(in, "it has not said which member it is");
+        return;
+    }
+    if (core_refuses(replica->core, in->member.id)) {
+        refuse_removed(in);
+        return;
+    }
+    if (replica_book_peer(replica, in->member.id) == NULL)
+        return; /* the book is full */
+    if (core_frame(replica->core, replica_now_ms(), in->member.id, type, body, &err) != ST_OK)
+        refuse(in, err.text);
 }
 
 static void in_closed(struct stream *stream, enum status why, const struct err *err, void *context)
 {
+    struct replica_in *in = context;
+
     (void)stream;
     (void)why;
-    (void)err;
-    (void)context; /* the peer's dialer comes again */
+    (void)err; /* the peer's dialer comes again */
+    *in->link = in->next;
+    if (in->next != NULL)
+        in->next->link = in->link;
+    free(in);
 }
 
 static const struct stream_handler in_handler = {
@@ -116,56 +275,27 @@ static const struct stream_handler in_handler = {
 
 enum status replica_links_start(struct replica *replica, struct err *err)
 {
-    const char *address = NULL;
-    enum status st;
+    enum status st = stream_listen(&replica->loop,
+                                   &(struct stream_listen_options){
+                                       .address = replica->self.address,
+                                       .identity = replica->identity,
+                                       .service = replica->service,
+                                       .handler = &in_handler,
+                                       .accepted = accepted,
+                                       .context = replica,
+                                   },
+                                   &replica->listener, err);
 
-    for (unsigned i = 0; i < replica->member_count; i++) {
-        const struct replica_member *member = &replica->members[i];
-
-        if (member->id == replica->self_id) {
-            address = member->address;
-            continue;
-        }
-        replica->peers[replica->peer_count++] =
-            (struct replica_peer){ .replica = replica, .member = *member };
-    }
-    CHECK(address != NULL);
-    if (replica->peer_count == 0)
-        return ST_OK; /* a sole voter speaks with nobody */
-    st = stream_listen(&replica->loop,
-                       &(struct stream_listen_options){
-                           .address = address,
-                           .identity = replica->identity,
-                           .service = replica->service,
-                           .handler = &in_handler,
-                           .accepted = accepted,
-                           .context = replica,
-                       },
-                       &replica->listener, err);
-    for (unsigned i = 0; st == ST_OK && i < replica->peer_count; i++) {
-        struct replica_peer *peer = &replica->peers[i];
-
-        st = stream_dial(&replica->loop,
-                         &(struct stream_dial_options){
-                             .address = peer->member.address,
-                             .identity = replica->identity,
-                             .service = replica->service,
-                             .node = peer->member.node, /* nobody else's acknowledgement counts */
-                             .handler = &out_handler,
-                             .context = peer,
-                         },
-                         &peer->dialer, err);
-    }
+    if (st == ST_OK)
+        replica_book_update(replica);
     return st;
 }
 
 void replica_links_stop(struct replica *replica)
 {
-    for (unsigned i = 0; i < replica->peer_count; i++) {
-        if (replica->peers[i].dialer != NULL)
-            stream_dialer_close(replica->peers[i].dialer);
-        replica->peers[i].dialer = NULL;
-    }
+    for (unsigned i = 0; i < replica->peer_count; i++)
+        replica_links_drop(replica->peers[i]);
+    replica->peer_count = 0;
     if (replica->listener != NULL)
         stream_listener_close(replica->listener);
     replica->listener = NULL;

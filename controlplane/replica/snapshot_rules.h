@@ -30,7 +30,7 @@ struct snapshot_policy {
     unsigned late_percent; /* added to both: see snapshot_late_percent() */
 };
 /* Members apply the same log, and would all copy their states at the same moment: each is later
- * than the one before it in the list of members, the last of five by little over half. */
+ * than the one with the id before, the last of five by little over half. */
 unsigned snapshot_late_percent(unsigned position);
 /* With the defaults filled in. */
 struct snapshot_policy snapshot_policy_of(const struct snapshot_policy *given);

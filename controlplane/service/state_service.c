@@ -20,7 +20,8 @@ struct state_service {
     struct state_service_config config;
     struct stream_listener *listener;
     struct state_reader *reader;
-    unsigned in_flight; /* sessions and requests */
+    struct request *requests;
+    unsigned in_flight; /* sessions, and 1 until it is stopped */
     bool stopping;
 };
 
@@ -33,6 +34,8 @@ struct session {
 
 /* One proposal or read that waits for a replica. */
 struct request {
+    struct request *next;
+    struct request **link; /* what points here */
     struct session *session;
     uint64_t id;
     Lapwing__ReadRequest *read; /* NULL for a proposal */
@@ -102,6 +105,9 @@ static void request_done(struct request *req)
 {
     struct session *session = req->session;
 
+    *req->link = req->next;
+    if (req->next != NULL)
+        req->next->link = req->link;
     if (req->read != NULL)
         lapwing__read_request__free_unpacked(req->read, NULL);
     free(req);
@@ -153,6 +159,11 @@ static struct request *request_new(struct session *session, uint64_t id)
     req = must_calloc(1, sizeof *req);
     req->session = session;
     req->id = id;
+    req->link = &session->service->requests;
+    req->next = *req->link;
+    if (req->next != NULL)
+        req->next->link = &req->next;
+    *req->link = req;
     session->in_flight++;
     return req;
 }
@@ -311,5 +322,7 @@ void state_service_stop(struct state_service *service)
         return;
     service->stopping = true;
     stream_listener_close(service->listener);
+    while (service->requests != NULL)
+        request_done(service->requests);
     service_release(service);
 }

@@ -28,8 +28,9 @@ struct state_service_config {
 enum status state_service_start(const struct state_service_config *config,
                                 struct state_service **out,
                                 struct err *err);
-/* Closes every stream.  The replica clients must be closed after this and before the loop ends:
- * their callbacks may still come; the service frees itself with the last. */
+/* Closes every stream and forgets what waits; frees itself with the last stream.  The replica
+ * clients must be closed after this and before the loop turns: closing drops their callbacks, which
+ * would find nothing any more. */
 void state_service_stop(struct state_service *service);
 
 #endif

@@ -131,6 +131,14 @@ static const char *const texts[STATEMENT_COUNT] = {
     [STATEMENT_WORKER_LIST] =
         "SELECT worker, zone, address, epoch FROM workers ORDER BY worker",
 
+    [STATEMENT_MEMBER_LIST] =
+        "SELECT id, node, zone, control_address, storage_address, replaces, removed FROM members "
+        "ORDER BY id",
+    [STATEMENT_MEMBER_PUT] =
+        "INSERT INTO members (id, node, zone, control_address, storage_address, replaces, removed) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0)",
+    [STATEMENT_MEMBER_REMOVE] = "UPDATE members SET removed = 1 WHERE id = ?1",
+
     [STATEMENT_BUCKET_GET] =
         "SELECT name, account, region, created_ms FROM buckets WHERE name = ?1",
     [STATEMENT_BUCKET_LIST] =

@@ -16,8 +16,8 @@ struct s3_server; /* owned by main() */
 
 struct s3_options {
     uv_loop_t *loop;
-    const struct https_certificate *certificate; /* NULL for plain HTTP; borrowed */
-    const char *listen;                          /* "127.0.0.1:4580"; port 0: the kernel's choice */
+    struct https_certificate *certificate; /* NULL for plain HTTP; borrowed */
+    const char *listen;                    /* "127.0.0.1:4580"; port 0: the kernel's choice */
     /* All of these are borrowed for life. */
     const struct s3_keys *keys;
     const char *domain; /* buckets are hosts under it (base/s3_host.h); NULL: none */

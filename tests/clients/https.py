@@ -1,6 +1,7 @@
 """HTTPS as clients see it: https.py api | renew.  Reads what env.sh sets, and TEST_DATA.  Prints TAP."""
 import json
 import os
+import shutil
 import signal
 import socket
 import ssl
@@ -19,6 +20,7 @@ from cluster_case import check, finish, package, runtime
 ENDPOINT = os.environ["AWS_ENDPOINT_URL"]
 HOST, PORT = urllib.parse.urlsplit(ENDPOINT).hostname, urllib.parse.urlsplit(ENDPOINT).port
 DATA = os.environ["TEST_DATA"]
+ZONES = "abc"
 CONFIG = Config(retries={"max_attempts": 1})
 ROLE = "arn:aws:iam::000000000000:role/https"
 # What a function of AWS does: no word of endpoints, schemes or certificates.
@@ -47,9 +49,9 @@ def create(lam):
     lam.get_waiter("function_active").wait(FunctionName="https", WaiterConfig={"Delay": 1})
 
 
-def connect(context):
-    """A TLS connection of our own."""
-    return context.wrap_socket(socket.create_connection((HOST, PORT), timeout=20), server_hostname=HOST)
+def connect(context, name=HOST):
+    """A TLS connection of our own, to the front door by a name."""
+    return context.wrap_socket(socket.create_connection((HOST, PORT), timeout=20), server_hostname=name)
 
 
 def version_of(newest):
@@ -63,6 +65,17 @@ def version_of(newest):
             return s.version()
     except ssl.SSLError as e:
         return e.reason or str(e)
+
+
+def strictly_believed(name):
+    """What Python 3.13 asks of a certificate by default, older ones when they are told to."""
+    context = ssl.create_default_context(cafile=os.environ["AWS_CA_BUNDLE"])
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
+    try:
+        with connect(context, name):
+            return True
+    except ssl.SSLError as e:
+        return str(e)
 
 
 def plain_answer():
@@ -104,6 +117,11 @@ def test_api():
         check("a payload of 5 MB arrives", True)
     except ClientError as e:
         check("a payload of 5 MB arrives", False, e)
+    for name in ("127.0.0.1", "::1", "localhost", "s3.localhost", "bucket.s3.localhost"):
+        believed = strictly_believed(name)
+        check(f"strict Python believes {name}", believed is True, believed)
+    other = strictly_believed("lapwing.example.org")
+    check("and no other name", other is not True and "match" in other, other)
     check("TLS 1.3 is spoken", version_of(ssl.TLSVersion.TLSv1_3) == "TLSv1.3")
     check("TLS 1.2 is spoken", version_of(ssl.TLSVersion.TLSv1_2) == "TLSv1.2")
     old = version_of(ssl.TLSVersion.TLSv1_1)
@@ -128,12 +146,13 @@ def front_doors():
     return found
 
 
-def log_lines(event):
-    text = ""
-    for zone in "abc":
+def all_say(*words):
+    """Has every front door's log a line with these words?"""
+    for zone in ZONES:
         with open(f"{DATA}/zone-{zone}/controlplane.ini.log", encoding="utf-8") as f:
-            text += f.read()
-    return text.count(f" {event}")
+            if not any(all(word in line for word in words) for line in f):
+                return False
+    return True
 
 
 def until(condition):
@@ -146,34 +165,51 @@ def until(condition):
     return False
 
 
-def overwrite(name, text):
-    with open(f"{DATA}/{name}", "wb") as f:
-        f.write(text)
+def path_of(zone):
+    return f"{DATA}/zone-{zone}/controlplane.crt"
 
 
-def new_pair():
-    """Another certificate, which vouches for itself."""
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                    "-days", "29", "-subj", "/CN=renewed", "-addext", "subjectAltName=IP:127.0.0.1",
-                    "-keyout", f"{DATA}/new-key.pem", "-out", f"{DATA}/new-cert.pem"], check=True, capture_output=True)
-    with open(f"{DATA}/new-cert.pem", "rb") as cert, open(f"{DATA}/new-key.pem", "rb") as key:
-        return cert.read(), key.read()
+def put(texts):
+    for zone in ZONES:
+        with open(path_of(zone), "wb") as f:
+            f.write(texts[zone])
 
 
-def both_trusted(cert):
-    path = f"{DATA}/both.pem"
-    with open(os.environ["AWS_CA_BUNDLE"], "rb") as old, open(path, "wb") as out:
-        out.write(old.read() + cert)
-    return path
+def renewed():
+    """The front doors' certificates, signed anew by lapwing certs where nothing is served: for 29 days, so
+    that their end is told at once."""
+    folder = f"{DATA}/renewal"
+    os.mkdir(folder, 0o700)
+    shutil.copy(f"{DATA}/ca.crt", folder)
+    shutil.copy(f"{DATA}/ca/ca.key", folder)
+    for zone in ZONES:
+        shutil.copy(path_of(zone), f"{folder}/{zone}.crt")
+    subprocess.run([os.environ["LAPWING"], "certs", "renew", folder, "--within", "400", "--days", "29"], check=True,
+                   capture_output=True)
+    texts = {}
+    for zone in ZONES:
+        with open(f"{folder}/{zone}.crt", "rb") as f:
+            texts[zone] = f.read()
+    return texts
+
+
+def serials():
+    """Of the certificates in the files."""
+    found = set()
+    for zone in ZONES:
+        out = subprocess.run(["openssl", "x509", "-in", path_of(zone), "-noout", "-serial"], check=True,
+                             capture_output=True, text=True)
+        found.add(out.stdout.strip().partition("=")[2])
+    return found
 
 
 class Load:
     """Clients that ask all the time: half on one connection each, half on a new one a request."""
 
-    def __init__(self, trusted):
-        self.context = ssl.create_default_context(cafile=trusted)
+    def __init__(self):
+        self.context = ssl.create_default_context(cafile=os.environ["AWS_CA_BUNDLE"])
         self.stop = threading.Event()
-        self.failed, self.asked, self.names = [], 0, set()
+        self.failed, self.asked, self.serials = [], 0, set()
         self.threads = [threading.Thread(target=self.run, args=(i % 2 == 0,)) for i in range(8)]
         for thread in self.threads:
             thread.start()
@@ -191,7 +227,7 @@ class Load:
             try:
                 if s is None:
                     s = connect(self.context)
-                    self.names.add(name_of(s))
+                    self.serials.add(shown(s))
                 self.ask(s)
                 if not kept:
                     s.close()
@@ -206,8 +242,8 @@ class Load:
             thread.join()
 
 
-def name_of(s):
-    return dict(pair[0] for pair in s.getpeercert()["subject"])["commonName"]
+def shown(s):
+    return s.getpeercert()["serialNumber"]
 
 
 def hang_up():
@@ -217,27 +253,31 @@ def hang_up():
 
 def test_renew():
     check("there are three front doors", len(front_doors()) == 3, front_doors())
-    cert, key = new_pair()
-    trusted = both_trusted(cert)
-    load = Load(trusted)
+    before = serials()
+    load = Load()
     old = connect(load.context)
     check("the load runs", until(lambda: load.asked > 300), load.failed[:3])
-    overwrite("https-cert.pem", b"not a certificate\n")
+    texts = renewed()
+    put(dict.fromkeys(ZONES, b"not a certificate\n"))
     hang_up()
-    check("a broken file is told of", until(lambda: log_lines("https_certificate_unreadable") == 3))
+    check("a broken file is told of, for clients", until(lambda: all_say("error certificate_not_loaded", "use=https")))
+    check("and for links", until(lambda: all_say("error certificate_not_loaded", "use=links")))
     asked = load.asked
-    check("and changes nothing", until(lambda: load.asked > asked + 100) and load.names == {"localhost"}, load.names)
-    overwrite("https-key.pem", key)
-    overwrite("https-cert.pem", cert)
+    check("and changes nothing", until(lambda: load.asked > asked + 100) and load.serials <= before, load.serials)
+    put(texts)
+    after = serials()
+    check("the renewed ones are others", len(after) == 3 and not before & after, (before, after))
     hang_up()
-    check("the new one is taken", until(lambda: log_lines("https_certificate_changed") == 3))
-    check("that it ends within a month is told", until(lambda: log_lines("https_certificate_ends") == 3))
-    asked = load.asked
-    check("new connections see it", until(lambda: load.asked > asked + 100) and "renewed" in load.names, load.names)
+    check("they are taken for clients", until(lambda: all_say("info certificate_loaded", "use=https")))
+    check("and for links", until(lambda: all_say("info certificate_loaded", "use=links")))
+    check("that they end within a month is told once",
+          until(lambda: all_say("warn certificate_expires", "use=links", "days_left=2")) and
+          not all_say("certificate_expires", "use=https"))
+    check("new connections see them", until(lambda: load.serials & after), load.serials)
     with connect(load.context) as s:
-        check("and only it", name_of(s) == "renewed", name_of(s))
+        check("and only them", shown(s) in after, shown(s))
     old.sendall(b"GET /_lapwing/v1/health HTTP/1.1\r\nHost: h\r\n\r\n")
-    check("an old connection goes on", old.recv(4096).startswith(b"HTTP/1.1 200") and name_of(old) == "localhost")
+    check("an old connection goes on", old.recv(4096).startswith(b"HTTP/1.1 200") and shown(old) in before)
     load.end()
     check("no request failed", not load.failed, load.failed[:5])
     print(f"# {load.asked} requests")

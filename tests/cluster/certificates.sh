@@ -182,6 +182,15 @@ echo junk >"$DATA/zone-b/worker.key"
 start_cluster --zones 3
 check "a key that is spoilt is made anew" wait_for all_connected
 stop_cluster >/dev/null
+mkdir -m 700 "$TEST_DIR/bare"
+cp "$DATA/ca.crt" "$DATA/ca/ca.key" "$TEST_DIR/bare"
+"$LAPWING" certs issue "$TEST_DIR/bare" --node b --role controlplane --zone b --host localhost >/dev/null
+cat "$TEST_DIR/bare/b.crt" >"$DATA/zone-b/controlplane.crt"
+cat "$TEST_DIR/bare/b.key" >"$DATA/zone-b/controlplane.key"
+start_cluster --zones 3
+check "a certificate that lacks a host of today's is made anew" \
+    sh -c "'$LAPWING' certs show '$DATA/zone-b/controlplane.crt' | grep -q 'DNS:[*].s3.localhost'"
+stop_cluster >/dev/null
 chown "$owner" "$DATA/ca"
 refused_start() {
     ! "$LAPWING" dev --detach --port "$TEST_PORT" --data "$DATA" >"$TEST_DIR/refused" 2>&1 &&

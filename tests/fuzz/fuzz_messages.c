@@ -47,8 +47,12 @@ static const ProtobufCMessageDescriptor *const descriptors[] = {
     &lapwing__blob_put_abort__descriptor,
     &lapwing__blob_put_progress__descriptor,
     &lapwing__barrier__descriptor,
+    &lapwing__handover__descriptor,
+    &lapwing__raft_removed__descriptor,
+
+    &lapwing__raft_hello__descriptor,
 };
-enum { CHECKED = 25 };
+enum { CHECKED = 25, HELLO = ARRAY_LEN(descriptors) - 1 };
 
 /* In the order of the table. */
 static enum status check_of_programs(size_t which, const void *m, struct err *err)
@@ -132,6 +136,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     if (which < CHECKED) {
         st = which <= 12 ? check_of_programs(which, message, &err)
                          : check_of_parts(which, message, &err);
+        CHECK((st == ST_OK) == (err.text[0] == '\0'));
+    } else if (which == HELLO) {
+        st = raft_hello_check((const Lapwing__RaftHello *)message, &err);
         CHECK((st == ST_OK) == (err.text[0] == '\0'));
     }
     protobuf_c_message_free_unpacked(message, NULL);

@@ -123,8 +123,8 @@ static struct core *core_of(struct world *world, struct state *state)
     struct snapshot_meta none = { 0 };
     struct core_config config = {
         .self_id = SELF,
-        .member_ids = { SELF, PEER, 3 },
-        .member_count = ARRAY_LEN(ids),
+        .peer_ids = { PEER, 3 },
+        .peer_count = 2,
         .election_ms = 300,
         .heartbeat_ms = 50,
         .snapshots.log_bytes_min = 1 << 20,

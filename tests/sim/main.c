@@ -1,8 +1,10 @@
 /* sim_control: run the simulation of the control group.
  *
- *   sim_control --seeds N [--first S] [--jobs J]   many; the first failure is printed and ends it
+ *   sim_control --seeds N [--first S] [--step D] [--jobs J]
+ *                                                  many; the first failure is printed and ends it
  *   sim_control --seed S                           one, with what happened
- *   ... [--break votes|appends|sequence|install|mark|readback|rot|lease|restart-vote|epoch|sync]
+ *   ... [--break
+ * votes|appends|sequence|install|mark|readback|rot|lease|restart-vote|epoch|sync|change]
  * [--expect-failure]
  *
  * Each seed has a process of its own, so that a CHECK in the code under test names its seed. */
@@ -21,6 +23,7 @@ enum { SEED_SECONDS_MAX = 120, JOBS_MAX = 16 };
 struct options {
     uint64_t first;
     uint64_t count;
+    uint64_t step; /* from one seed to the next: what a seed is like depends on it modulo 8 */
     unsigned jobs;
     enum sim_break broken;
     const char *break_name;
@@ -37,8 +40,8 @@ struct job {
 static enum sim_break break_of(const char *name)
 {
     static const char *const names[BREAK_COUNT] = {
-        "nothing",  "votes", "appends", "sequence",     "install", "mark",
-        "readback", "rot",   "lease",   "restart-vote", "epoch",   "sync",
+        "nothing", "votes", "appends",      "sequence", "install", "mark",   "readback",
+        "rot",     "lease", "restart-vote", "epoch",    "sync",    "change",
     };
 
     for (unsigned i = 0; i < ARRAY_LEN(names); i++)
@@ -46,15 +49,17 @@ static enum sim_break break_of(const char *name)
             return (enum sim_break)i;
     fprintf(stderr,
             "--break: %s is not votes, appends, sequence, install, mark, readback, rot, lease, "
-            "restart-vote, epoch or "
-            "sync\n",
+            "restart-vote, epoch, "
+            "sync or change\n",
             name);
     exit(2);
 }
 
 static struct options parse(int argc, char **argv)
 {
-    struct options options = { .first = 1, .count = 20, .jobs = 2, .break_name = "nothing" };
+    struct options options = {
+        .first = 1, .count = 20, .step = 1, .jobs = 2, .break_name = "nothing"
+    };
 
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
@@ -67,6 +72,8 @@ static struct options parse(int argc, char **argv)
             options.count = strtoull(value, NULL, 10);
         } else if (strcmp(argv[i], "--first") == 0) {
             options.first = strtoull(value, NULL, 10);
+        } else if (strcmp(argv[i], "--step") == 0) {
+            options.step = strtoull(value, NULL, 10);
         } else if (strcmp(argv[i], "--jobs") == 0) {
             options.jobs = (unsigned)strtoul(value, NULL, 10);
         } else if (strcmp(argv[i], "--seed") == 0) {
@@ -77,12 +84,15 @@ static struct options parse(int argc, char **argv)
             options.broken = break_of(value);
             options.break_name = value;
         } else {
-            fprintf(stderr, "usage: sim_control --seeds N [--first S] [--jobs J] | --seed S "
-                            "[--break WHAT] [--expect-failure]\n");
+            fprintf(stderr,
+                    "usage: sim_control --seeds N [--first S] [--step D] [--jobs J] | --seed S "
+                    "[--break WHAT] [--expect-failure]\n");
             exit(2);
         }
         i++;
     }
+    if (options.step == 0)
+        options.step = 1;
     if (options.jobs == 0 || options.jobs > JOBS_MAX)
         options.jobs = 1;
     return options;
@@ -142,8 +152,8 @@ static void report(const struct options *options, const struct sim_counts *c)
     printf("%llu seeds from %llu: committed %llu, acknowledged %llu, repeated %llu, reads %llu "
            "(%llu by lease, %llu without the core), freezes %llu, traps %llu, "
            "power cuts %llu, kills %llu, links broken %llu, leaders %llu, snapshots %llu, installs "
-           "%llu, truncations %llu, transfers %llu, entries read back %llu, pieces of log dropped "
-           "%llu, "
+           "%llu, truncations %llu, transfers %llu, members added %llu, removed %llu, "
+           "replaced %llu, changes %llu, entries read back %llu, pieces of log dropped %llu, "
            "receptions kept over a restart %llu, snapshots doubted %llu, disks full %llu, stuck "
            "%llu, failed %llu, caught lying %llu, events %llu\n",
            (unsigned long long)options->count, (unsigned long long)options->first,
@@ -155,6 +165,8 @@ static void report(const struct options *options, const struct sim_counts *c)
            (unsigned long long)c->link_breaks, (unsigned long long)c->leaders,
            (unsigned long long)c->takes, (unsigned long long)c->installs,
            (unsigned long long)c->truncations, (unsigned long long)c->transfers,
+           (unsigned long long)c->adds, (unsigned long long)c->removes,
+           (unsigned long long)c->replaces, (unsigned long long)c->changes,
            (unsigned long long)c->read_back, (unsigned long long)c->drops,
            (unsigned long long)c->resumes, (unsigned long long)c->doubts,
            (unsigned long long)c->full, (unsigned long long)c->stuck, (unsigned long long)c->failed,
@@ -167,7 +179,7 @@ int main(int argc, char **argv)
     struct job jobs[JOBS_MAX] = { 0 };
     struct sim_counts total = { 0 };
     uint64_t next = options.first;
-    uint64_t end = options.first + options.count;
+    uint64_t end = options.first + options.count * options.step;
     unsigned running = 0;
     unsigned failed = 0;
 
@@ -177,7 +189,8 @@ int main(int argc, char **argv)
         for (unsigned i = 0; i < options.jobs && next < end && failed == 0; i++) {
             if (jobs[i].pid != 0)
                 continue;
-            start(&jobs[i], next++, &options);
+            start(&jobs[i], next, &options);
+            next += options.step;
             running++;
         }
         if (running == 0)

@@ -123,11 +123,11 @@ static struct sim_event heap_take(struct sim *sim)
 
 static void partition(struct sim *sim)
 {
-    unsigned alone = sim_below(sim, SIM_NODES);
+    unsigned alone = members_some(sim);
 
     sim_say(sim, "node %u is cut off", alone + 1);
     for (unsigned i = 0; i < SIM_NODES; i++) {
-        if (i == alone)
+        if (i == alone || !sim->nodes[i].exists)
             continue;
         if (sim_below(sim, 4) != 0)
             network_break(sim, i, alone, true);
@@ -136,10 +136,20 @@ static void partition(struct sim *sim)
     }
 }
 
+void sim_split(struct sim *sim, unsigned side)
+{
+    sim_say(sim, "split: %#x", side << 1);
+    network_heal(sim);
+    for (unsigned i = 0; i < sim->wants.count; i++)
+        for (unsigned k = 0; k < sim->wants.count; k++)
+            if ((side >> i & 1) != (side >> k & 1) && sim->nodes[i].exists && sim->nodes[k].exists)
+                network_break(sim, i, k, true);
+}
+
 /* Any node is asked, with or without a wish; what comes of it is not this test's to know. */
 static void transfer(struct sim *sim, struct sim_node *node)
 {
-    uint64_t target = sim_below(sim, 2) == 0 ? 0 : 1 + sim_below(sim, SIM_NODES);
+    uint64_t target = sim_below(sim, 2) == 0 ? 0 : 1 + sim_below(sim, sim->wants.count);
 
     if (!node->up || clock_is_frozen(node))
         return;
@@ -148,14 +158,31 @@ static void transfer(struct sim *sim, struct sim_node *node)
     node_after(node);
 }
 
+static void fault_again(struct sim *sim, unsigned within_ms)
+{
+    sim_at(sim, (struct sim_event){ .at_ms = sim->now_ms + 20 + sim_below(sim, within_ms),
+                                    .kind = EVENT_FAULT });
+}
+
 static void fault(struct sim *sim)
 {
-    struct sim_node *node = &sim->nodes[sim_below(sim, SIM_NODES)];
-    unsigned from = sim_below(sim, SIM_NODES);
-    unsigned to = sim_below(sim, SIM_NODES);
+    struct sim_node *node = &sim->nodes[members_some(sim)];
+    unsigned from = members_some(sim);
+    unsigned to = members_some(sim);
 
+    if (!sim->faults_on)
+        return;
     if (sim->broken == BREAK_LEASE)
         reads_break_leases(sim);
+    if (sim->now_ms < sim->split_until) {
+        fault_again(sim, 700);
+        return;
+    }
+    if (sim->splits && sim_below(sim, 4) == 0) {
+        sim_split(sim, sim_below(sim, 1u << sim->wants.count));
+        fault_again(sim, 1200);
+        return;
+    }
     switch (sim_below(sim, 16)) {
     case 0:
     case 1:
@@ -196,13 +223,15 @@ static void fault(struct sim *sim)
         transfer(sim, node);
         break;
     default:
-        reads_trap(sim);
+        if (sim->steady)
+            reads_trap(sim);
+        else
+            members_fault(sim);
         break;
     }
     if (sim_below(sim, 3) == 0)
         network_heal(sim);
-    sim_at(sim, (struct sim_event){ .at_ms = sim->now_ms + 20 + sim_below(sim, 700),
-                                    .kind = EVENT_FAULT });
+    fault_again(sim, 700);
 }
 
 static void heal(struct sim *sim)
@@ -213,19 +242,27 @@ static void heal(struct sim *sim)
     trouble_heal(sim);
     for (unsigned i = 0; i < SIM_NODES; i++)
         sim->nodes[i].slow = false;
+    members_heal(sim);
 }
 
 /* ---- the run ---- */
 
-static void next_fault(struct sim *sim)
+static void snapshot_written(struct sim_node *node, bool alive, void *meta)
 {
-    if (sim->faults_on)
-        fault(sim);
+    if (alive)
+        node_snapshot_written(node, meta);
+    free(meta);
 }
 
-static void restart(struct sim_node *node)
+static void node_kill(struct sim_node *node)
 {
-    if (!node->up)
+    node_crash(node, sim_below(node->sim, 2) == 0);
+    node_restarts(node, 40);
+}
+
+static void node_restart(struct sim_node *node)
+{
+    if (!node->up && !node->gone)
         node_start(node);
 }
 
@@ -244,9 +281,7 @@ static void dispatch(struct sim *sim, const struct sim_event *event)
             node_disk(node);
         return;
     case EVENT_SNAPSHOT_WRITTEN:
-        if (alive)
-            node_snapshot_written(node, event->data);
-        free(event->data);
+        snapshot_written(node, alive, event->data);
         return;
     case EVENT_VERIFIED:
         if (alive)
@@ -275,17 +310,16 @@ static void dispatch(struct sim *sim, const struct sim_event *event)
         reads_trap_closes(sim);
         return;
     case EVENT_KILL:
-        node_crash(node, sim_below(sim, 2) == 0);
-        node_restarts(node, 40);
+        node_kill(node);
         return;
     case EVENT_RESTART:
-        restart(node);
+        node_restart(node);
         return;
     case EVENT_CLIENT:
         clients_step(sim);
         return;
     case EVENT_FAULT:
-        next_fault(sim);
+        fault(sim);
         return;
     case EVENT_CRASH:
         if (alive && sim->faults_on)
@@ -296,6 +330,9 @@ static void dispatch(struct sim *sim, const struct sim_event *event)
         return;
     case EVENT_TROUBLE:
         trouble_event(sim, event);
+        return;
+    case EVENT_WANTED:
+        members_tell(sim, event);
         return;
     }
 }
@@ -321,6 +358,37 @@ static void drop(struct sim *sim)
     free(sim);
 }
 
+static void say_node(const struct sim *sim, const struct sim_node *node)
+{
+    struct core_view view;
+
+    if (!node->up) {
+        sim_say(sim, "node %llu is down", (unsigned long long)node->id);
+        return;
+    }
+    core_view(node->core, &view);
+    sim_say(sim, "node %llu: state %d term %llu leader %llu commit %llu applied %llu last %llu%s",
+            (unsigned long long)node->id, view.raft_state, (unsigned long long)view.term,
+            (unsigned long long)view.leader_id, (unsigned long long)view.commit,
+            (unsigned long long)view.applied, (unsigned long long)view.last,
+            view.change_pending ? ", changing" : "");
+    for (unsigned i = 0; i < view.member_count; i++)
+        sim_say(sim, "    %llu %s %s match %llu", (unsigned long long)view.members[i].id,
+                view.members[i].voter ? "votes" : "stands by", view.members[i].up ? "up" : "",
+                (unsigned long long)view.members[i].match);
+}
+
+_Noreturn static void not_settled(const struct sim *sim)
+{
+    for (unsigned i = 0; i < sim->wants.count; i++)
+        say_node(sim, &sim->nodes[i]);
+    sim_fail(sim,
+             "not settled %d ms after the last fault: %u operations, %u reads open, members %#llx, "
+             "voters %#llx",
+             SETTLE_MS, sim->op_open, sim->reads_open, (unsigned long long)sim->wants.members,
+             (unsigned long long)sim->wants.voters);
+}
+
 void sim_run(uint64_t seed, enum sim_break broken, bool verbose, struct sim_counts *out)
 {
     struct sim *sim = must_calloc(1, sizeof *sim);
@@ -339,8 +407,7 @@ void sim_run(uint64_t seed, enum sim_break broken, bool verbose, struct sim_coun
     for (unsigned i = 0; i < SIM_NODES; i++)
         node_init(&sim->nodes[i], sim, i);
     clients_init(sim);
-    for (unsigned i = 0; i < SIM_NODES; i++)
-        node_start(&sim->nodes[i]);
+    members_init(sim);
     healed = START_MS + FAULTS_FOR_MS_MIN + sim_below(sim, 6000);
     settled_by = healed + SETTLE_MS;
     sim_at(sim, (struct sim_event){ .at_ms = sim->now_ms, .kind = EVENT_CLIENT });
@@ -367,8 +434,7 @@ void sim_run(uint64_t seed, enum sim_break broken, bool verbose, struct sim_coun
         if (sim->encore_ends + SETTLE_MS > settled_by)
             settled_by = sim->encore_ends + SETTLE_MS;
         if (sim->now_ms > settled_by) /* liveness: owed once the faults stop */
-            sim_fail(sim, "not settled %d ms after the last fault: %u operations, %u reads open",
-                     SETTLE_MS, sim->op_open, sim->reads_open);
+            not_settled(sim);
     }
     checks_final(sim);
     sim->counts.committed = sim->committed;

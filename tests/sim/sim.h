@@ -16,7 +16,10 @@
 #include "controlplane/state/state.h"
 
 enum {
-    SIM_NODES = 3,
+    SIM_NODES = 16, /* that ever are: each has an id of its own; three or five at first */
+    SIM_ZONES = 3,
+    SIM_MEMBERS_MIN = 3,
+    SIM_MEMBERS_MAX = 7,
     SIM_CLIENTS = 4,
     SIM_NAMES = 6,
     SIM_LOG_MAX = 20000,
@@ -39,6 +42,7 @@ enum sim_break {
     BREAK_RESTART_VOTE, /* a restarted node votes at once */
     BREAK_EPOCH,        /* frames of a link's older connection come after the newer one's */
     BREAK_SYNC,         /* an append is acknowledged before it is synced */
+    BREAK_CHANGE,       /* a leader changes members before an entry of its term is committed */
     BREAK_COUNT,
 };
 
@@ -61,6 +65,7 @@ enum sim_event_kind {
     EVENT_CRASH, /* of one that receives a snapshot */
     EVENT_HEAL,
     EVENT_TROUBLE, /* of a disk; `other` says which */
+    EVENT_WANTED,
 };
 
 struct sim_event {
@@ -115,7 +120,14 @@ struct sim_trouble {
 
 struct sim_node {
     struct sim *sim;
-    uint64_t id; /* 1.. */
+    uint64_t id;           /* 1.. */
+    bool exists;           /* was started once */
+    bool gone;             /* for good, and its disk with it */
+    unsigned told;         /* of sim->wants: a prefix with sim->removed as of then */
+    uint64_t told_removed; /* bits: 1 << id */
+    uint64_t peers;        /* bits: 1 << id, as its core knows */
+    bool was_leader;
+    bool was_changing;
     bool up;
     bool slow;
     uint64_t life; /* counts starts */
@@ -195,10 +207,19 @@ struct sim_row {
     uint64_t newest_epoch; /* ...and the config_epoch that it is a copy of */
 };
 
+/* Who shall be a member, as an operator said it. */
+struct sim_wants {
+    unsigned count;
+    struct member_want list[SIM_NODES]; /* id = place + 1 */
+    uint64_t removed;                   /* bits: 1 << id */
+    uint64_t members;                   /* bits: of the newest committed configuration... */
+    uint64_t voters;                    /* ...and who votes in it */
+};
+
 struct sim_counts {
     uint64_t events, crashes, kills, installs, takes, link_breaks, leaders, acks, retries, unknown,
-        reads, lease_reads, fast_reads, freezes, traps, truncations, committed, transfers,
-        read_back, drops, resumes, doubts, full, stuck, failed, lies;
+        reads, lease_reads, fast_reads, freezes, traps, truncations, committed, transfers, adds,
+        removes, replaces, changes, read_back, drops, resumes, doubts, full, stuck, failed, lies;
 };
 
 struct sim {
@@ -211,6 +232,10 @@ struct sim {
     unsigned epilogue; /* its stage */
     unsigned epilogue_node;
     uint64_t epilogue_until;
+    bool splits;          /* this seed has four voters at first, and is often split in two */
+    bool steady;          /* the members of this seed stay the same */
+    bool split_at_change; /* the newest split is such a one */
+    uint64_t split_until; /* a split lasts so long at least */
     uint64_t heap_count;
     uint64_t heap_capacity;
     struct sim_event *heap;
@@ -235,6 +260,7 @@ struct sim {
     uint64_t digest[SIM_LOG_MAX];
     bool digest_known[SIM_LOG_MAX];
     uint64_t leader_of_term[SIM_LOG_MAX];
+    struct sim_wants wants;
     struct sim_row rows[SIM_NAMES];
     struct sim_counts counts;
 };
@@ -249,6 +275,8 @@ unsigned sim_below(struct sim *sim, unsigned bound); /* 0..bound-1; 0 for 0 */
 void sim_at(struct sim *sim, struct sim_event event);
 /* Again at `at_ms`, before whatever was asked for later. */
 void sim_put_off(struct sim *sim, struct sim_event event, uint64_t at_ms);
+/* Two sides that do not hear of each other; bits: 1 << place. */
+void sim_split(struct sim *sim, unsigned side);
 /* Run one seed to its end; returns only if every check held. */
 void sim_run(uint64_t seed, enum sim_break broken, bool verbose, struct sim_counts *out);
 
@@ -265,6 +293,7 @@ bool clock_puts_off(struct sim *sim, const struct sim_event *event);
 
 /* sim_node.c: a replica's surroundings */
 void node_init(struct sim_node *node, struct sim *sim, unsigned at);
+void node_bootstrap(struct sim_node *node, unsigned count); /* as one of the first `count` */
 void node_start(struct sim_node *node);
 void node_crash(struct sim_node *node, bool power_cut);
 void node_restarts(struct sim_node *node, unsigned within_ms); /* 5 ms at least */
@@ -292,8 +321,21 @@ bool trouble_votes(struct sim_node *node);
 void trouble_started(struct sim_node *node);
 void trouble_crashed(struct sim_node *node);
 void trouble_lies(struct sim_node *node);
+/* sim_members.c: members, wanted and told */
+void members_init(struct sim *sim);
+void members_fault(struct sim *sim);
+void members_tell(struct sim *sim, const struct sim_event *event);
+void members_heal(struct sim *sim);
+void members_started(struct sim_node *node);
+void members_committed(struct sim *sim, const struct log_entry *entry);
+/* What a node does at the end of a turn: know whom it talks to, and break rules on purpose. */
+void members_after(struct sim_node *node);
+bool members_present(const struct sim *sim, unsigned node);
+bool members_settled(struct sim *sim);
+unsigned members_some(struct sim *sim); /* a node that exists */
 
 /* sim_network.c */
+bool network_is_up(const struct sim *sim, unsigned from, unsigned to);
 void network_send(struct sim *sim, unsigned from, unsigned to, uint16_t type, struct bytes body);
 void network_deliver(struct sim *sim, const struct sim_event *event);
 void network_break(struct sim *sim, unsigned from, unsigned to, bool cut);

@@ -106,6 +106,7 @@ static void check_applied(struct sim *sim, struct sim_node *node, uint64_t index
         sim->committed_term[index] = entry->term;
         sim->committed_hash[index] = hash;
         oracle_entry(sim, entry);
+        members_committed(sim, entry);
     } else if (sim->committed_term[index] != entry->term || sim->committed_hash[index] != hash) {
         sim_fail(sim, "committed entry %llu changed: node %llu has one of term %llu, it was %llu",
                  (unsigned long long)index, (unsigned long long)node->id,
@@ -173,19 +174,21 @@ void checks_after_event(struct sim *sim)
 
 bool checks_settled(struct sim *sim)
 {
-    if (sim->op_open > 0 || sim->reads_open > 0)
+    uint64_t applied = 0;
+
+    if (sim->op_open > 0 || sim->reads_open > 0 || !members_settled(sim))
         return false;
     for (unsigned i = 0; i < SIM_NODES; i++) {
         struct core_view view;
 
-        if (sim->nodes[i].trouble.refused)
+        if (!members_present(sim, i) || sim->nodes[i].trouble.refused)
             continue;
         if (!sim->nodes[i].up)
             return false;
         core_view(sim->nodes[i].core, &view);
         if (view.applied != sim->committed || view.last != view.applied || view.leader_id == 0)
             return false;
-        if (view.disk != DISK_FIT)
+        if (view.disk != DISK_FIT || (applied != 0 && view.applied != applied))
             return false;
     }
     return true;
@@ -258,7 +261,8 @@ void checks_final(struct sim *sim)
                      status_name(op->outcome), status_name(op->want));
     }
     for (unsigned i = 0; i < SIM_NODES; i++)
-        for (unsigned name = 0; name < SIM_NAMES && !sim->nodes[i].trouble.refused; name++)
+        for (unsigned name = 0;
+             members_present(sim, i) && !sim->nodes[i].trouble.refused && name < SIM_NAMES; name++)
             check_row(sim, &sim->nodes[i], name);
     reads_check_history(sim);
 }

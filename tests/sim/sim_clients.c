@@ -142,8 +142,11 @@ static struct sim_op *op_new(struct sim *sim, unsigned client)
 
 static struct sim_node *some_node(struct sim *sim)
 {
-    struct sim_node *node = &sim->nodes[sim_below(sim, SIM_NODES)];
+    unsigned at = members_some(sim);
+    struct sim_node *node = &sim->nodes[at];
 
+    if (!sim->faults_on && !members_present(sim, at))
+        return NULL; /* in the end everybody knows who is no member (seed 47) */
     return node->up && !clock_is_frozen(node) ? node : NULL;
 }
 

@@ -82,6 +82,7 @@ static struct sim_node *who_runs(struct sim *sim, const struct sim_event *event)
     case EVENT_LINK_DOWN:
     case EVENT_READ:
     case EVENT_ROWS:
+    case EVENT_WANTED:
         return &sim->nodes[event->node];
     case EVENT_FRAME:
         return &sim->nodes[event->other];

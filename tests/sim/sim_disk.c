@@ -25,6 +25,7 @@ enum {
     LEADS_MS = 9000, /* within which somebody else leads, what a peer said long ago included */
     LASTS_MS = 3000,
     ALONE_MS = 15000, /* the same when all are full */
+    EPILOGUE_OVER = 6,
 };
 
 enum sim_trouble_event { TROUBLE_BEGIN, TROUBLE_NOTICE, TROUBLE_END, TROUBLE_STOP };
@@ -153,7 +154,7 @@ static void notice(struct sim_node *node)
 
 static void begin_some(struct sim *sim)
 {
-    unsigned one = sim_below(sim, SIM_NODES);
+    unsigned one = members_some(sim);
     unsigned for_ms = 300 + sim_below(sim, 4000);
     unsigned count;
 
@@ -165,9 +166,9 @@ static void begin_some(struct sim *sim)
         begin_failing(&sim->nodes[one]);
         break;
     default:
-        count = sim_below(sim, 2) == 0 ? 1 : 1 + sim_below(sim, SIM_NODES);
+        count = sim_below(sim, 2) == 0 ? 1 : 1 + sim_below(sim, sim->wants.count);
         for (unsigned i = 0; i < count; i++)
-            begin_full(&sim->nodes[(one + i) % SIM_NODES], for_ms + sim_below(sim, 300));
+            begin_full(&sim->nodes[(one + i) % sim->wants.count], for_ms + sim_below(sim, 300));
         break;
     }
     event_at(sim, 0, 200 + sim_below(sim, 3000), TROUBLE_BEGIN);
@@ -201,8 +202,8 @@ void trouble_event(struct sim *sim, const struct sim_event *event)
 
 void trouble_start(struct sim *sim)
 {
-    if (sim->broken == BREAK_MARK || sim_below(sim, 4) == 0)
-        sim->nodes[sim_below(sim, SIM_NODES)].trouble.liar = true;
+    if (sim->steady && (sim->broken == BREAK_MARK || sim_below(sim, 2) == 0))
+        sim->nodes[members_some(sim)].trouble.liar = true;
     event_at(sim, 0, 1000 + sim_below(sim, 2000), TROUBLE_BEGIN);
 }
 
@@ -340,7 +341,7 @@ static void all_full(struct sim *sim)
 static bool all_are_up(const struct sim *sim)
 {
     for (unsigned i = 0; i < SIM_NODES; i++)
-        if (!sim->nodes[i].up && !sim->nodes[i].trouble.refused)
+        if (members_present(sim, i) && !sim->nodes[i].up && !sim->nodes[i].trouble.refused)
             return false;
     return true;
 }
@@ -354,6 +355,10 @@ bool trouble_epilogue(struct sim *sim)
 
     switch (sim->epilogue) {
     case 0:
+        if (__builtin_popcountll(sim->wants.voters) < SIM_MEMBERS_MIN) {
+            sim->epilogue = EPILOGUE_OVER; /* nobody to hand over to */
+            return true;
+        }
         if (leader == NULL)
             return false;
         sim->epilogue_node = at_of(leader);

@@ -91,7 +91,9 @@ void network_deliver(struct sim *sim, const struct sim_event *event)
 
     if (is_put_off(sim, event))
         return;
-    if ((link->up && link->life == event->life) || may_be_late(sim, event)) {
+    /* A node closes the links of those whom it knows to be removed, and hears of no others. */
+    if (((link->up && link->life == event->life) || may_be_late(sim, event)) &&
+        (to->peers >> sim->nodes[event->node].id & 1) != 0) {
         CHECK(to->up);
         st = core_frame(to->core, clock_now(to), sim->nodes[event->node].id, frame->type,
                         buf_view(&frame->body), &err);
@@ -142,7 +144,8 @@ void network_down(struct sim *sim, const struct sim_event *event)
 {
     struct sim_node *node = &sim->nodes[event->node];
 
-    if (sim->links[event->node][event->other].up)
+    if (sim->links[event->node][event->other].up ||
+        (node->peers >> sim->nodes[event->other].id & 1) == 0)
         return;
     core_link(node->core, clock_now(node), sim->nodes[event->other].id, false);
     node_after(node);
@@ -158,14 +161,21 @@ void network_up(struct sim *sim, const struct sim_event *event)
     if (!from->up || !sim->nodes[event->other].up)
         return; /* tried again when both run */
     link->up = true;
+    if ((from->peers >> sim->nodes[event->other].id & 1) == 0)
+        return;
     core_link(from->core, clock_now(from), sim->nodes[event->other].id, true);
     node_after(from);
+}
+
+bool network_is_up(const struct sim *sim, unsigned from, unsigned to)
+{
+    return sim->links[from][to].up;
 }
 
 void network_node_started(struct sim *sim, unsigned node)
 {
     for (unsigned i = 0; i < SIM_NODES; i++) {
-        if (i == node)
+        if (i == node || !sim->nodes[i].exists)
             continue;
         link_wants_up(sim, node, i);
         link_wants_up(sim, i, node);
@@ -176,7 +186,8 @@ void network_heal(struct sim *sim)
 {
     for (unsigned from = 0; from < SIM_NODES; from++) {
         for (unsigned to = 0; to < SIM_NODES; to++) {
-            if (from == to || sim->links[from][to].up)
+            if (from == to || sim->links[from][to].up || !sim->nodes[from].exists ||
+                !sim->nodes[to].exists)
                 continue;
             sim->links[from][to].cut = false;
             link_wants_up(sim, from, to);
@@ -190,13 +201,13 @@ bool network_encore(struct sim *sim)
 {
     unsigned leader = reads_some_leader(sim);
 
-    if (sim->now_ms < sim->encore_ends)
+    if (sim->now_ms < sim->encore_ends || leader == SIM_NODES)
         return true;
     if (sim->encores > ENCORES)
         return false;
     clients_ask_at(sim, leader);
     if (sim->encores++ < ENCORES)
-        network_break(sim, leader, (leader + 1 + sim_below(sim, SIM_NODES - 1)) % SIM_NODES, false);
+        network_break(sim, leader, members_some(sim), false);
     sim->encore_ends = sim->now_ms + (sim->encores > ENCORES ? 1 : ENCORE_MS);
     return true;
 }

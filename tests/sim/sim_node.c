@@ -166,7 +166,6 @@ void node_disk(struct sim_node *node)
 static void io_set_vote(void *context, uint64_t term, uint64_t voted_for)
 {
     struct sim_node *node = context;
-
     struct sim *sim = node->sim;
 
     if (!trouble_votes(node))
@@ -430,22 +429,26 @@ static const struct core_io core_io = {
 
 void node_init(struct sim_node *node, struct sim *sim, unsigned at)
 {
-    uint64_t ids[SIM_NODES];
-
     node->sim = sim;
     node->id = at + 1;
     node->ops_end = &node->ops;
-    for (unsigned i = 0; i < SIM_NODES; i++)
-        ids[i] = i + 1;
     node->disk.term = 1;
     node->disk.first = 1;
+    clock_boot(node);
+}
+
+void node_bootstrap(struct sim_node *node, unsigned count)
+{
+    uint64_t ids[SIM_NODES];
+
+    for (unsigned i = 0; i < count; i++)
+        ids[i] = i + 1;
     node->disk.count = 1;
     node->disk.synced = 1;
-    clock_boot(node);
     node->disk.entries[0] = (struct log_entry){
         .term = 1,
         .type = LOG_CHANGE,
-        .data = rules_bootstrap(ids, SIM_NODES),
+        .data = rules_bootstrap(ids, count),
     };
 }
 
@@ -524,7 +527,6 @@ void node_start(struct sim_node *node)
     struct log_entry *entries = entries_without_data(&node->disk);
     struct core_config config = {
         .self_id = node->id,
-        .member_count = SIM_NODES,
         .election_ms = SIM_ELECTION_MS,
         .heartbeat_ms = SIM_HEARTBEAT_MS,
         .snapshots.log_bytes_min = 4096 + (sim->seed % 5) * 4096,
@@ -554,8 +556,6 @@ void node_start(struct sim_node *node)
             (unsigned long long)node->id, (unsigned long long)node->disk.term,
             (unsigned long long)node->disk.first, (unsigned long long)node->disk.count,
             (unsigned long long)node->disk.snapshot.index);
-    for (unsigned i = 0; i < SIM_NODES; i++)
-        config.member_ids[i] = i + 1;
     io.context = node;
     if (node->state == NULL)
         heal_image(node); /* a node without rows and snapshot would be lost for good */
@@ -565,7 +565,9 @@ void node_start(struct sim_node *node)
     node->rotten_index = node->disk.snapshot.index;
     open_state(node);
     node->life++;
+    node->exists = true;
     node->up = true;
+    node->peers = 0;
     node->frozen_until = 0;
     node->seen_applied = 0;
     node->tick_at = 0;
@@ -577,6 +579,7 @@ void node_start(struct sim_node *node)
         disk_truncate(&node->disk, 0);
         node->disk.first = node->disk.snapshot.index + 1;
     }
+    members_started(node);
     trouble_started(node);
     if (node->rotten)
         core_snapshot_rotten(node->core, clock_now(node));
@@ -689,6 +692,7 @@ void node_after(struct sim_node *node)
     struct sim *sim = node->sim;
     uint64_t at;
 
+    members_after(node);
     /* As where the write-ahead log of the rows has become too large for the snapshot's reader. */
     if (node->writing && sim_below(sim, 8) == 0)
         core_hold(node->core, true);

@@ -13,6 +13,7 @@
 enum {
     DEADLINE_MS = 2000,
     STEPS_MAX = 1000000, /* of the history's search, for a name */
+    TRAP_NODES = 3,      /* the only seeds that lie in wait have so many, all the time */
     TRAP_QUIET_MS = 200,
     TRAP_KILLS = 3,
     TRAP_KILL_EVERY_MS = 300,
@@ -88,8 +89,7 @@ void reads_start_somewhere(struct sim *sim)
 {
     unsigned leader = reads_some_leader(sim);
 
-    reads_start(sim,
-                leader == SIM_NODES || sim_below(sim, 2) == 0 ? sim_below(sim, SIM_NODES) : leader);
+    reads_start(sim, leader == SIM_NODES || sim_below(sim, 2) == 0 ? members_some(sim) : leader);
 }
 
 static void drop(struct sim *sim, struct sim_read *read)
@@ -289,7 +289,9 @@ void reads_suspend(struct sim *sim)
 
     if (leader == SIM_NODES)
         return;
-    for (unsigned i = 0; i < SIM_NODES; i++) {
+    for (unsigned i = 0; i < sim->wants.count; i++) {
+        if (!sim->nodes[i].exists)
+            continue;
         network_break(sim, leader, i, true);
         network_break(sim, i, leader, true);
     }
@@ -308,10 +310,11 @@ void reads_trap(struct sim *sim)
 void reads_trap_closes(struct sim *sim)
 {
     unsigned leader = reads_some_leader(sim);
-    unsigned other = 1 + sim_below(sim, SIM_NODES - 1);
-    unsigned deaf = (leader + other) % SIM_NODES;
-    unsigned killed = (leader + SIM_NODES - other) % SIM_NODES;
+    unsigned other = 1 + sim_below(sim, TRAP_NODES - 1);
+    unsigned deaf = (leader + other) % TRAP_NODES;
+    unsigned killed = (leader + TRAP_NODES - other) % TRAP_NODES;
 
+    CHECK(sim->steady); /* three members */
     if (leader == SIM_NODES || !sim->faults_on)
         return;
     sim_say(sim, "node %u does not hear node %u any more", deaf + 1, leader + 1);

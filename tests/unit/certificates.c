@@ -25,7 +25,8 @@ void test_certificate_span(const struct node_identity *identity,
                            int64_t until_s,
                            struct test_certificate *out)
 {
-    const struct certificate_subject subject = { .identity = *identity };
+    static const char *const hosts[] = { "localhost", "*.s3.localhost", "127.0.0.1", "::1" };
+    const struct certificate_subject subject = { *identity, ARRAY_LEN(hosts), hosts };
     int64_t now_s = (int64_t)time(NULL);
     struct certificate_span span = { now_s + from_s, now_s + until_s };
     struct certificate_span always = { now_s - 30 * TEST_DAY_S, now_s + 30 * TEST_DAY_S };

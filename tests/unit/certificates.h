@@ -15,8 +15,9 @@ struct test_certificate {
     struct buf key;
 };
 
-/* From one day ago for two days.  The text of the certificate is by `ca`'s CA if that is not NULL,
- * else by a new one.  A failure ends the process. */
+/* For localhost, what is below s3.localhost, and 127.0.0.1 and ::1; from one day ago for two days.
+ * The text of the certificate is by `ca`'s CA if that is not NULL, else by a new one.  A failure
+ * ends the process. */
 void test_certificate_new(const struct node_identity *identity,
                           const struct test_certificate *ca,
                           struct test_certificate *out);

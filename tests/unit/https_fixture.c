@@ -8,7 +8,6 @@
 #include <openssl/err.h>
 
 #include "base/check.h"
-#include "cli/dev/self_signed.h"
 
 void https_file_write(const char *path, struct bytes text)
 {
@@ -23,24 +22,27 @@ void https_file_write(const char *path, struct bytes text)
     CHECK(rename(other, path) == 0);
 }
 
+void https_pair_new(struct test_certificate *out)
+{
+    struct node_identity names = test_names("c/controlplane/z/n");
+
+    test_certificate_new(&names, NULL, out);
+}
+
 void https_folder_make(struct https_folder *out)
 {
-    struct buf ca = { 0 };
-    struct buf certificate = { 0 };
-    struct buf key = { 0 };
+    struct test_certificate pair;
 
     (void)snprintf(out->dir, sizeof out->dir, "/tmp/lapwing-https-XXXXXX");
     CHECK(mkdtemp(out->dir) != NULL);
     (void)snprintf(out->ca, sizeof out->ca, "%s/ca.pem", out->dir);
     (void)snprintf(out->certificate, sizeof out->certificate, "%s/cert.pem", out->dir);
     (void)snprintf(out->key, sizeof out->key, "%s/key.pem", out->dir);
-    self_signed_make(&ca, &certificate, &key);
-    https_file_write(out->ca, buf_view(&ca));
-    https_file_write(out->certificate, buf_view(&certificate));
-    https_file_write(out->key, buf_view(&key));
-    buf_done(&ca);
-    buf_done(&certificate);
-    buf_done(&key);
+    https_pair_new(&pair);
+    https_file_write(out->ca, buf_view(&pair.authority));
+    https_file_write(out->certificate, buf_view(&pair.certificate));
+    https_file_write(out->key, buf_view(&pair.key));
+    test_certificate_done(&pair);
 }
 
 void https_folder_remove(const struct https_folder *files)

@@ -8,6 +8,7 @@
 #include <openssl/ssl.h>
 
 #include "base/bytes.h"
+#include "tests/unit/certificates.h"
 
 struct https_folder {
     char dir[64];
@@ -16,7 +17,9 @@ struct https_folder {
     char key[96];
 };
 
-/* A new CA and a certificate of it for localhost and 127.0.0.1, in a folder of their own. */
+/* A new CA and a certificate of it for localhost and its addresses. */
+void https_pair_new(struct test_certificate *out);
+/* Another one, in a folder of its own. */
 void https_folder_make(struct https_folder *out);
 void https_folder_remove(const struct https_folder *files);
 /* Replace one of them, as a renewal does. */

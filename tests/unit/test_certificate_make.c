@@ -101,6 +101,41 @@ TEST(what_is_issued_says_what_was_asked_for)
     close_fixture(&fixture);
 }
 
+static const struct {
+    const char *name;
+    const char *path; /* of the identity that is asked about */
+    size_t host_count;
+    const char *hosts[3];
+    bool want;
+} named[] = {
+    { "the same names", "c/worker/z/n", 3, { "a.example", "10.0.0.1", "fd00::1" }, true },
+    { "in another order", "c/worker/z/n", 3, { "fd00::1", "10.0.0.1", "a.example" }, true },
+    { "fewer hosts", "c/worker/z/n", 0, { NULL }, true },
+    { "another host", "c/worker/z/n", 1, { "b.example" }, false },
+    { "a star", "c/worker/z/n", 1, { "*.example" }, false },
+    { "another address", "c/worker/z/n", 2, { "10.0.0.1", "10.0.0.2" }, false },
+    { "another node", "c/worker/z/m", 1, { "a.example" }, false },
+    { "another role", "c/objstore/z/n", 1, { "a.example" }, false },
+};
+
+TEST(a_certificate_is_for_the_names_that_it_has)
+{
+    struct fixture fixture;
+    struct err err = { 0 };
+
+    open_fixture(&fixture);
+    EXPECT_EQ(issue(&fixture, &err), ST_OK);
+    for (size_t i = 0; i < ARRAY_LEN(named); i++) {
+        const struct certificate_subject subject = { test_names(named[i].path), named[i].host_count,
+                                                     named[i].hosts };
+
+        test_case = named[i].name;
+        EXPECT_EQ(certificate_is_for(buf_view(&fixture.certificate), &subject), named[i].want);
+        EXPECT(!certificate_is_for(buf_view(&fixture.ca), &subject));
+    }
+    close_fixture(&fixture);
+}
+
 enum wrong { HOST, HOSTS, ROLE, CLUSTER, KEY, CA_KEY, CA_IS_LEAF, NO_CA, SPAN };
 
 static const struct {

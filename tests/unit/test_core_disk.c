@@ -95,8 +95,8 @@ static void world_init(struct world *world, unsigned members)
                                 .context = world };
     struct core_config config = {
         .self_id = 1,
-        .member_ids = { 1, 2, 3 },
-        .member_count = members,
+        .peer_ids = { 2, 3 },
+        .peer_count = members - 1,
         .election_ms = ELECTION_MS,
         .heartbeat_ms = 50,
         .snapshots = { .log_bytes_min = 1 << 20 },
@@ -272,10 +272,10 @@ TEST(what_a_peer_said_counts_for_five_seconds)
               ST_OK);
     core_flush(world.core, world.now + 4999);
     core_view(world.core, &view);
-    EXPECT_EQ(view.disks[1], DISK_FULL);
+    EXPECT_EQ(view.members[1].disk, DISK_FULL);
     core_flush(world.core, world.now + 5000);
     core_view(world.core, &view);
-    EXPECT_EQ(view.disks[1], DISK_FIT);
+    EXPECT_EQ(view.members[1].disk, DISK_FIT);
     world_done(&world);
 }
 
@@ -306,8 +306,8 @@ TEST(what_a_peer_says_of_its_disk_is_checked)
                              bytes_of(frames[i].bytes, frames[i].len), &err),
                   frames[i].want);
         core_view(world.core, &view);
-        EXPECT_EQ(view.disks[1], frames[i].disk);
-        EXPECT_EQ(view.disks[2], DISK_FIT);
+        EXPECT_EQ(view.members[1].disk, frames[i].disk);
+        EXPECT_EQ(view.members[2].disk, DISK_FIT);
         world_done(&world);
     }
 }

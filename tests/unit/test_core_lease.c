@@ -87,8 +87,8 @@ static void world_start(struct world *world, bool leader_lease)
     struct log_entry entry = { 1, LOG_CHANGE, rules_bootstrap(ids, ARRAY_LEN(ids)) };
     struct snapshot_meta none = { 0 };
     struct core_config config = { .self_id = SELF,
-                                  .member_ids = { SELF, 2, 3 },
-                                  .member_count = ARRAY_LEN(ids),
+                                  .peer_ids = { 2, 3 },
+                                  .peer_count = 2,
                                   .election_ms = ELECTION_MS,
                                   .heartbeat_ms = 50,
                                   .snapshots = { .log_bytes_min = 1 << 20 },

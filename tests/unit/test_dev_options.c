@@ -83,7 +83,7 @@ TEST(workers_and_spawners_are_told_of_runtimes)
     buf_done(&spawner);
 }
 
-TEST(with_https_front_doors_speak_nothing_else_and_workers_believe_their_ca)
+TEST(with_https_front_doors_speak_nothing_else_by_the_certificates_of_the_cluster)
 {
     struct dev_options options = { .zones = 1, .port = 4566, .data = "/d", .https = true };
     struct dev_user user = { 0 };
@@ -93,10 +93,11 @@ TEST(with_https_front_doors_speak_nothing_else_and_workers_believe_their_ca)
     plan_config(&plan, PLAN_CONTROLPLANE, 0, &front);
     plan_config(&plan, PLAN_WORKER, 0, &worker);
     EXPECT(strstr(buf_text(&front), "\napi = https://127.0.0.1:4566,https://[::1]:4566\n") != NULL);
-    EXPECT(strstr(buf_text(&front), "\n[https]\ncert_file = /d/https-cert.pem\nkey_file = "
-                                    "/d/https-key.pem\n") != NULL);
-    EXPECT(strstr(buf_text(&worker), "\n[api]\naddresses = https://127.0.0.1:4566\nca_file = "
-                                     "/d/https-ca.pem\n") != NULL);
+    EXPECT(strstr(buf_text(&front), "\n[tls]\nca_file = /d/ca.crt\n") != NULL);
+    EXPECT(strstr(buf_text(&front), "\n[https]\n") == NULL);
+    EXPECT(strstr(buf_text(&worker), "\n[tls]\nca_file = /d/ca.crt\n") != NULL);
+    EXPECT_TEXT(strstr(buf_text(&worker), "[api]\n"),
+                "[api]\naddresses = https://127.0.0.1:4566\n");
     buf_done(&front);
     buf_done(&worker);
     options.https = false;

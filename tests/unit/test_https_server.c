@@ -8,7 +8,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "cli/dev/self_signed.h"
 #include "tests/unit/check.h"
 #include "tests/unit/http_fixture.h"
 
@@ -411,11 +410,8 @@ static long shown(struct fixture *f)
 TEST(a_renewed_certificate_is_for_new_connections_and_old_ones_go_on)
 {
     struct fixture f;
-    struct buf ca = { 0 };
-    struct buf certificate = { 0 };
-    struct buf key = { 0 };
+    struct test_certificate pair;
     struct err err;
-    bool changed = false;
     long before;
     int old;
 
@@ -423,11 +419,11 @@ TEST(a_renewed_certificate_is_for_new_connections_and_old_ones_go_on)
     say(&f, http_get_request);
     until_done(&f, 1);
     before = shown(&f);
-    self_signed_make(&ca, &certificate, &key);
-    https_file_write(f.files.certificate, buf_view(&certificate));
-    https_file_write(f.files.key, buf_view(&key));
-    EXPECT_EQ(https_certificate_refresh(f.certificate, &changed, &err), ST_OK);
-    EXPECT(changed);
+    https_pair_new(&pair);
+    https_file_write(f.files.certificate, buf_view(&pair.certificate));
+    https_file_write(f.files.key, buf_view(&pair.key));
+    EXPECT_EQ(https_certificate_reload(f.certificate, f.files.certificate, f.files.key, &err),
+              ST_OK);
     say(&f, http_get_request);
     until_done(&f, 2);
     EXPECT(!f.closed_by_server);
@@ -437,9 +433,7 @@ TEST(a_renewed_certificate_is_for_new_connections_and_old_ones_go_on)
     until_done(&f, 3);
     EXPECT(shown(&f) != before);
     (void)close(old);
-    buf_done(&ca);
-    buf_done(&certificate);
-    buf_done(&key);
+    test_certificate_done(&pair);
     stop(&f);
 }
 

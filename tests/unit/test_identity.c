@@ -170,33 +170,13 @@ TEST(a_file_as_large_as_the_limit_is_read)
     close_place(&place);
 }
 
-TEST(files_look_different_after_each_change)
-{
-    struct tls_files_stamp before;
-    struct tls_files_stamp after;
-    struct place place;
-
-    open_place(&place);
-    tls_files_look(&place.files, &before);
-    tls_files_look(&place.files, &after);
-    EXPECT(tls_files_same(&before, &after));
-    write_text(place.key, "shorter\n", 0600);
-    tls_files_look(&place.files, &after);
-    EXPECT(!tls_files_same(&before, &after));
-    tls_files_look(&place.files, &before);
-    EXPECT_EQ(unlink(place.ca), 0);
-    tls_files_look(&place.files, &after);
-    EXPECT(!tls_files_same(&before, &after));
-    close_place(&place);
-}
-
 /* ---- reloading, from a signal on ---- */
 
 struct reload {
     uv_loop_t loop;
     struct place place;
     struct stream_identity identity;
-    struct identity_watch *watch;
+    struct certificate_watch *watch;
     int64_t first_s;
     uv_timer_t poll;
     unsigned polls;
@@ -208,7 +188,7 @@ static void poll_cb(uv_timer_t *timer)
 
     if (tls_context_expires_s(reload->identity.tls) == reload->first_s && ++reload->polls < 2000)
         return;
-    identity_watch_stop(reload->watch);
+    certificate_watch_stop(reload->watch);
     uv_close((uv_handle_t *)timer, NULL);
 }
 
@@ -223,7 +203,7 @@ TEST(a_signal_makes_new_files_count_without_a_restart)
     EXPECT_EQ(uv_loop_init(&reload.loop), 0);
     EXPECT_EQ(identity_read(reload.place.config, "worker", &reload.identity, &err), ST_OK);
     reload.first_s = tls_context_expires_s(reload.identity.tls);
-    reload.watch = identity_watch_start(&reload.loop, reload.place.config, &reload.identity);
+    reload.watch = identity_watch(&reload.loop, reload.place.config, &reload.identity);
     /* Another CA as well: the old certificate would not pass by itself. */
     test_certificate_span(&names, NULL, -10, 40 * TEST_DAY_S, &fresh);
     write_text(reload.place.ca, buf_text(&fresh.authority), 0600);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -152,6 +153,45 @@ TEST(a_reader_sees_what_was_written_through_the_mapping)
         EXPECT_EQ(index, fixture.index);
     }
     state_reader_close(reader);
+    fixture_done(&fixture);
+    folder_remove(&folder);
+}
+
+/* Mappings of this process of a file of that name. */
+static unsigned mappings_of(const char *name)
+{
+    FILE *maps = fopen("/proc/self/maps", "re");
+    char line[512];
+    unsigned count = 0;
+
+    CHECK(maps != NULL);
+    while (fgets(line, sizeof line, maps) != NULL)
+        count += strstr(line, name) != NULL;
+    (void)fclose(maps);
+    return count;
+}
+
+TEST(a_log_that_was_long_once_does_not_stay_mapped)
+{
+    enum { KEPT = 16 };
+    struct folder folder;
+    struct fixture fixture = { 0 };
+    char wal[128];
+
+    mapped_wal_register();
+    folder_make(&folder);
+    (void)snprintf(wal, sizeof wal, "%s-wal", folder.state);
+    fixture_open(&fixture, folder.state, STATE_GROUP_STORAGE);
+    EXPECT_EQ(fixture_create_bucket(&fixture, "bucket", FIXTURE_ACCOUNT), ST_OK);
+    for (unsigned i = 0; mappings_of(wal) <= KEPT; i++) {
+        char key[32];
+
+        (void)snprintf(key, sizeof key, "key-%u", i);
+        EXPECT_EQ(fixture_put_object(&fixture, "bucket", key), ST_OK);
+    }
+    EXPECT_EQ(state_checkpoint(folder.state, 0, NULL), ST_OK);
+    EXPECT_EQ(fixture_put_object(&fixture, "bucket", "again"), ST_OK);
+    EXPECT(mappings_of(wal) <= KEPT);
     fixture_done(&fixture);
     folder_remove(&folder);
 }

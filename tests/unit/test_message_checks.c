@@ -263,6 +263,34 @@ TEST(a_snapshot_has_servers_and_its_chunks_have_checksums)
     EXPECT_EQ(raft_snapshot_chunk_check(&chunk, NULL), ST_BAD_INPUT);
 }
 
+static const struct {
+    const char *name;
+    uint64_t from;
+    uint64_t to;
+    const char *address;
+    enum status want;
+} raft_hellos[] = {
+    { "of one to another", 4, 1, "10.0.0.4:4576", ST_OK },
+    { "of nobody", 0, 1, "10.0.0.4:4576", ST_BAD_INPUT },
+    { "to nobody", 4, 0, "10.0.0.4:4576", ST_BAD_INPUT },
+    { "to itself", 4, 4, "10.0.0.4:4576", ST_BAD_INPUT },
+    { "from nowhere", 4, 1, "", ST_BAD_INPUT },
+    { "from what is no address", 4, 1, "a b", ST_BAD_INPUT },
+};
+
+TEST(a_replica_says_which_member_it_is_and_whom_it_means)
+{
+    for (size_t i = 0; i < ARRAY_LEN(raft_hellos); i++) {
+        Lapwing__RaftHello hello = LAPWING__RAFT_HELLO__INIT;
+
+        test_case = raft_hellos[i].name;
+        hello.from = raft_hellos[i].from;
+        hello.to = raft_hellos[i].to;
+        hello.address = (char *)raft_hellos[i].address;
+        EXPECT_EQ(raft_hello_check(&hello, NULL), raft_hellos[i].want);
+    }
+}
+
 TEST(an_outcome_comes_exactly_with_ok)
 {
     Lapwing__Forwarded forwarded = LAPWING__FORWARDED__INIT;

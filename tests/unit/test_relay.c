@@ -96,7 +96,7 @@ TEST(a_function_reaches_a_front_door_over_tls_if_it_is_the_right_one)
         EXPECT_EQ(rows[i].served ? sees(&f, "\r\n\r\nhi") : !sees_close(&f), rows[i].served);
         EXPECT_EQ(f.requests, rows[i].served);
         end(&f, relay);
-        https_client_free(targets.trust);
+        https_context_free(targets.trust);
         https_folder_remove(&other);
         (void)close(holder);
     }
@@ -130,6 +130,6 @@ TEST(closing_a_relay_ends_what_is_open)
             EXPECT_EQ(f.gone, 1);
         }
         end(&f, NULL);
-        https_client_free(targets.trust);
+        https_context_free(targets.trust);
     }
 }

@@ -62,7 +62,7 @@ static const struct {
 TEST(a_refusal_for_want_of_room_names_nodes_path_and_bytes)
 {
     for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
-        struct replica_status status = { .member_count = 3,
+        struct replica_status status = { .member_count = 4,
                                          .disk_path = "/data/control",
                                          .disk_free_bytes = 17,
                                          .disk_high_bytes = 4711 };
@@ -72,8 +72,11 @@ TEST(a_refusal_for_want_of_room_names_nodes_path_and_bytes)
         status.disk = refusals[i].disks[0];
         for (unsigned k = 0; k < 3; k++) {
             status.members[k].member.node[0] = (char)('a' + k);
+            status.members[k].membership = REPLICA_VOTER;
             status.members[k].disk = refusals[i].disks[k];
         }
+        status.members[3].membership = REPLICA_STANDBY; /* would not lead in any case */
+        status.members[3].disk = DISK_FULL;
         replica_status_refusal(&status, &err);
         EXPECT_TEXT(err.text, refusals[i].want);
     }

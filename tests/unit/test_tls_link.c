@@ -113,7 +113,7 @@ TEST(a_server_is_believed_by_its_ca_and_its_name)
         EXPECT_EQ(dialled.outcome, served ? ST_OK : ST_DENIED);
         EXPECT(served || strstr(dialled.why.text, trust_rows[i].why) != NULL);
         EXPECT_EQ(f.requests, served);
-        https_client_free(trust);
+        https_context_free(trust);
         https_folder_remove(&other);
     }
 }
@@ -136,6 +136,7 @@ TEST(what_a_client_says_first_decides_how_its_link_ends)
         struct fixture f;
         struct dialled dialled = { 0 };
         struct tls_link *link;
+        struct ssl_ctx_st *server;
         struct err err = { 0 };
         int ends[2];
         size_t len = strlen(first_rows[i].sent);
@@ -143,15 +144,17 @@ TEST(what_a_client_says_first_decides_how_its_link_ends)
         test_case = first_rows[i].name;
         start_https(&f, ANSWER_AT_ONCE, NULL);
         CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
+        server = https_certificate_context(f.certificate);
         EXPECT_EQ(tls_link_new(&f.loop,
                                &(struct tls_link_spec){
-                                   .tls = https_certificate_context(f.certificate),
+                                   .tls = server,
                                    .fd = ends[1],
                                    .events = &events,
                                    .context = &dialled,
                                },
                                &link, &err),
                   ST_OK);
+        https_context_free(server);
         CHECK(send(ends[0], first_rows[i].sent, len, 0) == (ssize_t)len);
         (void)shutdown(ends[0], SHUT_WR);
         while (!dialled.closed && turn_again(&f))
@@ -175,7 +178,7 @@ TEST(a_name_that_no_certificate_can_have_is_refused)
     start_https(&f, ANSWER_AT_ONCE, NULL);
     EXPECT_EQ(https_client_new(f.files.ca, &trust, &err), ST_OK);
     EXPECT_EQ(dial(&f, trust, "", &dialled, &link, &err), ST_BAD_INPUT);
-    https_client_free(trust);
+    https_context_free(trust);
     stop(&f);
 }
 
@@ -204,7 +207,7 @@ TEST(much_passes_in_both_directions_and_nothing_is_lost_at_the_end)
     EXPECT(answer != NULL && memcmp(answer + 4, body.data, LENGTH) == 0);
     finish(&f, &dialled);
     EXPECT_EQ(dialled.outcome, ST_OK);
-    https_client_free(trust);
+    https_context_free(trust);
     buf_done(&body);
 }
 
@@ -231,5 +234,5 @@ TEST(a_link_that_is_cut_closes_both_sides)
     until_done(&f, 1);
     finish(&f, &dialled);
     EXPECT_EQ(dialled.outcome, ST_CANCELLED);
-    https_client_free(trust);
+    https_context_free(trust);
 }

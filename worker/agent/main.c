@@ -42,7 +42,7 @@ static const struct config_option options[] = {
     { "objstore", "plain_http", "no", "they need not be on loopback; packages come in plain HTTP", CONFIG_BOOLEAN, false, 0, 0 },
     { "api", "addresses", NULL, "the public API, nearest first, comma separated: https://ADDRESS, or http://ADDRESS on loopback", CONFIG_TEXT, false, 1, 1024 },
     { "api", "plain_http", "no", "http:// addresses of api.addresses need not be on loopback", CONFIG_BOOLEAN, false, 0, 0 },
-    { "api", "ca_file", NULL, "CA certificates that vouch for the https:// addresses, PEM", CONFIG_TEXT, true, 1, PATH_MAX - 1 },
+    { "api", "ca_file", NULL, "CA certificates that vouch for the https:// addresses, PEM; else those of tls.ca_file", CONFIG_TEXT, true, 1, PATH_MAX - 1 },
     { "api", "name", NULL, "name that their certificates have; else it must be the address", CONFIG_TEXT, true, 1, 253 },
     { 0 },
 };
@@ -55,7 +55,7 @@ struct worker {
     struct agent_settings settings;
     uv_loop_t loop;
     uv_signal_t terminate, interrupt;
-    struct identity_watch *watch;
+    struct certificate_watch *watch;
     char *controlplanes; /* what settings.controlplanes point into */
     int exit_code;
 };
@@ -228,7 +228,7 @@ static void run(struct worker *worker, const struct config *config)
     struct err err = { 0 };
 
     worker->agent.on_lost = on_lost;
-    worker->watch = identity_watch_start(&worker->loop, config, &worker->settings.identity);
+    worker->watch = identity_watch(&worker->loop, config, &worker->settings.identity);
     if (agent_start(&worker->agent, &worker->loop, &worker->settings, &err) != ST_OK) {
         log_event(LOG_ERROR, "start_failed", LS("error", err.text));
         worker->exit_code = 1;
@@ -239,7 +239,7 @@ static void run(struct worker *worker, const struct config *config)
         (void)uv_run(&worker->loop, UV_RUN_DEFAULT);
     }
     agent_stop(&worker->agent);
-    identity_watch_stop(worker->watch);
+    certificate_watch_stop(worker->watch);
     uv_close((uv_handle_t *)&worker->terminate, NULL);
     uv_close((uv_handle_t *)&worker->interrupt, NULL);
     /* Let handles close; a download that still runs is not waited for. */
@@ -268,7 +268,7 @@ int main(int argc, char **argv)
     }
     run(&worker, config);
     log_event(LOG_INFO, "stopped");
-    https_client_free(worker.settings.api.trust);
+    https_context_free(worker.settings.api.trust);
     free(worker.controlplanes);
     config_free(config);
     /* The store is left to the process's end: a pool thread may still be inside it. */

@@ -11,19 +11,25 @@
 #include "controlplane/replica/replica.h"
 
 static const struct {
+    const char *method;
     const char *path;
     struct api_operation operation;
 } operations[] = {
-    { "/_lapwing/v1/status", { "Status", 4096, admin_status, NULL } },
-    { "/_lapwing/v1/runtimes", { "Runtimes", 4096, admin_runtimes, NULL } },
-    { "/_lapwing/v1/metrics", { "Metrics", 4096, admin_metrics, NULL } },
-    { "/_lapwing/v1/logs", { "Logs", 4096, admin_logs, NULL } },
+    { "GET", "/_lapwing/v1/status", { "Status", 4096, admin_status, NULL } },
+    { "GET", "/_lapwing/v1/runtimes", { "Runtimes", 4096, admin_runtimes, NULL } },
+    { "GET", "/_lapwing/v1/metrics", { "Metrics", 4096, admin_metrics, NULL } },
+    { "GET", "/_lapwing/v1/logs", { "Logs", 4096, admin_logs, NULL } },
+    { "GET", "/_lapwing/v1/nodes", { "ListNodes", 4096, admin_nodes, NULL } },
+    { "POST", "/_lapwing/v1/nodes", { "AddNode", 4096, admin_node_add, NULL } },
+    { "POST", "/_lapwing/v1/nodes/remove", { "RemoveNode", 4096, admin_node_remove, NULL } },
+    { "POST", "/_lapwing/v1/nodes/lead", { "LeadNode", 4096, admin_node_lead, NULL } },
 };
 
 const struct api_operation *admin_operation_find(struct api_call *call, struct api_error *error)
 {
     for (size_t i = 0; i < ARRAY_LEN(operations); i++)
-        if (strcmp(operations[i].path, call->path) == 0 && strcmp(call->method, "GET") == 0)
+        if (strcmp(operations[i].path, call->path) == 0 &&
+            strcmp(operations[i].method, call->method) == 0)
             return &operations[i].operation;
     (void)api_error_set(error, ST_NOT_FOUND, API_UNKNOWN_OPERATION,
                         "There is no %.16s %.256s here.", call->method, call->path);

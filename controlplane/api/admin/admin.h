@@ -10,5 +10,9 @@ void admin_status(struct api_call *call);
 void admin_runtimes(struct api_call *call);
 void admin_metrics(struct api_call *call);
 void admin_logs(struct api_call *call);
+void admin_nodes(struct api_call *call);
+void admin_node_add(struct api_call *call);
+void admin_node_remove(struct api_call *call);
+void admin_node_lead(struct api_call *call);
 
 #endif

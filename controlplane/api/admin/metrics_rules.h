@@ -2,14 +2,38 @@
 #ifndef CONTROLPLANE_API_ADMIN_METRICS_RULES_H
 #define CONTROLPLANE_API_ADMIN_METRICS_RULES_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/bytes.h"
 #include "base/tls.h"
 
 #define METRICS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
+/* A Raft group as this node knows it. */
+struct metrics_group {
+    const char *name;
+    bool has_leader; /* one is known here */
+    bool is_leader;  /* it is this node */
+    uint64_t term;
+    uint64_t commit;
+    uint64_t applied;
+};
+
+/* How many there are in a state. */
+struct metrics_state {
+    const char *name;
+    size_t count;
+};
+
 /* When each certificate runs out, as unix time; appended. */
 void metrics_certificates(const struct tls_expiry *list, size_t count, struct buf *out);
+/* When the one that HTTPS clients see runs out, if it is none of those; appended. */
+void metrics_https(int64_t expires_s, struct buf *out);
+/* Raft groups, each figure of all groups together; appended. */
+void metrics_groups(const struct metrics_group *list, size_t count, struct buf *out);
+/* Workers by the state that failure detection has them in; appended. */
+void metrics_workers(const struct metrics_state *list, size_t count, struct buf *out);
 
 #endif

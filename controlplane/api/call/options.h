@@ -7,6 +7,7 @@
 
 struct config;
 struct dispatch;
+struct https_files;
 struct objstore;
 struct replica;
 struct replica_client;
@@ -26,8 +27,10 @@ struct api_options {
     struct replica *control;
     struct replica *storage;
     struct replica_client *control_client;
+    struct replica_client *storage_client;
     struct dispatch *dispatch;
-    struct tls_context *tls; /* whose certificates run out when */
+    struct tls_context *tls;         /* whose certificates run out when */
+    const struct https_files *https; /* the same for what HTTPS clients see; NULL without HTTPS */
 };
 
 /* Whose things, and where: from the key and the signature's scope. */
