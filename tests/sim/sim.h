@@ -314,7 +314,7 @@ void trouble_heal(struct sim *sim);
 bool trouble_epilogue(struct sim *sim);    /* true when it is over */
 bool trouble_holds(struct sim_node *node); /* the oldest operation is not done now */
 /* A node that is refused for good and the only snapshot that rots are more than a group of three
- * stands: nothing more is committed, so no newer snapshot comes (seed 222). */
+ * stands: nothing more is committed, so no newer snapshot comes. */
 bool trouble_has_liar(const struct sim *sim);
 bool trouble_is_full(const struct sim_node *node);
 bool trouble_votes(struct sim_node *node);
