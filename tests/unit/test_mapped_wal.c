@@ -87,25 +87,31 @@ static void create_some(struct fixture *fixture, unsigned from, unsigned count)
     }
 }
 
+/* What is in the files now, as a killed process would leave them, opens with the same rows. */
+static void expect_copy_opens(const struct folder *folder, struct fixture *fixture)
+{
+    struct state *state = NULL;
+    uint64_t want = fixture_digest(fixture);
+    uint64_t digest;
+
+    copy_file(folder->state, folder->copy, "");
+    copy_file(folder->state, folder->copy, "-wal");
+    EXPECT_EQ(state_open(folder->copy, STATE_GROUP_CONTROL, &state, NULL), ST_OK);
+    EXPECT_EQ(state_digest(state, &digest, NULL), ST_OK);
+    EXPECT_EQ(digest, want);
+    state_close(state);
+}
+
 TEST(what_a_killed_process_leaves_opens_with_every_row)
 {
     struct folder folder;
     struct fixture fixture = { 0 };
-    struct state *state = NULL;
-    uint64_t digest;
-    uint64_t want;
 
     mapped_wal_register();
     folder_make(&folder);
     fixture_open(&fixture, folder.state, STATE_GROUP_CONTROL);
     create_some(&fixture, 0, FUNCTIONS);
-    copy_file(folder.state, folder.copy, "");
-    copy_file(folder.state, folder.copy, "-wal");
-    want = fixture_digest(&fixture);
-    EXPECT_EQ(state_open(folder.copy, STATE_GROUP_CONTROL, &state, NULL), ST_OK);
-    EXPECT_EQ(state_digest(state, &digest, NULL), ST_OK);
-    EXPECT_EQ(digest, want);
-    state_close(state);
+    expect_copy_opens(&folder, &fixture);
     fixture_done(&fixture);
     folder_remove(&folder);
 }
@@ -114,9 +120,6 @@ TEST(after_a_checkpoint_that_empties_the_log_it_is_used_again_from_its_start)
 {
     struct folder folder;
     struct fixture fixture = { 0 };
-    struct state *state = NULL;
-    uint64_t digest;
-    uint64_t want;
 
     mapped_wal_register();
     folder_make(&folder);
@@ -124,13 +127,7 @@ TEST(after_a_checkpoint_that_empties_the_log_it_is_used_again_from_its_start)
     create_some(&fixture, 0, FUNCTIONS);
     EXPECT_EQ(state_checkpoint(folder.state, 0, NULL), ST_OK);
     create_some(&fixture, FUNCTIONS, 3); /* shorter than what was there */
-    copy_file(folder.state, folder.copy, "");
-    copy_file(folder.state, folder.copy, "-wal");
-    want = fixture_digest(&fixture);
-    EXPECT_EQ(state_open(folder.copy, STATE_GROUP_CONTROL, &state, NULL), ST_OK);
-    EXPECT_EQ(state_digest(state, &digest, NULL), ST_OK);
-    EXPECT_EQ(digest, want);
-    state_close(state);
+    expect_copy_opens(&folder, &fixture);
     fixture_done(&fixture);
     folder_remove(&folder);
 }
