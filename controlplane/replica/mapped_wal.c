@@ -17,7 +17,7 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "controlplane/replica/replica.h"
-#include "controlplane/replica/state_trust.h"
+#include "controlplane/replica/state_doubt.h"
 
 #define WAL_NAME "/state.db-wal"
 
@@ -239,7 +239,7 @@ static void bus_error(int number, siginfo_t *info, void *context)
     }
     written = write(STDERR_FILENO, line, sizeof line - 1);
     (void)written;
-    state_trust_withdraw_all();
+    state_doubt_raise_all();
     _exit(REPLICA_EXIT_DISK_FAILED);
 }
 

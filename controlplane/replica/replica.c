@@ -407,7 +407,7 @@ static enum status open_state(struct replica *replica, bool fresh_log, struct er
     enum status st = ST_NOT_FOUND;
 
     read_boot_id(boot_id);
-    if (!fresh_log && state_trust_given(replica->trust_path))
+    if (!fresh_log && !state_doubt_stands(replica->doubt_path))
         st = state_open(replica->state_path, replica->state_group, &replica->state, NULL);
     if (st == ST_OK && boot_id[0] != '\0' && strcmp(state_boot_id(replica->state), boot_id) == 0)
         return ST_OK;
@@ -418,7 +418,7 @@ static enum status open_state(struct replica *replica, bool fresh_log, struct er
     if (st == ST_OK)
         st = state_set_boot_id(replica->state, boot_id, err);
     if (st == ST_OK)
-        state_trust_give(replica->trust_path);
+        state_doubt_clear(replica->doubt_path);
     return st;
 }
 
@@ -544,7 +544,7 @@ static enum status recover(struct replica *replica,
 
     for (unsigned i = 0; i < config->member_count; i++)
         ids[i] = config->members[i].id;
-    state_trust_path(replica->dir, replica->trust_path);
+    state_doubt_path(replica->dir, replica->doubt_path);
     if (!config->join)
         bootstrap = rules_bootstrap(ids, config->member_count);
     do { /* SQLite makes files beside its own: on a full disk with room of the reserve */

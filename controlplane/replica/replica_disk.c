@@ -182,7 +182,7 @@ void replica_status_refusal(const struct replica_status *status, struct err *out
 
 static void say_failed(struct replica *replica, const struct err *err)
 {
-    state_trust_withdraw_all(); /* the other group's rows are on the same disk most likely */
+    state_doubt_raise_all(); /* the other group's rows are on the same disk most likely */
     log_event(LOG_ERROR, "disk_failed", LS("group", replica->group), LS("path", replica->dir),
               LS("error", err->text), LI("exit_code", REPLICA_EXIT_DISK_FAILED),
               LS("then", "handing leadership over and stopping: look at the disk and its mount"));

@@ -18,7 +18,7 @@
 #include "controlplane/replica/reserve.h"
 #include "controlplane/replica/snapshot_file.h"
 #include "controlplane/replica/snapshot_part.h"
-#include "controlplane/replica/state_trust.h"
+#include "controlplane/replica/state_doubt.h"
 #include "controlplane/state/state.h"
 
 enum {
@@ -86,7 +86,7 @@ struct replica {
     char dir[REPLICA_PATH_BYTES];
     char group[16];
     char state_path[SNAPSHOT_PATH_BYTES];
-    char trust_path[STATE_TRUST_PATH_BYTES];
+    char doubt_path[STATE_DOUBT_PATH_BYTES];
     enum state_group state_group;
     struct replica_member self;
     struct replica_member configured[NODES_MAX]; /* as the configuration has them */
