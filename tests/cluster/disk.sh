@@ -22,6 +22,9 @@ make_disk() {
         chown "$(stat -c %u:%g "$TEST_DIR/data/zone-a")" "$(folder_of "$1")"
 }
 
+# What a failed disk leaves in memory until the node's next start (state_doubt.h): ours goes, others' stays.
+doubts() { find /dev/shm -maxdepth 1 -name 'lapwing-doubt-*' 2>/dev/null | sort; }
+DOUBTS=$(doubts)
 disk_cleanup() {
     local disk
     stop_cluster >/dev/null 2>&1 || true
@@ -31,6 +34,7 @@ disk_cleanup() {
         wait_for umount "$(folder_of "$disk")" || umount -l "$(folder_of "$disk")"
     done
     cleanup
+    doubts | grep -vxF -- "${DOUBTS:-none}" | xargs -r rm -f
 }
 
 if ! losetup -f >/dev/null 2>&1 || ! command -v mkfs.ext4 >/dev/null; then
