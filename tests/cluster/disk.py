@@ -217,7 +217,11 @@ def mount_again(zone, program="controlplane"):
         return subprocess.run(["umount", folder(zone, program)], capture_output=True, check=False).returncode == 0
     end_program(zone, program)
     wait_for(unmounted)
+    # A copy: a mount namespace that somebody made meanwhile (a container on this machine) may hold the failed
+    # file system, and the same image would be that one again.
     image = f"{os.path.dirname(DATA)}/disk-{zone}-{program}.img"
+    subprocess.run(["cp", "--sparse=always", image, image + ".again"], check=True)
+    os.replace(image + ".again", image)
     subprocess.run(["mount", "-o", "loop", image, folder(zone, program)], check=True)
 
 
