@@ -34,6 +34,20 @@ static const struct replica_member *known(const struct replica *replica, uint64_
     return NULL;
 }
 
+/* An id belongs to one node for ever: by the rows, the configuration, or who said so first.  A
+ * certificate says the node's name and not the id, so without this any control-plane node (one with
+ * another's id in its configuration is enough) could vote and acknowledge as that member. */
+const char *replica_book_owner(const struct replica *replica, uint64_t id)
+{
+    const struct replica_member *member;
+
+    for (unsigned i = 0; i < replica->wanted_count; i++)
+        if (replica->wanted[i].member.id == id)
+            return replica->wanted[i].member.node;
+    member = known(replica, id);
+    return member == NULL ? NULL : member->node;
+}
+
 static void add(const struct replica *replica, struct book *book, uint64_t id)
 {
     const struct replica_member *member = known(replica, id);

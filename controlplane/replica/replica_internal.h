@@ -9,8 +9,8 @@
 #ifndef CONTROLPLANE_REPLICA_REPLICA_INTERNAL_H
 #define CONTROLPLANE_REPLICA_REPLICA_INTERNAL_H
 
-#include "base/log_limit_rules.h"
 #include "base/mailbox.h"
+#include "base/refusal_rules.h"
 #include "controlplane/replica/core.h"
 #include "controlplane/replica/disk.h"
 #include "controlplane/replica/log_store.h"
@@ -138,7 +138,7 @@ struct replica {
     struct replica_in *ins;                     /* freed with their streams */
     unsigned wanted_count;
     struct replica_wanted wanted[CORE_WANTS_MAX];
-    struct log_limit refusals; /* lines of the log about streams that are refused */
+    struct refusals refusals; /* of peers whose streams or frames are not taken */
 
     uv_mutex_t status_mutex;
     struct replica_status status;
@@ -161,6 +161,8 @@ _Noreturn void replica_disk_failed_now(struct replica *replica, const struct err
  * called when one of them may have changed. */
 void replica_book_update(struct replica *replica);
 struct replica_peer *replica_book_peer(struct replica *replica, uint64_t id); /* NULL: none */
+/* The name of the node that member `id` is; NULL: not known yet. */
+const char *replica_book_owner(const struct replica *replica, uint64_t id);
 /* A peer for `member` whose dialing has begun; NULL if it cannot. */
 struct replica_peer *replica_links_dial(struct replica *replica,
                                         const struct replica_member *member);

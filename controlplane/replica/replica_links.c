@@ -143,11 +143,17 @@ void replica_links_send(struct replica *replica, uint64_t peer_id, uint16_t type
 
 /* ---- in ---- */
 
-static bool may_log(struct replica *replica)
+/* Who is refused comes again within a second: said once a minute each. */
+static void say_refused(const struct replica_in *in, const char *why, const char *then)
 {
+    struct replica *replica = in->replica;
     uint32_t left_out;
 
-    return log_limit_allows(&replica->refusals, replica_now_ms(), &left_out);
+    if (!refusal_is_said(&replica->refusals, in->member.node, why, replica_now_ms(), &left_out))
+        return;
+    log_event(LOG_WARN, "replica_peer_refused", LS("group", replica->group),
+              LS("node", in->member.node), LU("id", in->member.id), LS("why", why),
+              LU("left_out", left_out), LS("then", then));
 }
 
 static void *accepted(struct stream *stream, const struct stream_hello *hello, void *context)
@@ -177,10 +183,7 @@ static void refuse_removed(struct replica_in *in)
     uint8_t body[16];
     size_t len;
 
-    if (!in->refused && may_log(in->replica))
-        log_event(LOG_WARN, "replica_peer_removed", LS("group", in->replica->group),
-                  LU("id", in->member.id), LS("node", in->member.node),
-                  LS("then", "refusing it: stop it and wipe its data"));
+    say_refused(in, "it was removed", "refusing it: stop it and wipe its data");
     in->refused = true;
     removed.id = in->member.id;
     CHECK(lapwing__raft_removed__get_packed_size(&removed) <= sizeof body);
@@ -191,10 +194,28 @@ static void refuse_removed(struct replica_in *in)
 
 static void refuse(struct replica_in *in, const char *why)
 {
-    if (may_log(in->replica))
-        log_event(LOG_WARN, "replica_frame_refused", LS("group", in->replica->group),
-                  LS("peer", in->member.node), LS("error", why), LS("then", "closing"));
+    say_refused(in, why, "closing");
     stream_close(in->stream);
+}
+
+static enum status check_hello(const struct replica_in *in,
+                               const Lapwing__RaftHello *hello,
+                               struct err *err)
+{
+    const struct replica *replica = in->replica;
+    const char *owner = replica_book_owner(replica, hello->from);
+    enum status st = raft_hello_check(hello, err);
+
+    if (st != ST_OK)
+        return st;
+    if (hello->to != replica->self.id || hello->from == replica->self.id)
+        return err_set(err, ST_BAD_INPUT, "hello: of member %llu for %llu, this is %llu",
+                       (unsigned long long)hello->from, (unsigned long long)hello->to,
+                       (unsigned long long)replica->self.id);
+    if (owner != NULL && strcmp(owner, in->member.node) != 0)
+        return err_set(err, ST_DENIED, "hello: member %llu is node %s, not %s",
+                       (unsigned long long)hello->from, owner, in->member.node);
+    return ST_OK;
 }
 
 static void take_hello(struct replica_in *in, struct bytes body)
@@ -207,11 +228,7 @@ static void take_hello(struct replica_in *in, struct bytes body)
     if (hello == NULL)
         (void)err_set(&err, st, "hello: does not decode");
     else
-        st = raft_hello_check(hello, &err);
-    if (st == ST_OK && (hello->to != replica->self.id || hello->from == replica->self.id))
-        st = err_set(&err, ST_BAD_INPUT, "hello: of member %llu for %llu, this is %llu",
-                     (unsigned long long)hello->from, (unsigned long long)hello->to,
-                     (unsigned long long)replica->self.id);
+        st = check_hello(in, hello, &err);
     if (st == ST_OK) {
         in->member.id = hello->from;
         (void)snprintf(in->member.address, sizeof in->member.address, "%s", hello->address);
