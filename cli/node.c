@@ -88,11 +88,15 @@ static int fail(const struct wishes *wishes, const struct err *err)
     return 1;
 }
 
+/* body  NULL: what it was to be made of is not text */
 static enum status post(const char *path, json_t *body, json_t **out, struct err *err)
 {
-    char *text = json_dumps(body, JSON_COMPACT);
+    char *text;
     enum status st;
 
+    if (body == NULL)
+        return err_set(err, ST_BAD_INPUT, "name, zone and addresses: want UTF-8");
+    text = json_dumps(body, JSON_COMPACT);
     CHECK(text != NULL);
     st = api_post(path, text, out, err);
     free(text);
