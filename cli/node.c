@@ -128,12 +128,15 @@ static enum status id_of(const char *id_or_name, json_int_t *out, struct err *er
 /* Done: the group is settled, and the answer knows of the change. */
 static bool is_done(const json_t *answer, json_int_t id, bool present)
 {
+    const json_t *node;
     char text[24];
+    bool there;
 
     (void)snprintf(text, sizeof text, "%lld", (long long)id);
+    node = nodes_find(answer, text); /* another may have it for a name */
+    there = node != NULL && json_integer_value(json_object_get(node, "id")) == id;
     return json_is_true(json_object_get(answer, "settled")) &&
-           json_is_true(json_object_get(answer, "fresh")) &&
-           (nodes_find(answer, text) != NULL) == present;
+           json_is_true(json_object_get(answer, "fresh")) && there == present;
 }
 
 /* What is new since the last look, so that a terminal shows progress and no film. */
