@@ -86,8 +86,9 @@ static enum status use_certificate(SSL_CTX *ssl,
         st = check_chain(ssl, sk_X509_value(chain, 0), chain, err);
     if (st == ST_OK)
         st = certificate_use_chain(ssl, chain, "certificate", err);
+    if (st == ST_OK)
+        *out_expires_s = facts.not_after_s;
     certificates_free(chain);
-    *out_expires_s = facts.not_after_s;
     return st;
 }
 

@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -20,7 +21,8 @@
 
 enum {
     PIECE_BYTES = 16384,    /* one full record */
-    PIECES_PER_TURN = 8,    /* then others of the loop get theirs */
+    PIECES_PER_TURN = 8,    /* each way; then others of the loop get theirs */
+    TURNS_AT_END = 8,       /* 1 MiB: more than a socket of ours holds */
     DRAIN_BYTES_MAX = 65536 /* of a peer that does not speak TLS */
 };
 
@@ -49,6 +51,7 @@ struct tls_link {
     bool plain_gone;  /* ...and takes no more: what comes is dropped */
     bool bye_said;    /* the peer was told */
     bool closing;
+    unsigned reads_left; /* of the peer's socket, in this turn */
     unsigned handles;
     struct buf inward;  /* of the peer, for the plain side; empty nearly always */
     struct buf outward; /* the other way */
@@ -103,6 +106,60 @@ static bool must_wait(struct tls_link *link, int rv)
     default:
         return false;
     }
+}
+
+/* ---- reads of the peer's socket ----
+ *
+ * They are counted under OpenSSL and not by what SSL_read() gives: records that hold nothing for
+ * us, such as key updates, it takes one after another without coming back, and a peer could keep it
+ * at them.  When a turn has had its reads the descriptor tells of what is left, at once. */
+
+static int counted_read(BIO *bio, char *out, int size)
+{
+    struct tls_link *link = BIO_get_data(bio);
+    int got;
+
+    BIO_clear_retry_flags(bio);
+    if (link->reads_left == 0) {
+        BIO_set_retry_read(bio);
+        return -1;
+    }
+    link->reads_left--;
+    got = BIO_read(BIO_next(bio), out, size);
+    BIO_copy_next_retry(bio);
+    return got;
+}
+
+static long counted_ctrl(BIO *bio, int what, long number, void *data)
+{
+    return BIO_ctrl(BIO_next(bio), what, number, data);
+}
+
+static pthread_once_t counted_once = PTHREAD_ONCE_INIT;
+static BIO_METHOD *counted; /* one for all links, for as long as the process lives */
+
+static void counted_make(void)
+{
+    counted = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_FILTER, "counted reads");
+    CHECK(counted != NULL);
+    CHECK(BIO_meth_set_read(counted, counted_read) == 1);
+    CHECK(BIO_meth_set_ctrl(counted, counted_ctrl) == 1);
+}
+
+/* Put it between the session and its socket. */
+static void count_reads(struct tls_link *link)
+{
+    BIO *wire = SSL_get_wbio(link->ssl);
+    BIO *bio;
+
+    CHECK(pthread_once(&counted_once, counted_make) == 0);
+    bio = BIO_new(counted);
+    CHECK(bio != NULL);
+    BIO_set_data(bio, link);
+    BIO_set_init(bio, 1);
+    CHECK(BIO_up_ref(wire) == 1);
+    (void)BIO_push(bio, wire);
+    SSL_set0_rbio(link->ssl, bio); /* the session owns it */
 }
 
 static const char *reason(void)
@@ -245,12 +302,10 @@ static bool read_piece(struct tls_link *link)
 
 static void move_inward(struct tls_link *link)
 {
-    int left = PIECES_PER_TURN;
-
     if (!flush_inward(link))
         return;
     /* What OpenSSL has taken from the kernel already, no descriptor will tell of again. */
-    while (!link->peer_ended && (SSL_has_pending(link->ssl) || (link->peer.readable && left-- > 0)))
+    while (!link->peer_ended && (SSL_has_pending(link->ssl) || link->peer.readable))
         if (!read_piece(link))
             break;
     if (link->closing || !link->peer_ended || link->end_passed || link->inward.len > 0)
@@ -380,6 +435,7 @@ static void link_turn(struct tls_link *link)
         return;
     ERR_clear_error();
     link->wants_write = false;
+    link->reads_left = PIECES_PER_TURN;
     if (!link->ready)
         handshake(link);
     if (!link->closing && link->ready)
@@ -453,6 +509,7 @@ enum status tls_link_new(uv_loop_t *loop,
     }
     ok = SSL_set_fd(link->ssl, spec->fd); /* leaves the closing to us */
     CHECK(ok == 1);
+    count_reads(link);
     /* A server waits; a client speaks first, as soon as it can. */
     end_watch(&link->peer, link->server ? UV_READABLE : UV_WRITABLE);
     *out = link;
@@ -487,6 +544,7 @@ void tls_link_cut(struct tls_link *link)
 void tls_link_finish(struct tls_link *link)
 {
     link->plain.readable = true;
-    link_turn(link);
+    for (int i = 0; i < TURNS_AT_END && link->plain.readable && !link->closing; i++)
+        link_turn(link);
     tls_link_cut(link);
 }

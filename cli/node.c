@@ -88,11 +88,15 @@ static int fail(const struct wishes *wishes, const struct err *err)
     return 1;
 }
 
+/* body  NULL: what it was to be made of is not text */
 static enum status post(const char *path, json_t *body, json_t **out, struct err *err)
 {
-    char *text = json_dumps(body, JSON_COMPACT);
+    char *text;
     enum status st;
 
+    if (body == NULL)
+        return err_set(err, ST_BAD_INPUT, "name, zone and addresses: want UTF-8");
+    text = json_dumps(body, JSON_COMPACT);
     CHECK(text != NULL);
     st = api_post(path, text, out, err);
     free(text);
@@ -124,12 +128,15 @@ static enum status id_of(const char *id_or_name, json_int_t *out, struct err *er
 /* Done: the group is settled, and the answer knows of the change. */
 static bool is_done(const json_t *answer, json_int_t id, bool present)
 {
+    const json_t *node;
     char text[24];
+    bool there;
 
     (void)snprintf(text, sizeof text, "%lld", (long long)id);
+    node = nodes_find(answer, text); /* another may have it for a name */
+    there = node != NULL && json_integer_value(json_object_get(node, "id")) == id;
     return json_is_true(json_object_get(answer, "settled")) &&
-           json_is_true(json_object_get(answer, "fresh")) &&
-           (nodes_find(answer, text) != NULL) == present;
+           json_is_true(json_object_get(answer, "fresh")) && there == present;
 }
 
 /* What is new since the last look, so that a terminal shows progress and no film. */

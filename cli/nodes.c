@@ -52,8 +52,10 @@ void nodes_print(const json_t *answer)
         (void)puts("no quorum answers: this is what one node remembers");
 }
 
+/* Names may be numbers: an id goes before them. */
 const json_t *nodes_find(const json_t *answer, const char *id_or_name)
 {
+    const json_t *named = NULL;
     char id[24];
     json_t *node;
     size_t i;
@@ -62,10 +64,12 @@ const json_t *nodes_find(const json_t *answer, const char *id_or_name)
     {
         (void)snprintf(id, sizeof id, "%lld",
                        (long long)json_integer_value(json_object_get(node, "id")));
-        if (strcmp(id, id_or_name) == 0 || strcmp(text_of(node, "node"), id_or_name) == 0)
+        if (strcmp(id, id_or_name) == 0)
             return node;
+        if (named == NULL && strcmp(text_of(node, "node"), id_or_name) == 0)
+            named = node;
     }
-    return NULL;
+    return named;
 }
 
 enum status nodes_get(json_t **out, struct err *err)

@@ -9,7 +9,7 @@
 /* GET nodes; the caller owns the answer. */
 enum status nodes_get(json_t **out, struct err *err);
 void nodes_print(const json_t *answer);
-/* The node with this id or name; NULL: none.  Borrowed from the answer. */
+/* The node with this id, else with this name; NULL: none.  Borrowed from the answer. */
 const json_t *nodes_find(const json_t *answer, const char *id_or_name);
 
 #endif

@@ -50,15 +50,34 @@ static enum status write_all(int fd, const char *path, struct bytes text, struct
     return st;
 }
 
+/* A new name is only in the folder's cache until the folder itself is synced. */
+static enum status sync_folder_of(const char *path, struct err *err)
+{
+    char *folder = must_strdup(path);
+    enum status st = ST_OK;
+    int fd;
+
+    *(strrchr(folder, '/') + 1) = '\0';
+    fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fsync(fd) < 0)
+        st = err_set_errno(err, ST_IO, errno, "sync the folder %s", folder);
+    if (fd >= 0)
+        (void)close(fd);
+    free(folder);
+    return st;
+}
+
 enum status certs_file_new(const char *path, struct bytes text, struct err *err)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    enum status st;
 
     if (fd < 0 && errno == EEXIST)
         return err_set(err, ST_EXISTS, "%s is there already; nothing is overwritten", path);
     if (fd < 0)
         return err_set_errno(err, ST_IO, errno, "create %s", path);
-    return write_all(fd, path, text, err);
+    st = write_all(fd, path, text, err);
+    return st == ST_OK ? sync_folder_of(path, err) : st;
 }
 
 enum status certs_file_replace(const char *path, struct bytes text, struct err *err)
@@ -87,7 +106,7 @@ enum status certs_file_replace(const char *path, struct bytes text, struct err *
     if (st == ST_OK && rename(buf_text(&temporary), path) < 0)
         st = err_set_errno(err, ST_IO, errno, "replace %s", path);
     buf_done(&temporary);
-    return st;
+    return st == ST_OK ? sync_folder_of(path, err) : st;
 }
 
 static bool ends_with(const char *name, const char *end)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -235,4 +236,134 @@ TEST(a_link_that_is_cut_closes_both_sides)
     finish(&f, &dialled);
     EXPECT_EQ(dialled.outcome, ST_CANCELLED);
     https_context_free(trust);
+}
+
+/* Key updates: records that OpenSSL takes without giving us a byte. */
+static void say_key_updates(struct https_client *client, int fd, size_t bytes)
+{
+    BIO *wire = BIO_new(BIO_s_mem());
+    char *all;
+    long len;
+
+    CHECK(wire != NULL);
+    SSL_set0_wbio(client->ssl, wire); /* the session owns it */
+    while (BIO_pending(wire) < (int)bytes) {
+        CHECK(SSL_key_update(client->ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1);
+        CHECK(SSL_do_handshake(client->ssl) == 1);
+    }
+    len = BIO_get_mem_data(wire, &all);
+    CHECK(send(fd, all, (size_t)len, 0) == len);
+    CHECK(SSL_set_fd(client->ssl, fd) == 1);
+}
+
+static int unread(const struct tls_link *link)
+{
+    int bytes = 0;
+
+    CHECK(ioctl(tls_link_fd(link), FIONREAD, &bytes) == 0);
+    return bytes;
+}
+
+/* A server's link between two socket pairs, its handshake done. */
+struct between {
+    struct fixture f;
+    struct dialled dialled;
+    struct https_client client;
+    struct tls_link *link;
+    int peer;
+    int plain;
+};
+
+static void between_pair(int ends[2])
+{
+    static const int size = 1 << 20;
+
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
+    for (int i = 0; i < 2; i++)
+        CHECK(setsockopt(ends[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof size) == 0);
+}
+
+static void between_start(struct between *b)
+{
+    struct ssl_ctx_st *server;
+    struct err err = { 0 };
+    int outer[2];
+    int inner[2];
+
+    *b = (struct between){ 0 };
+    start_https(&b->f, ANSWER_AT_ONCE, NULL);
+    between_pair(outer);
+    between_pair(inner);
+    b->peer = outer[0];
+    b->plain = inner[0];
+    server = https_certificate_context(b->f.certificate);
+    EXPECT_EQ(tls_link_new(&b->f.loop,
+                           &(struct tls_link_spec){
+                               .tls = server,
+                               .fd = outer[1],
+                               .events = &events,
+                               .context = &b->dialled,
+                           },
+                           &b->link, &err),
+              ST_OK);
+    https_context_free(server);
+    tls_link_join(b->link, inner[1]);
+    https_client_use(&b->client, b->peer);
+    while (SSL_do_handshake(b->client.ssl) != 1 && turn_again(&b->f))
+        ;
+    turn(&b->f);
+}
+
+static void between_stop(struct between *b)
+{
+    while (!b->dialled.closed && turn_again(&b->f))
+        ;
+    EXPECT_EQ(b->dialled.outcome, ST_CANCELLED);
+    (void)close(b->peer);
+    (void)close(b->plain);
+    https_client_done(&b->client);
+    stop(&b->f);
+}
+
+/* A peer that says much which is of no use must not keep the loop from others. */
+TEST(one_turn_reads_only_so_much_of_a_peer)
+{
+    enum { FLOOD_BYTES = 200000 };
+    struct between b;
+    char text[8] = "";
+
+    between_start(&b);
+    say_key_updates(&b.client, b.peer, FLOOD_BYTES);
+    (void)uv_run(&b.f.loop, UV_RUN_NOWAIT);
+    EXPECT(unread(b.link) > FLOOD_BYTES / 4);
+    while (unread(b.link) > 0 && turn_again(&b.f))
+        ;
+    EXPECT_EQ(https_client_send(&b.client, bytes_of_text("hello")), 5);
+    while (recv(b.plain, text, sizeof text - 1, 0) != 5 && turn_again(&b.f))
+        ;
+    EXPECT(strcmp(text, "hello") == 0);
+    tls_link_cut(b.link);
+    between_stop(&b);
+}
+
+/* More than a turn moves, and no more than the kernel takes. */
+TEST(a_link_that_is_finished_has_sent_all_that_the_plain_side_said)
+{
+    enum { LENGTH = 200000 };
+    struct between b;
+    struct buf said = { 0 };
+    size_t got = 0;
+    ssize_t n = 1;
+
+    between_start(&b);
+    (void)memset(buf_reserve(&said, LENGTH), 'x', LENGTH);
+    CHECK(send(b.plain, said.data, LENGTH, 0) == LENGTH);
+    tls_link_finish(b.link);
+    while (n > 0) {
+        n = https_client_recv(&b.client, said.data, LENGTH);
+        got += n > 0 ? (size_t)n : 0;
+    }
+    EXPECT_EQ(got, LENGTH);
+    between_stop(&b);
+    buf_done(&said);
 }
