@@ -128,8 +128,9 @@ static enum status checkpoint(struct log_store *store, struct err *err)
     return st == ST_NO_SPACE ? ST_OK : st;
 }
 
-/* Each change begins and ends with these.  Two threads write: after a failure, of which only one has
- * been told, the other's change must not be called durable on top of what a failed sync left. */
+/* Each change begins and ends with these.  Two threads write: after a failure, of which only one
+ * has been told, the other's change must not be called durable on top of what a failed sync left.
+ */
 static enum status enter(struct log_store *store, struct err *err)
 {
     pthread_mutex_lock(&store->mutex);
