@@ -128,6 +128,26 @@ static enum status checkpoint(struct log_store *store, struct err *err)
     return st == ST_NO_SPACE ? ST_OK : st;
 }
 
+/* Each change begins and ends with these.  Two threads write: after a failure, of which only one
+ * has been told, the other's change must not be called durable on top of what a failed sync left.
+ */
+static enum status enter(struct log_store *store, struct err *err)
+{
+    pthread_mutex_lock(&store->mutex);
+    if (!store->failed)
+        return ST_OK;
+    return err_set(err, ST_IO, "log.db: not written to any more, a write before has failed");
+}
+
+static enum status leave(struct log_store *store, enum status st, struct err *err)
+{
+    if (st == ST_OK)
+        st = checkpoint(store, err);
+    store->failed = store->failed || (st != ST_OK && st != ST_NO_SPACE);
+    pthread_mutex_unlock(&store->mutex);
+    return st;
+}
+
 uint32_t log_store_entry_crc(uint64_t index, const struct log_entry *entry)
 {
     uint64_t head[3] = { htole64(index), htole64(entry->term), htole64((uint64_t)entry->type) };
@@ -252,14 +272,11 @@ enum status log_store_append(struct log_store *store,
                              const struct disk_op *last,
                              struct err *err)
 {
-    enum status st;
+    enum status st = enter(store, err);
 
-    pthread_mutex_lock(&store->mutex);
-    st = append(store, op, last, err);
     if (st == ST_OK)
-        st = checkpoint(store, err);
-    pthread_mutex_unlock(&store->mutex);
-    return st;
+        st = append(store, op, last, err);
+    return leave(store, st, err);
 }
 
 static enum status set_vote(struct log_store *store,
@@ -290,14 +307,11 @@ enum status log_store_set_vote(struct log_store *store,
                                uint64_t voted_for,
                                struct err *err)
 {
-    enum status st;
+    enum status st = enter(store, err);
 
-    pthread_mutex_lock(&store->mutex);
-    st = set_vote(store, term, voted_for, err);
     if (st == ST_OK)
-        st = checkpoint(store, err);
-    pthread_mutex_unlock(&store->mutex);
-    return st;
+        st = set_vote(store, term, voted_for, err);
+    return leave(store, st, err);
 }
 
 static enum status put_snapshot(struct log_store *store,
@@ -328,31 +342,25 @@ enum status log_store_take(struct log_store *store,
                            const struct snapshot_meta *meta,
                            struct err *err)
 {
-    enum status st;
+    enum status st = enter(store, err);
 
-    pthread_mutex_lock(&store->mutex);
-    st = log_store_run(store, STATEMENT_BEGIN, err);
+    if (st == ST_OK)
+        st = log_store_run(store, STATEMENT_BEGIN, err);
     if (st == ST_OK)
         st = end(store, put_snapshot(store, meta, err), err);
     if (st == ST_OK)
         note_snapshot(store, meta);
-    if (st == ST_OK)
-        st = checkpoint(store, err);
-    pthread_mutex_unlock(&store->mutex);
-    return st;
+    return leave(store, st, err);
 }
 
 enum status log_store_drop(struct log_store *store, uint64_t first, struct err *err)
 {
-    enum status st;
+    enum status st = enter(store, err);
 
-    pthread_mutex_lock(&store->mutex);
     CHECK(first <= store->snapshot_index + 1);
-    st = log_store_run_with(store, STATEMENT_DROP_BELOW, first, err);
     if (st == ST_OK)
-        st = checkpoint(store, err);
-    pthread_mutex_unlock(&store->mutex);
-    return st;
+        st = log_store_run_with(store, STATEMENT_DROP_BELOW, first, err);
+    return leave(store, st, err);
 }
 
 static enum status install(struct log_store *store,
@@ -382,14 +390,11 @@ enum status log_store_install(struct log_store *store,
                               const struct snapshot_meta *meta,
                               struct err *err)
 {
-    enum status st;
+    enum status st = enter(store, err);
 
-    pthread_mutex_lock(&store->mutex);
-    st = install(store, meta, err);
     if (st == ST_OK)
-        st = checkpoint(store, err);
-    pthread_mutex_unlock(&store->mutex);
-    return st;
+        st = install(store, meta, err);
+    return leave(store, st, err);
 }
 
 /* ---- reading back ---- */

@@ -22,8 +22,8 @@
  * end that replaced another one and then rotted away would else be taken for the one it replaced.
  *
  * ST_NO_SPACE from a call that writes: nothing has changed, and the same call can be made again
- * when there is room.  After any other failure the store must not be used any more: what a failed
- * sync left in the page cache is not what is on disk.
+ * when there is room.  After any other failure nothing is written any more, by whichever thread
+ * (ST_IO): what a failed sync left in the page cache is not what is on disk.
  *
  * Calls may come from two threads, the group's (votes, reading back) and its disk's (the rest): a
  * mutex orders writes, held for one transaction; reading back has a connection of its own.  All

@@ -33,6 +33,7 @@ struct log_store {
     uint64_t snapshot_index;
     uint64_t snapshot_term;
     int wal_pages; /* of the write-ahead log after the last commit */
+    bool failed;   /* a write did, for another reason than room */
 
     sqlite3 *reader; /* of the one thread that reads back */
     sqlite3_stmt *read;

@@ -304,9 +304,12 @@ static enum status check_end(const struct log_store *store,
     if (last < mark->index)
         return err_set(err, ST_CORRUPT, "log.db: ends at entry %llu, but %llu was durable",
                        (unsigned long long)last, (unsigned long long)mark->index);
-    if (mark->index < out->first)
-        return err_set(err, ST_CORRUPT, "log.db: begins at entry %llu, but %llu was durable",
-                       (unsigned long long)out->first, (unsigned long long)mark->index);
+    if (out->first > out->snapshot.index + 1)
+        return err_set(err, ST_CORRUPT,
+                       "log.db: begins at entry %llu, its snapshot ends at %llu, and entries up to "
+                       "%llu were durable",
+                       (unsigned long long)out->first, (unsigned long long)out->snapshot.index,
+                       (unsigned long long)mark->index);
     if (mark->term != 0 && out->entries[mark->index - out->first].term != mark->term)
         return err_set(err, ST_CORRUPT,
                        "log.db: entry %llu is of term %llu, but one of term %llu was durable",

@@ -237,9 +237,9 @@ static void bus_error(int number, siginfo_t *info, void *context)
         (void)raise(number);
         return;
     }
-    written = write(STDERR_FILENO, line, sizeof line - 1);
-    (void)written;
     state_doubt_raise_all();
+    written = write(STDERR_FILENO, line, sizeof line - 1); /* last: who reads it may be stuck */
+    (void)written;
     _exit(REPLICA_EXIT_DISK_FAILED);
 }
 

@@ -118,9 +118,7 @@ static void io_log_read(void *context, uint64_t first, unsigned count, struct lo
     if (log_store_read(replica->log_store, first, count, out, &err) == ST_OK)
         return;
     /* The restart reads the whole log, and tells whether this node may go on with it. */
-    log_event(LOG_ERROR, "replica_disk_failed", LS("group", replica->group), LS("error", err.text),
-              LS("then", "stopping"));
-    check_failed(__FILE__, __LINE__, "an entry could not be read back");
+    replica_disk_failed_now(replica, &err);
 }
 
 uint64_t replica_changes(const struct replica *replica)

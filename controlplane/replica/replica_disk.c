@@ -204,7 +204,8 @@ void replica_disk_failed(struct replica *replica, const struct err *err)
 
 _Noreturn void replica_disk_failed_now(struct replica *replica, const struct err *err)
 {
-    say_failed(replica, err);
+    if (replica->watch.stop_at_ms == 0) /* else it is said, and this is a vote on the way out */
+        say_failed(replica, err);
     uv_sleep(REPLICA_FAILED_STOP_MS); /* silent ourselves; the other group hands over meanwhile */
     _exit(REPLICA_EXIT_DISK_FAILED);
 }

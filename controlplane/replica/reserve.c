@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,16 +17,18 @@ static void take_stock(struct reserve *reserve)
     struct stat info;
     uint64_t size;
     uint64_t allocated;
+    uint64_t bytes;
 
     if (fstat(reserve->fd, &info) < 0)
         return;
     size = (uint64_t)info.st_size;
     allocated = (uint64_t)info.st_blocks * BLOCK_BYTES;
-    reserve->bytes = allocated < size ? 0 : size;
-    if (reserve->bytes > reserve->target)
-        reserve->bytes = reserve->target;
-    if (reserve->bytes != size && ftruncate(reserve->fd, (off_t)reserve->bytes) < 0)
-        reserve->bytes = 0; /* fallocate() will say what is wrong */
+    bytes = allocated < size ? 0 : size;
+    if (bytes > reserve->target)
+        bytes = reserve->target;
+    if (bytes != size && ftruncate(reserve->fd, (off_t)bytes) < 0)
+        bytes = 0; /* fallocate() will say what is wrong */
+    atomic_store(&reserve->bytes, bytes);
 }
 
 void reserve_open(struct reserve *reserve, const char *dir, uint64_t target)
@@ -56,17 +59,18 @@ static enum status fill(struct reserve *reserve, struct err *err)
         reserve->fd = open(reserve->path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
     if (reserve->fd < 0)
         return err_set_errno(err, status_of_errno(errno), errno, "create %s", reserve->path);
-    while (reserve->bytes < reserve->target) {
-        uint64_t left = reserve->target - reserve->bytes;
+    while (reserve_missing(reserve) > 0) {
+        uint64_t left = reserve_missing(reserve);
         uint64_t step = left < RESERVE_ROUND_BYTES ? left : RESERVE_ROUND_BYTES;
+        off_t at = (off_t)(reserve->target - left);
 
-        if (fallocate(reserve->fd, 0, (off_t)reserve->bytes, (off_t)step) < 0) {
+        if (fallocate(reserve->fd, 0, at, (off_t)step) < 0) {
             if (errno == EOPNOTSUPP)
                 return err_set_errno(err, ST_UNSUPPORTED, errno, "preallocate %s", reserve->path);
             return err_set_errno(err, status_of_errno(errno), errno, "preallocate %s",
                                  reserve->path);
         }
-        reserve->bytes += step;
+        atomic_fetch_add(&reserve->bytes, step);
     }
     return ST_OK;
 }
@@ -86,26 +90,22 @@ bool reserve_give(struct reserve *reserve, uint64_t bytes, bool vote)
     uint64_t keep = vote ? 0 : reserve->target / RESERVE_VOTES_PART;
     uint64_t give = bytes + RESERVE_ROUND_BYTES;
     bool given = false;
+    uint64_t have;
 
     uv_mutex_lock(&reserve->mutex);
-    if (reserve->bytes > keep) {
-        uint64_t left = reserve->bytes - keep > give ? reserve->bytes - give : keep;
+    have = atomic_load(&reserve->bytes);
+    if (have > keep) {
+        uint64_t left = have - keep > give ? have - give : keep;
 
-        if (ftruncate(reserve->fd, (off_t)left) == 0) {
-            reserve->bytes = left;
-            given = true;
-        }
+        given = ftruncate(reserve->fd, (off_t)left) == 0;
+        if (given)
+            atomic_store(&reserve->bytes, left);
     }
     uv_mutex_unlock(&reserve->mutex);
     return given;
 }
 
-uint64_t reserve_missing(struct reserve *reserve)
+uint64_t reserve_missing(const struct reserve *reserve)
 {
-    uint64_t missing;
-
-    uv_mutex_lock(&reserve->mutex);
-    missing = reserve->target - reserve->bytes;
-    uv_mutex_unlock(&reserve->mutex);
-    return missing;
+    return reserve->target - atomic_load(&reserve->bytes);
 }

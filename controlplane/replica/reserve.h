@@ -24,7 +24,7 @@ struct reserve {
     uv_mutex_t mutex;
     int fd;
     uint64_t target;
-    uint64_t bytes; /* allocated now */
+    _Atomic uint64_t bytes; /* allocated now; changed under the mutex */
     char path[512];
 };
 
@@ -38,6 +38,7 @@ enum status reserve_fill(struct reserve *reserve, struct err *err);
 /* Give back room for a write of `bytes`; `vote`: also of what is kept for votes.  False when
  * nothing is left to give. */
 bool reserve_give(struct reserve *reserve, uint64_t bytes, bool vote);
-uint64_t reserve_missing(struct reserve *reserve);
+/* Does not block, whatever a call above waits for. */
+uint64_t reserve_missing(const struct reserve *reserve);
 
 #endif

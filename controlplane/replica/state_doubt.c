@@ -44,8 +44,7 @@ void state_doubt_path(const char *dir, char out[STATE_DOUBT_PATH_BYTES])
     out[0] = '\0';
     if (stat(dir, &info) < 0 || access(DOUBT_DIR, W_OK) < 0)
         return;
-    buf_printf(&identity, "%llu %llu %s", (unsigned long long)info.st_dev,
-               (unsigned long long)info.st_ino, dir);
+    buf_printf(&identity, "%llu %s", (unsigned long long)info.st_ino, dir);
     hash_sha256(buf_view(&identity), sha256);
     buf_done(&identity);
     (void)snprintf(out, STATE_DOUBT_PATH_BYTES,

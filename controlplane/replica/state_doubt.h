@@ -5,8 +5,9 @@
  * has failed and was mounted again within one boot, which nothing on that disk could tell.  So a
  * process whose disk fails leaves a file elsewhere, in memory, which lasts a boot at most:
  *
- *   /dev/shm/lapwing-doubt-HASH     of the folder's device, inode and path; empty; ours by its
- *                                   owner
+ *   /dev/shm/lapwing-doubt-HASH     of the folder's inode and path; empty; ours by its owner
+ *
+ * Not of its device: a disk that went away and is mounted again may come back as another one.
  *
  * It goes when the rows have been made anew from snapshot and log, which is always right.  Without
  * a /dev/shm that can be written to, they are made anew at each start. */

@@ -159,6 +159,26 @@ static uint64_t expect_rows(const struct group *group, unsigned at)
 
 /* ---- one member: rows and snapshot ---- */
 
+/* Started with a snapshot and `more` functions behind it, and left running. */
+static void start_with_snapshot(struct group *group, unsigned more)
+{
+    replica_trio_start(&group->trio, 0);
+    client_open(group, 0);
+    create_until_snapshot(group, 0, 0);
+    create(group, more);
+    client_close(group);
+}
+
+static void expect_a_start_with_all_rows(struct group *group)
+{
+    replica_trio_start(&group->trio, 0);
+    client_open(group, 0);
+    create(group, 1);
+    client_close(group);
+    replica_trio_stop(&group->trio, 0);
+    (void)expect_rows(group, 0);
+}
+
 /* Each row: what happened to the files of a node that has a snapshot and log behind it. */
 static const struct {
     const char *name;
@@ -205,24 +225,14 @@ TEST(rows_and_snapshots_that_are_damaged_are_made_anew_or_refused)
 
         test_case = damages[i].name;
         group_init(&group, 1);
-        replica_trio_start(&group.trio, 0);
-        client_open(&group, 0);
-        create_until_snapshot(&group, 0, 0);
-        create(&group, 5);
-        client_close(&group);
+        start_with_snapshot(&group, 5);
         replica_trio_stop(&group.trio, 0);
         change_rows(&group, 0, damages[i].rows_sql);
         shell(&group, 0, damages[i].command);
-        if (damages[i].refused != NULL) {
+        if (damages[i].refused != NULL)
             expect_refused(&group, damages[i].refused);
-        } else {
-            replica_trio_start(&group.trio, 0);
-            client_open(&group, 0);
-            create(&group, 1);
-            client_close(&group);
-            replica_trio_stop(&group.trio, 0);
-            (void)expect_rows(&group, 0);
-        }
+        else
+            expect_a_start_with_all_rows(&group);
         group_done(&group);
     }
 }
@@ -233,12 +243,8 @@ TEST(a_rotten_snapshot_is_replaced_while_the_rows_are_good)
     uint64_t rotten;
 
     group_init(&group, 1);
-    replica_trio_start(&group.trio, 0);
-    client_open(&group, 0);
-    create_until_snapshot(&group, 0, 0);
-    create(&group, 1);
+    start_with_snapshot(&group, 1);
     rotten = status_of(&group, 0).snapshot_index;
-    client_close(&group);
     replica_trio_stop(&group.trio, 0);
     shell(&group, 0, "truncate -s 4096 snapshot-*");
     group.trio.snapshot_log_bytes = 1 << 30; /* none would be due */
@@ -248,12 +254,7 @@ TEST(a_rotten_snapshot_is_replaced_while_the_rows_are_good)
     client_close(&group);
     replica_trio_stop(&group.trio, 0);
     change_rows(&group, 0, "UPDATE meta SET boot_id = 'before'"); /* the next start needs it */
-    replica_trio_start(&group.trio, 0);
-    client_open(&group, 0);
-    create(&group, 1);
-    client_close(&group);
-    replica_trio_stop(&group.trio, 0);
-    (void)expect_rows(&group, 0);
+    expect_a_start_with_all_rows(&group);
     group_done(&group);
 }
 

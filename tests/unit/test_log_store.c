@@ -223,6 +223,39 @@ TEST(a_log_is_kept_only_if_it_joins_on_to_the_snapshot)
     }
 }
 
+/* Each row: what is gone of a log of entries 11..14 behind a snapshot of 10. */
+static const struct {
+    const char *name;
+    const char *sql;
+    enum status want;
+} gaps[] = {
+    { "nothing", "", ST_OK },
+    { "the first entry", "DELETE FROM entries WHERE idx = 11", ST_CORRUPT },
+    { "all but the last", "DELETE FROM entries WHERE idx < 14", ST_CORRUPT },
+    { "the last entry", "DELETE FROM entries WHERE idx = 14", ST_CORRUPT },
+};
+
+TEST(a_gap_behind_the_snapshot_is_rot_and_not_another_history)
+{
+    for (size_t i = 0; i < ARRAY_LEN(gaps); i++) {
+        struct snapshot_meta meta;
+        struct fixture f;
+
+        test_case = gaps[i].name;
+        fixture_init(&f);
+        EXPECT_EQ(fixture_open(&f), ST_OK);
+        meta = snapshot_at(&f, 10, 1);
+        EXPECT_EQ(log_store_install(f.store, &meta, NULL), ST_OK);
+        append(&f, 11, 4, 1);
+        fixture_close(&f);
+        run_sql(&f, gaps[i].sql);
+        EXPECT_EQ(fixture_open(&f), gaps[i].want);
+        if (gaps[i].want == ST_OK)
+            EXPECT_EQ(f.recovery.count, 4);
+        fixture_done(&f);
+    }
+}
+
 TEST(taking_drops_what_is_old_and_installing_drops_all)
 {
     struct snapshot_meta meta;

@@ -282,3 +282,25 @@ TEST(nothing_promised_is_lost_wherever_the_disk_fails)
         printf("# %s: %u calls failed\n", disks[i].name, failures);
     }
 }
+
+/* The group's thread votes while its disk thread's failure is still on its way to it. */
+TEST(after_a_failed_write_no_other_one_is_called_durable)
+{
+    const enum fault_kind kinds[] = { FAULT_SYNC, FAULT_BROKEN };
+
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        struct err err = { 0 };
+        struct story story;
+
+        story_init(&story, false);
+        EXPECT(open_log(&story));
+        fault_disk_arm(kinds[i], 1, false);
+        EXPECT(!append(&story, 2, 2, 1));
+        EXPECT(fault_disk_heal());
+        EXPECT_EQ(log_store_set_vote(story.store, 5, 2, &err), ST_IO);
+        EXPECT(strstr(err.text, "a write before has failed") != NULL);
+        expect_promised(&story);
+        EXPECT_EQ(story.recovery.term, 1);
+        story_done(&story);
+    }
+}
