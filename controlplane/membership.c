@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "controlplane/membership_plan.h"
 #include "controlplane/state/members.h"
 #include "controlplane/state/state.h"
 
@@ -39,23 +40,17 @@ static void fill(struct replica_wanted *wanted, const Lapwing__Member *row, cons
     (void)snprintf(wanted->member.address, sizeof wanted->member.address, "%s", address);
 }
 
-/* The newest rows, should there be more than fit: old ones are long out of both groups. */
 static void take_rows(struct membership *membership, const struct member_list *list)
 {
     struct replica_wanted before[REPLICA_WANTED_MAX];
-    size_t from = list->count > REPLICA_WANTED_MAX ? list->count - REPLICA_WANTED_MAX : 0;
-    unsigned count = 0;
+    const Lapwing__Member *rows[REPLICA_WANTED_MAX];
+    unsigned count = membership_rows(list, rows);
 
     memcpy(before, membership->control, sizeof before);
     memset(membership->control, 0, sizeof membership->control);
-    for (size_t i = 0; i < list->count; i++) {
-        if (i < from && list->members[i]->removed)
-            continue;
-        if (count == REPLICA_WANTED_MAX)
-            break;
-        fill(&membership->control[count], list->members[i], list->members[i]->control_address);
-        fill(&membership->storage[count], list->members[i], list->members[i]->storage_address);
-        count++;
+    for (unsigned i = 0; i < count; i++) {
+        fill(&membership->control[i], rows[i], rows[i]->control_address);
+        fill(&membership->storage[i], rows[i], rows[i]->storage_address);
     }
     if (count == membership->count && memcmp(before, membership->control, sizeof before) == 0)
         return;

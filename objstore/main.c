@@ -35,7 +35,7 @@ static const struct config_option options[] = {
     IDENTITY_OPTIONS,
     { "listen", "http", NULL,
       "where S3 clients connect: http://ADDRESS or the address alone, or https://ADDRESS",
-      CONFIG_TEXT, false, 1, 0 },
+      CONFIG_TEXT, false, 1, 1024 },
     { "listen", "plain_http", "no", "an http:// address need not be on loopback", CONFIG_BOOLEAN,
       false, 0, 0 },
     HTTPS_OPTIONS,

@@ -12,7 +12,10 @@
 #include "controlplane/dispatch/worker_question.h"
 #include "controlplane/replica/replica.h"
 
-enum { REGISTER_MS = 5000 };
+enum {
+    REGISTER_MS = 5000,
+    REFUSED_PAUSE_MS = 1000, /* the rows refused it: they will at the next heartbeat, too */
+};
 
 static void worker_link_change_cb(struct worker_link *link, bool open, const char *why)
 {
@@ -98,10 +101,13 @@ static void register_cb(enum status st, const Lapwing__Outcome *outcome, void *c
     }
     if (epoch != worker->view.epoch)
         return; /* of a process before this one, which the next heartbeat registers */
-    /* The next heartbeat tries again; the command counts once however often it is committed. */
+    /* A later heartbeat tries again; the command counts once however often it is committed. */
+    if (st == ST_OK)
+        worker->register_ms = uv_now(worker->dispatch->options.loop) + REFUSED_PAUSE_MS;
     log_event(LOG_WARN, "worker_register_failed", LS("worker", worker->view.name),
               LS("why", st == ST_OK ? outcome->text : status_name(st)),
-              LS("then", "trying again at its next heartbeat"));
+              LS("then",
+                 st == ST_OK ? "trying again in a second" : "trying again at its next heartbeat"));
 }
 
 /* Its row must be there before its first offer: who reclaims tokens asks every row. */
@@ -131,6 +137,7 @@ static void worker_restart(struct worker *worker, const Lapwing__Heartbeat *beat
     if (worker->view.epoch != 0)
         worker_lost(worker, "another process has its name");
     worker->registered = false;
+    worker->register_ms = 0;
     (void)worker_view_update(&worker->view, beat);
 }
 
@@ -149,7 +156,8 @@ static const char *take_heartbeat(struct dispatch *dispatch, const Lapwing__Hear
     else
         (void)worker_view_update(&worker->view, beat);
     worker_heard(worker);
-    if (!worker->registered && worker->registering == 0)
+    if (!worker->registered && worker->registering == 0 &&
+        uv_now(dispatch->options.loop) >= worker->register_ms)
         worker_register(worker);
     return NULL;
 }

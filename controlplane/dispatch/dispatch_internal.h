@@ -16,6 +16,7 @@ struct worker {
     struct dispatch *dispatch;
     struct failure_peer health;
     uint64_t registering; /* the epoch of the proposal that is on its way, or 0 */
+    uint64_t register_ms; /* uv_now() before which no other is sent */
     bool registered;      /* the row of this epoch is committed */
     bool linked;
 };

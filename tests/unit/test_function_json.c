@@ -161,7 +161,10 @@ static const struct {
     { ST_NOT_LEADER, "why", 503, "not done: change the tags: why. Please try again." },
     { ST_LIMIT, NULL, 503,
       "not done: change the tags: too many requests are waiting. Please try again." },
+    { ST_LIMIT, "why", 503,
+      "not done: change the tags: too many requests are waiting. Please try again." },
     { ST_IO, NULL, 500, "change the tags: io" },
+    { ST_IO, "why", 500, "change the tags: io" },
 };
 
 TEST(what_has_no_known_end_says_so_and_what_was_not_done_says_that)

@@ -73,6 +73,31 @@ TEST(a_member_that_is_wrong_is_refused)
     }
 }
 
+TEST(a_group_may_be_made_with_as_many_as_fit)
+{
+    char nodes[NODES_MAX][8];
+    char addresses[2][NODES_MAX][8];
+    Lapwing__Member members[NODES_MAX];
+    Lapwing__Member *list[NODES_MAX];
+    Lapwing__MemberBootstrap bootstrap = LAPWING__MEMBER_BOOTSTRAP__INIT;
+
+    for (int i = 0; i < NODES_MAX; i++) {
+        lapwing__member__init(&members[i]);
+        (void)snprintf(nodes[i], sizeof nodes[i], "n%d", i);
+        (void)snprintf(addresses[0][i], sizeof addresses[0][i], "c:%d", i);
+        (void)snprintf(addresses[1][i], sizeof addresses[1][i], "s:%d", i);
+        members[i].id = (uint64_t)i + 1;
+        members[i].node = nodes[i];
+        members[i].zone = "a";
+        members[i].control_address = addresses[0][i];
+        members[i].storage_address = addresses[1][i];
+        list[i] = &members[i];
+    }
+    bootstrap.members = list;
+    bootstrap.n_members = NODES_MAX;
+    EXPECT_EQ(member_bootstrap_check(&bootstrap, NULL), ST_OK);
+}
+
 TEST(nobody_and_too_many_are_refused)
 {
     Lapwing__MemberAdd add = LAPWING__MEMBER_ADD__INIT;

@@ -195,5 +195,9 @@ TEST(three_members_stay_and_seven_is_the_most)
     EXPECT_EQ(remove_member(&fixture, 2), ST_OK);
     EXPECT_EQ(remove_member(&fixture, 2), ST_CONFLICT);
     EXPECT_EQ(remove_member(&fixture, 99), ST_NOT_FOUND);
+    for (unsigned i = 3; i <= MEMBERS_MAX + 1 - MEMBERS_MIN; i++)
+        EXPECT_EQ(remove_member(&fixture, i), ST_OK);
+    EXPECT_EQ(present(&fixture), 678);
+    EXPECT_EQ(remove_member(&fixture, 6), ST_LIMIT);
     fixture_done(&fixture);
 }

@@ -117,6 +117,11 @@ static const struct {
       "\"storage_address\":\"1.1.1.1:2\"}",
       ST_BAD_INPUT, "node" },
     { "{\"node\":4}", ST_BAD_INPUT, "node" },
+    { "{\"node\":\"d\",\"zone\":\"a\",\"control_address\":\"1.1.1.1:1\","
+      "\"storage_address\":\"1.1.1.1:2\",\"replace\":2}",
+      ST_BAD_INPUT,
+      "replace: no such field, want node, zone, control_address, storage_address, replaces" },
+    { "{\"node\":\"d\",\"node\":\"e\"}", ST_BAD_INPUT, "body: want a JSON object, each name once" },
     { "[]", ST_BAD_INPUT, "body" },
     { "", ST_BAD_INPUT, "body" },
 };
@@ -146,4 +151,5 @@ TEST(an_id_may_be_left_out_only_where_it_says_so)
     EXPECT_EQ(nodes_read_id(bytes_of_text("{}"), false, &id, NULL), ST_BAD_INPUT);
     EXPECT_EQ(nodes_read_id(bytes_of_text("{\"id\":0}"), false, &id, NULL), ST_BAD_INPUT);
     EXPECT_EQ(nodes_read_id(bytes_of_text("{\"id\":\"3\"}"), false, &id, NULL), ST_BAD_INPUT);
+    EXPECT_EQ(nodes_read_id(bytes_of_text("{\"node\":3}"), true, &id, NULL), ST_BAD_INPUT);
 }

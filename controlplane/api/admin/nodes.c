@@ -157,7 +157,7 @@ void admin_node_remove(struct api_call *call)
 
 /* ---- leading ---- */
 
-/* Both groups, one after the other. */
+/* Both groups, one after the other.  Owned by its call. */
 struct lead {
     struct api_call *call;
     uint64_t target;
@@ -189,7 +189,6 @@ static void led_cb(enum status st, void *context)
                             status_name(st));
         api_fail(call, &call->error);
     }
-    free(lead);
     api_call_drop(call);
 }
 
@@ -225,6 +224,8 @@ void admin_node_lead(struct api_call *call)
     lead = must_calloc(1, sizeof *lead);
     lead->call = call;
     lead->target = target;
+    call->data = lead;
+    call->data_free = free;
     api_call_hold(call);
     lead_next(lead);
 }

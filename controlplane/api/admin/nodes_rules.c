@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "controlplane/replica/members_plan.h"
 #include "proto/member_check.h"
 
@@ -110,15 +111,51 @@ json_t *nodes_json(const struct member_list *rows,
 
 /* ---- what is asked ---- */
 
-static json_t *read_object(struct bytes body, struct err *err)
+static bool is_one_of(const char *name, const char *const *names, size_t count)
 {
-    json_error_t why;
-    json_t *root = json_loadb((const char *)body.data, body.len, JSON_REJECT_DUPLICATES, &why);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
 
-    if (json_is_object(root))
+/* A name that is not ours is a slip: with "replace" for "replaces" a node would be added and none
+ * would go. */
+static enum status names_check(json_t *root,
+                               const char *const *names,
+                               size_t count,
+                               struct err *err)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach(root, name, value)
+    {
+        struct buf list = { 0 };
+
+        if (is_one_of(name, names, count))
+            continue;
+        for (size_t i = 0; i < count; i++)
+            buf_printf(&list, "%s%s", i > 0 ? ", " : "", names[i]);
+        (void)err_set(err, ST_BAD_INPUT, "%.64s: no such field, want %s", name, buf_text(&list));
+        buf_done(&list);
+        return ST_BAD_INPUT;
+    }
+    return ST_OK;
+}
+
+static json_t *read_object(struct bytes body,
+                           const char *const *names,
+                           size_t count,
+                           struct err *err)
+{
+    json_t *root = json_loadb((const char *)body.data, body.len, JSON_REJECT_DUPLICATES, NULL);
+
+    if (!json_is_object(root))
+        (void)err_set(err, ST_BAD_INPUT, "body: want a JSON object, each name once");
+    else if (names_check(root, names, count, err) == ST_OK)
         return root;
     json_decref(root);
-    (void)err_set(err, ST_BAD_INPUT, "body: want a JSON object");
     return NULL;
 }
 
@@ -142,7 +179,8 @@ static enum status read_number(
         return ST_OK;
     }
     if (!json_is_integer(value) || json_integer_value(value) < (optional ? 0 : 1))
-        return err_set(err, ST_BAD_INPUT, "%s: want a member's id", name);
+        return err_set(err, ST_BAD_INPUT, "%s: want a member's id, a whole number from %d", name,
+                       optional ? 0 : 1);
     *out = (uint64_t)json_integer_value(value);
     return ST_OK;
 }
@@ -164,7 +202,9 @@ static enum status read_member(const json_t *root, Lapwing__Member *member, stru
 
 enum status nodes_read_add(struct bytes body, struct buf *out, struct err *err)
 {
-    json_t *root = read_object(body, err);
+    static const char *const names[] = { "node", "zone", "control_address", "storage_address",
+                                         "replaces" };
+    json_t *root = read_object(body, names, ARRAY_LEN(names), err);
     Lapwing__MemberAdd add = LAPWING__MEMBER_ADD__INIT;
     Lapwing__Member member = LAPWING__MEMBER__INIT;
     enum status st;
@@ -186,7 +226,8 @@ enum status nodes_read_add(struct bytes body, struct buf *out, struct err *err)
 
 enum status nodes_read_id(struct bytes body, bool optional, uint64_t *out, struct err *err)
 {
-    json_t *root = read_object(body, err);
+    static const char *const names[] = { "id" };
+    json_t *root = read_object(body, names, ARRAY_LEN(names), err);
     enum status st = root == NULL ? ST_BAD_INPUT : read_number(root, "id", optional, out, err);
 
     json_decref(root);

@@ -35,7 +35,7 @@ bool nodes_settled(const struct member_list *rows,
                    const struct replica_status *storage);
 
 /* The body of POST nodes, {"node", "zone", "control_address", "storage_address", "replaces"}, as a
- * packed MemberAdd.  ST_BAD_INPUT names the field. */
+ * packed MemberAdd.  ST_BAD_INPUT names the field; one that is none of these is refused, too. */
 enum status nodes_read_add(struct bytes body, struct buf *out, struct err *err);
 /* The body of the others, {"id"}.  0 only if `optional`. */
 enum status nodes_read_id(struct bytes body, bool optional, uint64_t *out, struct err *err);

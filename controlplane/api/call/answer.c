@@ -88,14 +88,13 @@ void api_fail(struct api_call *call, const struct api_error *error)
     buf_done(&body);
 }
 
-static void unavailable_because(const struct api_call *call, struct err *out)
+const char *api_want_of_room(const struct api_call *call, struct err *out)
 {
     struct replica_status status;
 
     replica_status(call->api->options.control, &status);
     replica_status_refusal(&status, out);
-    if (out->text[0] == '\0')
-        (void)err_set(out, ST_UNAVAILABLE, "no quorum of the cluster can be reached");
+    return out->text[0] == '\0' ? NULL : out->text;
 }
 
 void api_fail_status(struct api_call *call, enum status st, const char *what)
@@ -103,8 +102,7 @@ void api_fail_status(struct api_call *call, enum status st, const char *what)
     struct err why;
     enum status told;
 
-    unavailable_because(call, &why);
-    told = api_error_not_answered(&call->error, st, what, why.text);
+    told = api_error_not_answered(&call->error, st, what, api_want_of_room(call, &why));
     CHECK(told == st);
     log_event(LOG_WARN, "api_failed", LS("request", call->request_id), LS("what", what),
               LS("why", status_name(st)), LS("then", "told the client"));

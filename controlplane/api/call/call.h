@@ -120,6 +120,9 @@ void api_answer_json(struct api_call *call, unsigned status, json_t *value);
 void api_fail(struct api_call *call, const struct api_error *error);
 /* Answer that the cluster could not: api_error_not_answered(). */
 void api_fail_status(struct api_call *call, enum status st, const char *what);
+/* Which disks are full, when that is why the cluster answers nothing; `out` holds the text.  NULL
+ * when it is for something else. */
+const char *api_want_of_room(const struct api_call *call, struct err *out);
 
 /* Say in the log that a request was refused or cut: one line, or none when there are too many. */
 void api_log_refusal(struct api_call *call, const char *event, const char *code, const char *text);

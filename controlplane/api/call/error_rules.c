@@ -79,16 +79,16 @@ enum status api_error_not_answered(struct api_error *error,
                              "be done at most once: look before you repeat it.",
                              what, why != NULL ? why : "no answer came in time");
     case ST_LIMIT:
-        return api_error_set(error, st, API_UNAVAILABLE, "not done: %s: %s. Please try again.",
-                             what, why != NULL ? why : "too many requests are waiting");
+        return api_error_set(error, st, API_UNAVAILABLE,
+                             "not done: %s: too many requests are waiting. Please try again.",
+                             what);
     case ST_UNAVAILABLE:
     case ST_TIMEOUT:
     case ST_NOT_LEADER:
         return api_error_set(error, st, API_UNAVAILABLE, "not done: %s: %s. Please try again.",
                              what, why != NULL ? why : "no quorum of the cluster can be reached");
     default:
-        return api_error_set(error, st, API_SERVICE, "%s: %s", what,
-                             why != NULL ? why : status_name(st));
+        return api_error_set(error, st, API_SERVICE, "%s: %s", what, status_name(st));
     }
 }
 

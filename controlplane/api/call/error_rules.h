@@ -56,9 +56,12 @@ enum status api_error_set(struct api_error *error,
 
 /* Fill `error` for what the cluster did not carry out to an end that is known; returns `st`.
  *
+ * what  "change the tags"
+ * why   the cluster did not answer, if that is known and it was asked at all: not told of ST_LIMIT
+ *       and of what fails here; or NULL: what the status says
+ *
  * ST_UNKNOWN: 503, the text begins with "outcome unknown".  ST_UNAVAILABLE and the like: 503, the
- * text begins with "not done".  Anything else: 500. what  "change the tags" why   "too many
- * requests are waiting", or NULL: what the status says */
+ * text begins with "not done".  Anything else: 500. */
 enum status api_error_not_answered(struct api_error *error,
                                    enum status st,
                                    const char *what,

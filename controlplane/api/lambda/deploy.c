@@ -170,6 +170,15 @@ static enum deploy_event fail_step(struct deploy *deploy, enum status st, const 
     return DEPLOY_FAILED;
 }
 
+/* The same of a step in which the cluster gave no answer. */
+static enum deploy_event fail_unanswered(struct deploy *deploy, enum status st)
+{
+    struct err room;
+    const char *why = api_want_of_room(deploy->call, &room);
+
+    return fail_step(deploy, st, why != NULL ? why : "no quorum of the cluster answered in time");
+}
+
 static void look_cb(enum status st, void *context)
 {
     struct deploy *deploy = context;
@@ -177,7 +186,7 @@ static void look_cb(enum status st, void *context)
     enum deploy_event event;
 
     if (st != ST_OK)
-        event = fail_step(deploy, st, "no quorum of the cluster can be reached");
+        event = fail_unanswered(deploy, st);
     else
         event = deploy->kind == DEPLOY_KIND_CREATE ? look_create(deploy) : look_change(deploy);
     if (event == DEPLOY_LOOKED)
@@ -290,7 +299,7 @@ static void propose_cb(enum status st, const Lapwing__Outcome *outcome, void *co
     Lapwing__Function *after;
 
     if (st != ST_OK) {
-        deploy_on(deploy, fail_step(deploy, st, "no quorum of the cluster answered in time"));
+        deploy_on(deploy, fail_unanswered(deploy, st));
     } else if (deploy_outcome_verdict(outcome, deploy->function,
                                       deploy->input.expected_revision_id != NULL,
                                       &call->error) != ST_OK) {
