@@ -16,7 +16,7 @@
 #include "controlplane/state/state.h"
 
 enum {
-    SIM_NODES = 16, /* that ever are: each has an id of its own; three or five at first */
+    SIM_NODES = 16, /* that ever are, each with an id of its own; at first: members_init() */
     SIM_ZONES = 3,
     SIM_MEMBERS_MIN = 3,
     SIM_MEMBERS_MAX = 7,

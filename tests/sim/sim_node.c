@@ -342,7 +342,6 @@ static void io_part_reset(void *context, const struct snapshot_progress *which)
     struct sim_node *node = context;
 
     node->part_is = *which;
-
     node->part.len = 0;
 }
 
