@@ -249,6 +249,7 @@ struct sim {
     unsigned reads_open;
     unsigned encores;
     uint64_t encore_ends;
+    bool rotted_late;        /* a snapshot, after the faults */
     uint64_t quiet_until;    /* clients ask for no changes */
     uint64_t moment;         /* orders calls and returns */
     struct history *history; /* what clients saw */
