@@ -181,87 +181,93 @@ static struct replica_status status_of(const struct bench *bench)
     return status;
 }
 
-static void measure(
-    struct bench *bench, uv_loop_t *loop, unsigned clients, double seconds, const char *via)
+/* What was spent while the clients of one row were at it. */
+struct spent {
+    double seconds;
+    uint64_t cpu_us;
+    uint64_t entries;
+    uint64_t terms;
+};
+
+/* So many clients at once, each of which begins with `start`, until the time is up and all are
+ * answered; then the samples are sorted. */
+static struct spent run_clients(struct bench *bench,
+                                uv_loop_t *loop,
+                                unsigned clients,
+                                double seconds,
+                                void (*start)(struct slot *slot))
 {
     struct slot slots[CLIENTS_MAX];
-    uint64_t start = uv_hrtime();
+    uint64_t began = uv_hrtime();
     uint64_t cpu = cpu_us();
     struct replica_status before = status_of(bench);
     struct replica_status after;
-    uint64_t entries;
-    double took;
+    struct spent spent;
 
     bench->count = 0;
     bench->failed = 0;
-    bench->until_ns = start + (uint64_t)(seconds * 1e9);
+    bench->until_ns = began + (uint64_t)(seconds * 1e9);
     for (unsigned i = 0; i < clients; i++) {
         slots[i].bench = bench;
-        propose(&slots[i]);
+        start(&slots[i]);
     }
     while (bench->open > 0)
         (void)uv_run(loop, UV_RUN_ONCE);
-    took = (double)(uv_hrtime() - start) / 1e9;
-    cpu = cpu_us() - cpu;
+    spent.seconds = (double)(uv_hrtime() - began) / 1e9;
+    spent.cpu_us = cpu_us() - cpu;
     after = status_of(bench);
-    entries = after.commit - before.commit;
+    spent.entries = after.commit - before.commit;
+    spent.terms = after.term - before.term;
     qsort(bench->us, bench->count, sizeof bench->us[0], by_size);
+    return spent;
+}
+
+/* The sample below which `percent` of them are; 0 if there is none. */
+static unsigned percentile_us(const struct bench *bench, unsigned percent)
+{
+    return bench->count ? bench->us[bench->count * percent / 100] : 0;
+}
+
+static double over(double dividend, double divisor)
+{
+    return divisor != 0 ? dividend / divisor : 0;
+}
+
+static void measure(
+    struct bench *bench, uv_loop_t *loop, unsigned clients, double seconds, const char *via)
+{
+    struct spent spent = run_clients(bench, loop, clients, seconds, propose);
+    double count = (double)bench->count;
+
     printf("{\"bench\":\"commit\",\"via\":\"%s\",\"clients\":%u,\"commits_per_s\":%.0f,"
            "\"p50_us\":%u,\"p99_us\":%u,\"commits_per_entry\":%.1f,\"cpu_us_per_commit\":%.0f,"
            "\"terms\":%llu,\"failed\":%llu}\n",
-           via, clients, (double)bench->count / took,
-           bench->count ? bench->us[bench->count / 2] : 0,
-           bench->count ? bench->us[bench->count * 99 / 100] : 0,
-           entries ? (double)bench->count / (double)entries : 0,
-           bench->count ? (double)cpu / (double)bench->count : 0,
-           (unsigned long long)(after.term - before.term), (unsigned long long)bench->failed);
+           via, clients, count / spent.seconds, percentile_us(bench, 50), percentile_us(bench, 99),
+           over(count, (double)spent.entries), over((double)spent.cpu_us, count),
+           (unsigned long long)spent.terms, (unsigned long long)bench->failed);
     fflush(stdout);
 }
 
 /* The functions there are before anything is measured. */
 static void create_functions(struct bench *bench, uv_loop_t *loop)
 {
-    struct slot slots[CLIENTS_MAX];
-
-    for (unsigned i = 0; i < CLIENTS_MAX; i++) {
-        slots[i].bench = bench;
-        propose(&slots[i]);
-    }
-    while (bench->open > 0)
-        (void)uv_run(loop, UV_RUN_ONCE);
+    (void)run_clients(bench, loop, CLIENTS_MAX, 0, propose);
     CHECK(bench->failed == 0);
 }
 
 static void measure_reads(
     struct bench *bench, uv_loop_t *loop, unsigned clients, double seconds, const char *via)
 {
-    struct slot slots[CLIENTS_MAX];
-    uint64_t start = uv_hrtime();
-    uint64_t cpu = cpu_us();
-    uint64_t entries = status_of(bench).commit;
     bool lease = status_of(bench).lease;
-    double took;
+    struct spent spent = run_clients(bench, loop, clients, seconds, read_one);
+    double count = (double)bench->count;
 
-    bench->count = 0;
-    bench->failed = 0;
-    bench->until_ns = start + (uint64_t)(seconds * 1e9);
-    for (unsigned i = 0; i < clients; i++) {
-        slots[i].bench = bench;
-        read_one(&slots[i]);
-    }
-    while (bench->open > 0)
-        (void)uv_run(loop, UV_RUN_ONCE);
-    took = (double)(uv_hrtime() - start) / 1e9;
-    cpu = cpu_us() - cpu;
-    entries = status_of(bench).commit - entries;
-    qsort(bench->us, bench->count, sizeof bench->us[0], by_size);
     printf(
         "{\"bench\":\"read\",\"lease\":%s,\"via\":\"%s\",\"clients\":%u,\"reads_per_s\":%.0f,"
         "\"p50_us\":%u,\"p99_us\":%u,\"entries\":%llu,\"cpu_us_per_read\":%.1f,\"failed\":%llu}\n",
-        lease ? "true" : "false", via, clients, (double)bench->count / took,
-        bench->count ? bench->us[bench->count / 2] : 0,
-        bench->count ? bench->us[bench->count * 99 / 100] : 0, (unsigned long long)entries,
-        bench->count ? (double)cpu / (double)bench->count : 0, (unsigned long long)bench->failed);
+        lease ? "true" : "false", via, clients, count / spent.seconds, percentile_us(bench, 50),
+        percentile_us(bench, 99), (unsigned long long)spent.entries,
+        over((double)spent.cpu_us, count), (unsigned long long)bench->failed);
     fflush(stdout);
 }
 

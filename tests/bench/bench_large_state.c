@@ -261,7 +261,7 @@ static void report(struct bench *bench, const struct phase *phase)
     fflush(stdout);
 }
 
-/* Writes by CLIENTS clients until `done` says so, or for WAIT_S. */
+/* Writes by CLIENTS clients until `done` says so; a phase that does not end is no result. */
 static void write_until(struct bench *bench,
                         bool (*done)(const struct bench *bench, uint64_t arg),
                         uint64_t arg)
@@ -273,6 +273,10 @@ static void write_until(struct bench *bench,
         propose(bench);
     while (!done(bench, arg) && since_s(start) < WAIT_S)
         (void)uv_run(&bench->loop, UV_RUN_ONCE);
+    if (!done(bench, arg)) {
+        fprintf(stderr, "bench_large_state: not reached in %d s\n", WAIT_S);
+        exit(1);
+    }
     bench->writing = false;
     while (bench->open > 0)
         (void)uv_run(&bench->loop, UV_RUN_ONCE);

@@ -16,7 +16,7 @@ def check(name, condition, detail=""):
     bad += not condition
     print(f"{'' if condition else 'not '}ok {count} - {name}", flush=True)
     if not condition:
-        print("#  ", str(detail)[:900])
+        print("#  ", str(detail)[:1500].replace("\n", "\n#   "), flush=True)
 
 
 def package(source):

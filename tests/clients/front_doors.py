@@ -1,4 +1,4 @@
-"""The front doors of a test cluster, seen from outside: their log lines, descriptors and memory."""
+"""The programs of a test cluster, seen from outside; front doors with their log lines, descriptors and memory."""
 import os
 import time
 
@@ -31,16 +31,7 @@ class FrontDoors:
         return any(all(word in line for word in words) for line in self.new_lines())
 
     def pids(self):
-        found = []
-        for name in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                with open(f"/proc/{name}/cmdline", encoding="utf-8", errors="replace") as file:
-                    words = file.read().split("\0")
-            except OSError:
-                continue
-            if words[0].endswith("lapwing-controlplane") and any(self.data + "/" in word for word in words):
-                found.append(int(name))
-        return sorted(found)
+        return process_ids("controlplane", self.data)
 
     def descriptors(self):
         return {pid: len(os.listdir(f"/proc/{pid}/fd")) for pid in self.pids()}
@@ -64,9 +55,25 @@ class FrontDoors:
         return "libasan" in libraries or "libtsan" in libraries
 
 
+def process_ids(program, folder):
+    """Of those of our programs whose command line names something of a folder."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/cmdline", encoding="utf-8", errors="replace") as file:
+                words = file.read().split("\0")
+        except OSError:
+            continue
+        if words[0].endswith(f"lapwing-{program}") and any(f"{folder}/" in word for word in words):
+            found.append(int(name))
+    return sorted(found)
+
+
 def until(condition, seconds=SECONDS_MAX):
     """Look again and again until it holds; the last answer."""
     end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
+    while True:
+        answer = condition()
+        if answer or time.monotonic() > end:
+            return answer
         time.sleep(0.05)
-    return condition()

@@ -13,32 +13,22 @@ import struct
 import subprocess
 import sys
 import threading
-import time
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../clients"))
+from cluster_case import check, finish  # noqa: E402 pylint: disable=wrong-import-position
+from front_doors import process_ids, until  # noqa: E402 pylint: disable=wrong-import-position
+
 ENDPOINT, DATA = sys.argv[1:3]
 ZONES = "abc"
 WRITERS = 4
-WAIT_S = 60
 SHUTDOWN = 0x8004587D  # ext4's ioctl: everything fails from here on, and what was not synced is lost
 SHUTDOWN_NOLOGFLUSH = 2
 BUCKET = "disk"
 BLKIO = "/sys/fs/cgroup/blkio"
-count = 0
-bad = 0
-
-
-def check(name, good, detail=""):
-    """One line of TAP."""
-    global count, bad
-    count += 1
-    bad += not good
-    print(f"{'' if good else 'not '}ok {count} - {name}", flush=True)
-    if not good:
-        print("#  ", str(detail)[:1500], flush=True)
 
 
 def client(endpoint=ENDPOINT):
@@ -90,22 +80,12 @@ def status():
     return leaders, members
 
 
-def wait_for(condition):
-    """The condition's value once it is true; what it was last after a minute."""
-    end = time.monotonic() + WAIT_S
-    while True:
-        value = condition()
-        if value or time.monotonic() > end:
-            return value
-        time.sleep(0.1)  # between two looks at another program
-
-
 def zone_of(node):
     return node[-1]
 
 
 def leader(group="control"):
-    return wait_for(lambda: (lambda name: name if name not in (None, "-") else None)(status()[0].get(group)))
+    return until(lambda: (lambda name: name if name not in (None, "-") else None)(status()[0].get(group)))
 
 
 def folder(zone, program="controlplane"):
@@ -141,7 +121,7 @@ def acks(writers):
 
 def wait_for_acks(writers, more):
     want = acks(writers) + more
-    return wait_for(lambda: acks(writers) >= want)
+    return until(lambda: acks(writers) >= want)
 
 
 def errors(writers):
@@ -158,20 +138,20 @@ def full_round(writers, zone, who, restart):
     said = events(zone, "disk_full")
     back = events(zone, "disk_space_back")
     fill(zone)
-    check(f"{who}: it says disk_full", wait_for(lambda: events(zone, "disk_full") > said), log(zone)[-900:])
-    check(f"{who}: the status shows it", wait_for(lambda: is_shown(zone, "disk_full")), status())
+    check(f"{who}: it says disk_full", until(lambda: events(zone, "disk_full") > said), log(zone)[-900:])
+    check(f"{who}: the status shows it", until(lambda: is_shown(zone, "disk_full")), status())
     check(f"{who}: it leads no group",
-          wait_for(lambda: all(zone_of(l) != zone for l in status()[0].values() if l != "-")), status())
+          until(lambda: all(zone_of(l) != zone for l in status()[0].values() if l != "-")), status())
     check(f"{who}: writes go on", wait_for_acks(writers, 200))
     if restart:
         old = events(zone, "ready")
         end_program(zone, "controlplane")
-        check(f"{who}: killed, it starts on the full disk", wait_for(lambda: events(zone, "ready") > old), log(zone)[-900:])
+        check(f"{who}: killed, it starts on the full disk", until(lambda: events(zone, "ready") > old), log(zone)[-900:])
         before = len(errors(writers))  # its front door had some requests
     make_room(zone)
     check(f"{who}: with room it says disk_space_back",
-          wait_for(lambda: events(zone, "disk_space_back") > back), log(zone)[-900:])
-    check(f"{who}: and nothing shows it any more", wait_for(lambda: not is_shown(zone, "disk_full")), status())
+          until(lambda: events(zone, "disk_space_back") > back), log(zone)[-900:])
+    check(f"{who}: and nothing shows it any more", until(lambda: not is_shown(zone, "disk_full")), status())
     check(f"{who}: no write failed", len(errors(writers)) == before, errors(writers)[before:])
 
 
@@ -193,12 +173,12 @@ def all_full(writers):
                              config=Config(retries={"total_max_attempts": 1}))
     for zone in ZONES:
         fill(zone)
-    text = wait_for(lambda: refusal(functions))
+    text = until(lambda: refusal(functions))
     check("all full: a write is refused, and says why", text, log("a")[-900:])
     check("all full: it names a path and what is needed", text and "controlplane/control" in text and "needed" in text, text)
     key = writers[0].acked[0]
     check("all full: reads go on",
-          wait_for(lambda: client().get_object(Bucket=BUCKET, Key=key)["Body"].read() == key.encode()))
+          until(lambda: client().get_object(Bucket=BUCKET, Key=key)["Body"].read() == key.encode()))
     for zone in ZONES:
         make_room(zone)
     check("all full: with room writes go on", wait_for_acks(writers, 200), errors(writers)[-3:])
@@ -216,7 +196,7 @@ def mount_again(zone, program="controlplane"):
     def unmounted():
         return subprocess.run(["umount", folder(zone, program)], capture_output=True, check=False).returncode == 0
     end_program(zone, program)
-    wait_for(unmounted)
+    until(unmounted)
     # A copy: a mount namespace that somebody made meanwhile (a container on this machine) may hold the failed
     # file system, and the same image would be that one again.
     image = f"{os.path.dirname(DATA)}/disk-{zone}-{program}.img"
@@ -225,21 +205,9 @@ def mount_again(zone, program="controlplane"):
     subprocess.run(["mount", "-o", "loop", image, folder(zone, program)], check=True)
 
 
-def process_ids(zone, program):
-    """Of what runs from this zone's configuration."""
-    found = []
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        with contextlib.suppress(OSError):
-            with open(f"/proc/{name}/cmdline", encoding="utf-8", errors="replace") as file:
-                words = file.read().split("\0")
-            if words[0].endswith(f"lapwing-{program}") and any(w.endswith(f"{DATA}/zone-{zone}/{program}.ini") for w in words):
-                found.append(int(name))
-    return found
-
-
 def end_program(zone, program):
     """The supervisor starts it again."""
-    for pid in process_ids(zone, program):
+    for pid in process_ids(program, f"{DATA}/zone-{zone}"):
         with contextlib.suppress(OSError):
             os.kill(pid, signal.SIGKILL)
 
@@ -248,17 +216,17 @@ def failed_round(writers, zone):
     ended = log(zone).count("disk_failed")
     fail_disk(zone)
     check("failed: it says which file and what to do",
-          wait_for(lambda: log(zone).count("disk_failed") > ended), log(zone)[-900:])
+          until(lambda: log(zone).count("disk_failed") > ended), log(zone)[-900:])
     check("failed: writes go on", wait_for_acks(writers, 200))
     check("failed: the supervisor tells the code",
-          wait_for(lambda: f"controlplane-{zone} ended with code 74" in supervisor_log()), supervisor_log()[-600:])
+          until(lambda: f"controlplane-{zone} ended with code 74" in supervisor_log()), supervisor_log()[-600:])
     told = [line for line in log(zone).splitlines() if "disk_failed" in line or "cannot_start" in line]
     for line in sorted(set(re.sub(r"^\S+ ", "", line) for line in told)):
         print("#  ", line[:300], flush=True)
     started = events(zone, "ready")
     mount_again(zone)
-    check("failed: mounted again, the node is back", wait_for(lambda: events(zone, "ready") > started), log(zone)[-900:])
-    check("failed: its rows were made anew", wait_for(lambda: applied_everywhere()), status())
+    check("failed: mounted again, the node is back", until(lambda: events(zone, "ready") > started), log(zone)[-900:])
+    check("failed: its rows were made anew", until(lambda: applied_everywhere()), status())
 
 
 def write_file(path, text):
@@ -271,7 +239,7 @@ def slow_disk(zone):
     """The control plane's writes to its disk pass at 4 KiB a second: a commit takes a second and more."""
     group = f"{BLKIO}/lapwing-test-disk-{os.getpid()}"
     device = os.stat(folder(zone)).st_dev
-    pids = process_ids(zone, "controlplane")
+    pids = process_ids("controlplane", f"{DATA}/zone-{zone}")
     with open(f"/proc/{pids[0]}/cgroup", encoding="utf-8") as file:
         home = next(line.strip().split(":")[2] for line in file if "blkio" in line)
     os.mkdir(group)
@@ -282,9 +250,9 @@ def slow_disk(zone):
         yield
     finally:
         write_file(f"{group}/blkio.throttle.write_bps_device", f"{os.major(device)}:{os.minor(device)} 0")
-        for pid in process_ids(zone, "controlplane"):
+        for pid in process_ids("controlplane", f"{DATA}/zone-{zone}"):
             write_file(f"{BLKIO}{home}/cgroup.procs", str(pid))
-        wait_for(lambda: not open(f"{group}/cgroup.procs", encoding="utf-8").read())
+        until(lambda: not open(f"{group}/cgroup.procs", encoding="utf-8").read())
         os.rmdir(group)
 
 
@@ -294,12 +262,12 @@ def slow_round(writers, zone):
         return
     before, said, steady = len(errors(writers)), events(zone, "disk_slow"), events(zone, "disk_steady")
     with slow_disk(zone):  # the group of the objects has all the writes
-        check("slow: it says disk_slow", wait_for(lambda: events(zone, "disk_slow") > said), log(zone)[-900:])
+        check("slow: it says disk_slow", until(lambda: events(zone, "disk_slow") > said), log(zone)[-900:])
         check("slow: another node leads",
-              wait_for(lambda: zone_of(status()[0].get("storage", zone)) not in (zone, "-")), status())
+              until(lambda: zone_of(status()[0].get("storage", zone)) not in (zone, "-")), status())
         check("slow: writes go on", wait_for_acks(writers, 200))
     check("slow: fast again for long enough it says disk_steady",
-          wait_for(lambda: events(zone, "disk_steady") > steady), log(zone)[-900:])
+          until(lambda: events(zone, "disk_steady") > steady), log(zone)[-900:])
     check("slow: no write failed", len(errors(writers)) == before, errors(writers)[before:])
 
 
@@ -365,19 +333,19 @@ def store_round():
     check("store full: and has no name", "during" not in str(elsewhere.list_objects_v2(Bucket=BUCKET, Prefix="du")))
     check("store full: what was put is there", reads(s3, "before", body))
     make_room("a", "objstore")
-    check("store full: with room a put is taken", wait_for(lambda: put_error(s3, "after", body) is None))
+    check("store full: with room a put is taken", until(lambda: put_error(s3, "after", body) is None))
     fail_disk("a", "objstore")
     error = put_error(s3, "lost", os.urandom(3 << 20))
     check("store failed: a put is refused with 500", error and "500" in error, error)
     check("store failed: what was put is there in other zones", reads(elsewhere, "before", body) and reads(elsewhere, "after", body))
     mount_again("a", "objstore")
     check("store failed: mounted again, all is there",
-          wait_for(lambda: reads(s3, "before", body) and reads(s3, "after", body)))
-    check("store failed: and a put is taken", wait_for(lambda: put_error(s3, "again", body) is None))
+          until(lambda: reads(s3, "before", body) and reads(s3, "after", body)))
+    check("store failed: and a put is taken", until(lambda: put_error(s3, "again", body) is None))
 
 
 def main():
-    wait_for(lambda: len(status()[0]) == 2)
+    until(lambda: len(status()[0]) == 2)
     client().create_bucket(Bucket=BUCKET)
     writers = [Writer(n) for n in range(WRITERS)]
     for writer in writers:
@@ -397,8 +365,7 @@ def main():
     store_round()
     check("every acknowledged write is there", not missing(writers), missing(writers)[:10])
     print(f"# {acks(writers)} writes, {len(errors(writers))} refused")
-    print(f"1..{count}")
-    sys.exit(1 if bad else 0)
+    finish()
 
 
 main()

@@ -16,10 +16,11 @@ from botocore.config import Config
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../clients"))
 from cluster_case import check, finish, package, runtime  # noqa: E402 pylint: disable=wrong-import-position
-from front_doors import FrontDoors, until  # noqa: E402 pylint: disable=wrong-import-position
+from front_doors import FrontDoors, process_ids, until  # noqa: E402 pylint: disable=wrong-import-position
 
 ENDPOINT, DATA = sys.argv[1:3]
 ROUNDS = 4
+OUT_S = 0.9  # as long as a worker may be silent: [detection] out_ms
 CLIENTS = 9  # each with connections of its own, so that all front doors have some
 FUNCTION = "steady"
 ZONES = "abc"
@@ -80,15 +81,8 @@ class Load:
 
 
 def pid_of(zone, program):
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{name}/cmdline", encoding="utf-8", errors="replace") as file:
-                words = file.read().split("\0")
-        except OSError:
-            continue
-        if words[0].endswith(f"lapwing-{program}") and any(f"{DATA}/zone-{zone}/" in word for word in words):
-            return int(name)
-    raise SystemExit(f"no {program} in zone {zone}")
+    """The one of a zone; none is an error."""
+    return process_ids(program, f"{DATA}/zone-{zone}")[0]
 
 
 def lines_of(zone, event, worker):
@@ -150,7 +144,7 @@ def frozen_front_door(load, doors):
     doors.mark()
     os.kill(pid, signal.SIGSTOP)
     try:
-        time.sleep(2 * 0.9)  # the pause itself is what is tested: twice as long as a worker may be silent
+        time.sleep(2 * OUT_S)  # the pause itself is what is tested; nobody else would show how long it has been
     finally:
         os.kill(pid, signal.SIGCONT)
     check("a front door that was stopped notices it", until(lambda: doors.says("watch_was_paused", "node=b")))

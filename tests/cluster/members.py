@@ -11,34 +11,24 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 
 import boto3
 from botocore.config import Config
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../clients"))
+import cluster_case  # noqa: E402 pylint: disable=wrong-import-position
+from cluster_case import check, finish  # noqa: E402 pylint: disable=wrong-import-position
+from front_doors import until as look_until  # noqa: E402 pylint: disable=wrong-import-position
 
 BUILD = os.environ["BUILD"]
 PORT = int(os.environ.get("TEST_PORT", "17400"))
 PORTS_A_NODE = 5
 WAIT_S = 90  # for anything that is waited for
 EXIT_REMOVED = 3
-count = 0
-bad = 0
 
 
-def check(name, condition, detail=""):
-    global count, bad
-    count += 1
-    bad += not condition
-    print(f"{'' if condition else 'not '}ok {count} - {name}", flush=True)
-    if not condition:
-        print("#  ", str(detail)[:1500].replace("\n", "\n#   "))
-
-
-def until(condition, seconds=WAIT_S):
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.05)
-    return condition()
+def until(condition):
+    return look_until(condition, WAIT_S)
 
 
 def certs(*words):
@@ -342,12 +332,11 @@ def main():
         run(cluster)
     finally:
         cluster.stop()
-        if bad:
+        if cluster_case.bad:
             print(f"# logs are in {data}")
         else:
             shutil.rmtree(data)
-    print(f"1..{count}")
-    sys.exit(1 if bad else 0)
+    finish()
 
 
 main()

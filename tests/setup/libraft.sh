@@ -91,6 +91,8 @@ libraft_build() {
     as_user sh -c 'cd "$1/source" && dpkg-source -x raft_*.dsc tree' sh "$home"
     tree=$home/source/tree
     as_user sed -i "/sphinx/d; s,dh_auto_configure -- ,&$* ," "$tree/debian/rules"
+    grep -qF -- "dh_auto_configure -- $*" "$tree/debian/rules" || [ $# = 0 ] ||
+        die "libraft's debian/rules has no place for $*"
     as_user rm -f "$tree/debian/libraft-dev.docs" "$tree/debian/libraft-dev.doc-base"
     as_user sed -i '1s/(\([^)]*\))/(\1~local1)/' "$tree/debian/changelog"
     # A python or a compiler of the caller's own, first in PATH, has broken this build.

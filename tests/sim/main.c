@@ -3,9 +3,7 @@
  *   sim_control --seeds N [--first S] [--step D] [--jobs J]
  *                                                  many; the first failure is printed and ends it
  *   sim_control --seed S                           one, with what happened
- *   ... [--break
- * votes|appends|sequence|install|mark|readback|rot|lease|restart-vote|epoch|sync|change]
- * [--expect-failure]
+ *   ... [--break WHAT] [--expect-failure]         a rule is left out (README.md lists them)
  *
  * Each seed has a process of its own, so that a CHECK in the code under test names its seed. */
 #include <signal.h>
@@ -47,11 +45,10 @@ static enum sim_break break_of(const char *name)
     for (unsigned i = 0; i < ARRAY_LEN(names); i++)
         if (strcmp(name, names[i]) == 0)
             return (enum sim_break)i;
-    fprintf(stderr,
-            "--break: %s is not votes, appends, sequence, install, mark, readback, rot, lease, "
-            "restart-vote, epoch, "
-            "sync or change\n",
-            name);
+    fprintf(stderr, "--break: %s is none of", name);
+    for (unsigned i = 0; i < ARRAY_LEN(names); i++)
+        fprintf(stderr, " %s", names[i]);
+    fprintf(stderr, "\n");
     exit(2);
 }
 

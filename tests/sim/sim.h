@@ -16,7 +16,7 @@
 #include "controlplane/state/state.h"
 
 enum {
-    SIM_NODES = 16, /* that ever are: each has an id of its own; three or five at first */
+    SIM_NODES = 16, /* that ever are, each with an id of its own; at first: members_init() */
     SIM_ZONES = 3,
     SIM_MEMBERS_MIN = 3,
     SIM_MEMBERS_MAX = 7,
@@ -249,6 +249,7 @@ struct sim {
     unsigned reads_open;
     unsigned encores;
     uint64_t encore_ends;
+    bool rotted_late;        /* a snapshot, after the faults */
     uint64_t quiet_until;    /* clients ask for no changes */
     uint64_t moment;         /* orders calls and returns */
     struct history *history; /* what clients saw */

@@ -1,11 +1,14 @@
 /* Disks in trouble: full for a while (one, two or all), stuck, failing, and one that lies.
  *
- *   full     rows find no page (a limit of SQLite, so that its real refusal is met), snapshots are
- * not written; appends go on from the reserve, or wait; votes always have room stuck    nothing is
- * done until it goes on; who must make a vote durable hangs with it failing  nothing is done any
- * more; the process hands over, ends, and starts again later lying    calls durable what a power
- * cut takes: the newest entries, or the vote.  log.mark shows it at the start, and the node is not
- * let in again (--break mark: it is)
+ * Full: rows find no page (a limit of SQLite, so that its real refusal is met), snapshots are not
+ * written; appends go on from the reserve, or wait; votes always have room.
+ *
+ * Stuck: nothing is done until it goes on; who must make a vote durable hangs with it.
+ *
+ * Failing: nothing is done any more; the process hands over, ends, and starts again later.
+ *
+ * Lying: it calls durable what a power cut takes: the newest entries, or the vote.  log.mark shows
+ * it at the start, and the node is not let in again (--break mark: it is).
  *
  * The mark of a real node is not synced with each commit, so it may be as old as what is lost: here
  * it never is.  One node lies in a run, since with two even a perfect mark could not help. */

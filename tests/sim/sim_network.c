@@ -9,6 +9,7 @@
 enum {
     LATE_MS_MAX = 1500, /* BREAK_EPOCH */
     ENCORES = 2,
+    ENCORES_LATE = 8, /* BREAK_EPOCH: few of them meet a rejection */
     ENCORE_MS = 2000,
 };
 
@@ -55,7 +56,7 @@ void network_send(struct sim *sim, unsigned from, unsigned to, uint16_t type, st
                                     .other = to,
                                     .life = link->life,
                                     .data = frame });
-    if (sim->broken == BREAK_EPOCH && sim_below(sim, 2) == 0 && is_rejection(type, body))
+    if (sim->broken == BREAK_EPOCH && sim_below(sim, 4) != 0 && is_rejection(type, body))
         network_break(sim, from, to, false);
 }
 
@@ -200,14 +201,15 @@ void network_heal(struct sim *sim)
 bool network_encore(struct sim *sim)
 {
     unsigned leader = reads_some_leader(sim);
+    unsigned encores = sim->broken == BREAK_EPOCH ? ENCORES_LATE : ENCORES;
 
     if (sim->now_ms < sim->encore_ends || leader == SIM_NODES)
         return true;
-    if (sim->encores > ENCORES)
+    if (sim->encores > encores)
         return false;
     clients_ask_at(sim, leader);
-    if (sim->encores++ < ENCORES)
+    if (sim->encores++ < encores)
         network_break(sim, leader, members_some(sim), false);
-    sim->encore_ends = sim->now_ms + (sim->encores > ENCORES ? 1 : ENCORE_MS);
+    sim->encore_ends = sim->now_ms + (sim->encores > encores ? 1 : ENCORE_MS);
     return true;
 }

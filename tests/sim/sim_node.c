@@ -318,6 +318,19 @@ void node_verified(struct sim_node *node)
     node_after(node);
 }
 
+/* BREAK_ROT: once more in the end, when no newer snapshot comes by itself. */
+static bool rots_now(struct sim *sim)
+{
+    if (trouble_has_liar(sim))
+        return false;
+    if (sim->faults_on)
+        return sim_below(sim, 12) == 0;
+    if (sim->broken != BREAK_ROT || sim->rotted_late)
+        return false;
+    sim->rotted_late = true;
+    return true;
+}
+
 static enum status io_snapshot_read(
     void *context, uint64_t index, uint64_t offset, uint8_t *out, size_t len)
 {
@@ -328,8 +341,7 @@ static enum status io_snapshot_read(
     if (node->rotten && node->rotten_index == index)
         sim_fail(node->sim, "node %llu sends a rotten snapshot", (unsigned long long)node->id);
     CHECK(offset + len <= node->disk.image.len);
-    if (node->rot_at == 0 && node->sim->faults_on && !trouble_has_liar(node->sim) &&
-        sim_below(node->sim, 12) == 0) {
+    if (node->rot_at == 0 && rots_now(node->sim)) {
         node->rot_at = offset + 1; /* found when the peer has it all */
         node->disk.image.data[offset] ^= 1;
     }
@@ -342,7 +354,6 @@ static void io_part_reset(void *context, const struct snapshot_progress *which)
     struct sim_node *node = context;
 
     node->part_is = *which;
-
     node->part.len = 0;
 }
 
