@@ -15,9 +15,9 @@
 
 /* ---- telling each other ----
  *
- * A node that is fit says nothing, so that a release which does not know the frame can be a member.
- * One that is not says so when it becomes that, when a link opens, and each second; what it said
- * counts for five, so that one that was started again is not taken for what it was. */
+ * A node that is fit says nothing.  One that is not says so when it becomes that, when a link
+ * opens, and each second; what it said counts for five, so that one that was started again is not
+ * taken for what it was. */
 
 static void tell(struct core *core, const struct peer *peer)
 {
@@ -114,16 +114,15 @@ bool disk_refuses_commands(const struct core *core)
 
 void disk_turn(struct core *core)
 {
-    uint64_t deadline = core->now + 3 * (uint64_t)core->config.election_ms;
     uint64_t to;
 
     if (core->disk == DISK_FIT || !rules_is_leader(core->rules) || core->handover.active ||
         core->now < core->disk_handover_at)
         return;
     to = heir(core);
-    if (to == 0 || core_transfer(core, core->now, to, deadline, NULL) != ST_OK)
+    if (to == 0)
         return;
-    core->handover.remote = true; /* nobody here waits for its end */
+    transfer_from_here(core, to);
     core->disk_handover_at = core->now + CORE_HANDOVER_AGAIN_MS;
 }
 

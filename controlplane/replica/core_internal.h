@@ -217,6 +217,7 @@ void disk_apply_held(struct core *core);
 void disk_scan(struct core *core);
 void disk_link(struct core *core, const struct peer *peer, bool up);
 enum status disk_frame(struct core *core, uint64_t peer, struct bytes body, struct err *err);
+
 /* core_lease.c */
 void core_lease_heard(struct core *core, uint64_t peer, const struct wire_message *message);
 uint64_t core_lease_echo(const struct core *core, const struct raft_message *result);

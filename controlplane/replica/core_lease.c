@@ -1,8 +1,8 @@
 /* The lease's times on the wire, and whether it holds; why it may be trusted: lease_rules.h.
  *
  *   leader                                  follower
- *   AppendEntries{sent_ms: its clock}  -->  heard = (term, leader, sent_ms), libraft's timer
- * restarts lease_echo()                       <--  AppendEntriesResult{echo_ms: heard.sent_ms} */
+ *   AppendEntries{sent_ms: its clock}  -->  heard = (term, leader, sent_ms); timer starts anew
+ *   lease_echo()                       <--  AppendEntriesResult{echo_ms: heard.sent_ms} */
 #include "base/check.h"
 #include "controlplane/replica/core_internal.h"
 

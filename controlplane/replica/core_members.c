@@ -42,6 +42,14 @@ static bool is_up(const struct core *core, uint64_t id)
            core->now - peer->heard_ms < core->config.election_ms;
 }
 
+static enum disk_condition disk_of(const struct core *core, uint64_t id)
+{
+    for (unsigned i = 0; i < core->peer_count; i++)
+        if (core->peers[i].id == id)
+            return disk_of_peer(core, &core->peers[i]);
+    return id == core->config.self_id ? core->disk : DISK_FIT;
+}
+
 struct members_change members_next(const struct core *core)
 {
     struct rules_member members[NODES_MAX];
@@ -60,6 +68,7 @@ struct members_change members_next(const struct core *core)
             .id = id,
             .voter = members[i].voter,
             .up = is_up(core, id),
+            .fit = disk_of(core, id) == DISK_FIT,
             .match = id == view.self ? view.last : rules_match(core->rules, id),
         };
     }
@@ -126,14 +135,6 @@ void members_step(struct core *core)
         transfer_from_here(core, change.id);
         return;
     }
-}
-
-static enum disk_condition disk_of(const struct core *core, uint64_t id)
-{
-    for (unsigned i = 0; i < core->peer_count; i++)
-        if (core->peers[i].id == id)
-            return disk_of_peer(core, &core->peers[i]);
-    return id == core->config.self_id ? core->disk : DISK_FIT;
 }
 
 void members_view(const struct core *core, struct core_view *out)

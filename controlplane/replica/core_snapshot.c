@@ -122,7 +122,8 @@ void snapshot_offer(struct core *core, const struct raft_message *message)
 {
     struct peer *peer = core_peer(core, message->server_id);
 
-    if (peer == NULL || !peer->up || snapshot_rotten(core))
+    /* One without room would not answer, and hold up our own snapshots. */
+    if (peer == NULL || !peer->up || snapshot_rotten(core) || disk_of_peer(core, peer) == DISK_FULL)
         return; /* libraft offers it again */
     if (peer->transfer.active && peer->transfer.meta.index == rules_snapshot(core->rules)->index) {
         peer->transfer.message = *message; /* perhaps of a newer term of ours */

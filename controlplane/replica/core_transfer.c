@@ -29,24 +29,31 @@ bool transfer_holds(const struct core *core)
     return (core->handover.active && core->handover.own) || rules_transferring(core->rules);
 }
 
-/* The target asked for, or of the voters whose link is up the one with most of the log. */
+/* The target asked for, or of the voters whose link is up the one with most of the log; one whose
+ * disk is not fit would hand over at once, and only comes when there is no other. */
 static uint64_t choose(const struct core *core)
 {
     uint64_t ids[NODES_MAX];
     unsigned count = rules_voters(core->rules, ids);
     uint64_t best = 0;
     uint64_t best_match = 0;
+    bool best_fit = false;
 
     if (core->handover.target != 0)
         return core->handover.target;
     for (unsigned i = 0; i < count; i++) {
         struct peer *peer = core_peer((struct core *)core, ids[i]);
         uint64_t match = rules_match(core->rules, ids[i]);
+        bool fit;
 
-        if (peer == NULL || !peer->up || (best != 0 && match <= best_match))
+        if (peer == NULL || !peer->up)
+            continue;
+        fit = disk_of_peer(core, peer) == DISK_FIT;
+        if (best != 0 && (fit != best_fit ? best_fit : match <= best_match))
             continue;
         best = ids[i];
         best_match = match;
+        best_fit = fit;
     }
     return best;
 }

@@ -25,6 +25,17 @@ void lease_term(struct lease *lease, uint64_t term)
     lease->term = term;
 }
 
+/* Members come and go within a term: who is gone gives no time back any more. */
+static unsigned oldest(const struct lease *lease)
+{
+    unsigned at = 0;
+
+    for (unsigned i = 1; i < lease->count; i++)
+        if (lease->peers[i].echoed_ms < lease->peers[at].echoed_ms)
+            at = i;
+    return at;
+}
+
 void lease_echo(struct lease *lease, uint64_t peer, uint64_t echo_ms, uint64_t now_ms)
 {
     unsigned at = 0;
@@ -34,12 +45,11 @@ void lease_echo(struct lease *lease, uint64_t peer, uint64_t echo_ms, uint64_t n
     while (at < lease->count && lease->peers[at].id != peer)
         at++;
     if (at == NODES_MAX)
-        return;
-    if (at == lease->count) {
+        at = oldest(lease);
+    else if (at == lease->count)
+        lease->peers[lease->count++].id = peer;
+    if (lease->peers[at].echoed_ms < echo_ms) {
         lease->peers[at].id = peer;
-        lease->peers[at].echoed_ms = echo_ms;
-        lease->count++;
-    } else if (lease->peers[at].echoed_ms < echo_ms) {
         lease->peers[at].echoed_ms = echo_ms;
     }
 }

@@ -5,12 +5,13 @@
  * The leader puts its clock into each AppendEntries; the follower gives the newest one back in its
  * results, untouched.  A follower that took such a message at its own time c
  *   - does not stand for election before c + election_ms: libraft restarts its election timer,
- * which is randomised upwards only (recvAppendEntries, electionUpdateRandomizedTimeout);
+ *     which is randomised upwards only (recvAppendEntries, electionUpdateRandomizedTimeout);
  *   - until it stands, denies every vote and pre-vote, for it has a leader (recvRequestVote);
  *   - having been restarted, denies them for election_ms from its start (lease_votes_from_ms());
  *   - by leave of its leader alone does otherwise (TimeoutNow, disrupt_leader), and a leader that
- * may have given leave has no lease for the rest of its term (rules_transfer_sent_in_term()). Any
- * quorum that elects another leader shares a voter with the quorum that gave back the time s or
+ *     may have given leave has no lease for the rest of its term (rules_transfer_sent_in_term()).
+ *
+ * Any quorum that elects another leader shares a voter with the quorum that gave back the time s or
  * later, and that voter took the message after s.  So nobody is elected before s + election_ms, as
  * long as the clocks' rates keep within the drift bound.  The leader itself votes for nobody while
  * it leads, so it counts with the time that it is now.
@@ -60,7 +61,8 @@ uint64_t lease_votes_from_ms(uint64_t start_ms, uint32_t election_ms);
 void lease_term(struct lease *lease, uint64_t term);
 
 /* A peer's result of this term gave echo_ms back; 0: it gave none.  What we cannot have sent by
- * now_ms is ignored, and so is a peer beyond NODES_MAX. */
+ * now_ms is ignored.  A peer beyond NODES_MAX takes the place of the one whose time is oldest, if
+ * its own is newer. */
 void lease_echo(struct lease *lease, uint64_t peer, uint64_t echo_ms, uint64_t now_ms);
 
 /* Until when the lease holds, as known at now_ms: it holds at a time that is below.  0: no lease.

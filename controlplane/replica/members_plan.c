@@ -114,6 +114,11 @@ static const struct member_server *leaving_voter(const struct members_view *view
     return best;
 }
 
+static bool leads_better(const struct member_server *a, const struct member_server *b)
+{
+    return a->fit != b->fit ? a->fit : a->match > b->match;
+}
+
 static struct members_change remove_voter(const struct members_view *view,
                                           const struct member_server *server)
 {
@@ -126,8 +131,10 @@ static struct members_change remove_voter(const struct members_view *view,
     for (unsigned i = 0; i < view->server_count; i++) {
         const struct member_server *other = &view->servers[i];
 
-        if (other->id != view->self && other->up && is_staying(view, other) &&
-            (heir == NULL || other->match > heir->match))
+        if (other->id == view->self || !other->up || !is_staying(view, other) ||
+            (server->fit && !other->fit))
+            continue;
+        if (heir == NULL || leads_better(other, heir))
             heir = other;
     }
     if (heir == NULL)

@@ -34,6 +34,7 @@ struct member_server {
     uint64_t id;
     bool voter;
     bool up;        /* heard of lately; true for the leader itself */
+    bool fit;       /* its disk is: else it hands leadership on, to the one that leaves perhaps */
     uint64_t match; /* of the log; the leader's is its last index */
 };
 

@@ -1,5 +1,5 @@
-/* The rules for driving raft_step() of libraft 0.22.1, all in this file.  Each was found by
- * simulation: left out, a seed fails.  Marked below as [n] where it is kept.
+/* The rules for driving raft_step() of libraft 0.22.1, in this file unless another is named.  Each
+ * was found by simulation: left out, a seed fails.  Marked as [n] where it is kept.
  *
  *  [1] After each step, in this order: term and vote durable -> entries and truncation queued ->
  *      snapshot queued -> messages sent -> committed entries applied, each CHANGE fed back as

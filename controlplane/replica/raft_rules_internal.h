@@ -1,4 +1,4 @@
-/* What raft_rules.c, raft_members.c and raft_view.c share; nobody else includes this. */
+/* What the files raft_*.c share; nobody else includes this. */
 #ifndef CONTROLPLANE_REPLICA_RAFT_RULES_INTERNAL_H
 #define CONTROLPLANE_REPLICA_RAFT_RULES_INTERNAL_H
 

@@ -1,5 +1,4 @@
-/* What is known of a group's consensus, and telling it to followers; an entry that found no room.
- */
+/* What is known of a group's consensus, and telling it to followers. */
 #include "base/check.h"
 #include "controlplane/replica/raft_rules_internal.h"
 

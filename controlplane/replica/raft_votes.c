@@ -17,7 +17,8 @@ bool rules_vote_is_held(struct rules *rules, const struct raft_message *message)
     if (rules->now >= rules->votes_from_ms || args->disrupt_leader)
         return false;
     result->version = 2;
-    result->term = args->pre_vote ? args->term : rules->term;
+    /* [14], as rules_tell_term() has it */
+    result->term = args->pre_vote && args->term > rules->term ? args->term : rules->term;
     result->vote_granted = false;
     result->pre_vote = args->pre_vote;
     result->features = FEATURE_CAPACITY;

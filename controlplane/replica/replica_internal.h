@@ -37,6 +37,7 @@ struct replica_peer {
     struct replica_member member;
     struct stream_dialer *dialer;
     struct stream *out; /* open; frames go here */
+    uint32_t version;   /* cluster version that the node at its end knows */
     bool dropped;
 };
 

@@ -14,7 +14,8 @@
 #include "proto/raft.pb-c.h"
 #include "proto/raft_check.h"
 
-enum { HELLO_SINCE = 2 /* cluster version */ };
+/* Cluster versions: what came before closes a stream on a frame that it does not know. */
+enum { HELLO_SINCE = 2, DISK_SINCE = 2 };
 
 /* ---- out ---- */
 
@@ -44,6 +45,7 @@ static void out_opened(struct stream *stream, const struct stream_hello *hello, 
     }
     CHECK(strcmp(hello->node, peer->member.node) == 0); /* the handshake checked it */
     peer->out = stream;
+    peer->version = hello->version;
     if (hello->version >= HELLO_SINCE)
         say_hello(peer, stream);
     if (replica->core != NULL)
@@ -132,6 +134,8 @@ void replica_links_send(struct replica *replica, uint64_t peer_id, uint16_t type
     struct replica_peer *peer = replica_book_peer(replica, peer_id);
 
     if (peer == NULL || peer->out == NULL)
+        return;
+    if (type == LAPWING__RAFT_FRAME__RAFT_DISK && peer->version < DISK_SINCE)
         return;
     /* A frame that does not fit would leave a gap in what is taken for ordered: begin anew. */
     if (stream_send(peer->out, type, bytes_of(NULL, 0), body) == ST_LIMIT) {

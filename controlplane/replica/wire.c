@@ -10,6 +10,9 @@
 
 enum { ENTRIES_MAX = 4096 };
 
+/* Terms and indexes are stored as signed numbers, and counted on from. */
+static const uint64_t NUMBER_MAX = INT64_MAX - ENTRIES_MAX;
+
 static void pack(const Lapwing__RaftMessage *message, struct buf *out)
 {
     size_t len = lapwing__raft_message__get_packed_size(message);
@@ -241,6 +244,8 @@ static enum status decode_append(const Lapwing__AppendEntries *in,
 
     if (in->term == 0 || in->n_entries > ENTRIES_MAX)
         return bad(err, "term or number of entries");
+    if (in->prev_index > NUMBER_MAX)
+        return bad(err, "prev_index");
     if ((in->prev_index == 0) != (in->prev_term == 0) || in->prev_term > in->term)
         return bad(err, "prev_term");
     for (size_t i = 0; i < in->n_entries; i++) {
@@ -302,6 +307,8 @@ static enum status decode_install(const Lapwing__InstallSnapshot *in,
 
     if (in->term == 0 || in->last_index == 0 || in->last_term == 0 || in->last_term > in->term)
         return bad(err, "snapshot term or index");
+    if (in->last_index > NUMBER_MAX)
+        return bad(err, "snapshot index");
     if (in->sha256.len != SNAPSHOT_HASH_BYTES || in->configuration_index > in->last_index)
         return bad(err, "snapshot hash or configuration index");
     if (in->n_configuration == 0 || in->n_configuration > NODES_MAX)
@@ -333,6 +340,27 @@ static enum status decode_install(const Lapwing__InstallSnapshot *in,
     out->raft.install_snapshot.last_term = in->last_term;
     out->raft.install_snapshot.conf_index = in->configuration_index;
     return ST_OK;
+}
+
+/* One that is too high would be taken for ours, made durable, and counted on from. */
+static uint64_t term_of(const Lapwing__RaftMessage *in)
+{
+    switch (in->what_case) {
+    case LAPWING__RAFT_MESSAGE__WHAT_APPEND_ENTRIES:
+        return in->append_entries->term;
+    case LAPWING__RAFT_MESSAGE__WHAT_APPEND_ENTRIES_RESULT:
+        return in->append_entries_result->term;
+    case LAPWING__RAFT_MESSAGE__WHAT_REQUEST_VOTE:
+        return in->request_vote->term;
+    case LAPWING__RAFT_MESSAGE__WHAT_REQUEST_VOTE_RESULT:
+        return in->request_vote_result->term;
+    case LAPWING__RAFT_MESSAGE__WHAT_INSTALL_SNAPSHOT:
+        return in->install_snapshot->term;
+    case LAPWING__RAFT_MESSAGE__WHAT_TIMEOUT_NOW:
+        return in->timeout_now->term;
+    default:
+        return 0;
+    }
 }
 
 static enum status decode_any(const Lapwing__RaftMessage *in,
@@ -389,7 +417,7 @@ enum status wire_decode(struct bytes body, uint64_t peer, struct wire_message *o
     if (in == NULL)
         return err_set(err, ST_BAD_INPUT, "raft message: does not decode");
     memset(&decoded, 0, sizeof decoded);
-    st = decode_any(in, peer, &decoded, err);
+    st = term_of(in) > NUMBER_MAX ? bad(err, "term") : decode_any(in, peer, &decoded, err);
     lapwing__raft_message__free_unpacked(in, NULL);
     if (st != ST_OK)
         return st;

@@ -4,11 +4,12 @@
 
 #include "controlplane/replica/core.h"
 #include "controlplane/replica/raft_rules.h"
+#include "controlplane/replica/wire.h"
 #include "controlplane/state/state.h"
 #include "proto/raft.pb-c.h"
 #include "tests/unit/check.h"
 
-enum { ELECTION_MS = 300, START_MS = 1000 };
+enum { ELECTION_MS = 300, START_MS = 1000, SNAPSHOT_INDEX = 5 };
 
 /* A core whose disk does what it is asked for when the test says so. */
 struct world {
@@ -23,6 +24,7 @@ struct world {
     enum status barrier;
     unsigned told; /* frames that say what our disk is fit for */
     uint8_t said;
+    unsigned chunks; /* of snapshots, sent */
 };
 
 static void set_vote(void *context, uint64_t term, uint64_t voted_for)
@@ -46,6 +48,7 @@ static void send_frame(void *context, uint64_t peer, uint16_t type, struct bytes
     Lapwing__RaftDisk *message;
 
     (void)peer;
+    world->chunks += type == LAPWING__RAFT_FRAME__RAFT_SNAPSHOT_CHUNK;
     if (type != LAPWING__RAFT_FRAME__RAFT_DISK)
         return;
     message = lapwing__raft_disk__unpack(NULL, body.len, body.data);
@@ -80,11 +83,12 @@ static void barrier_done(void *context, void *token, enum status st)
     world->barrier = st;
 }
 
-static void world_init(struct world *world, unsigned members)
+/* Of a new group, or of one whose log begins behind a snapshot. */
+static void world_begin(struct world *world, unsigned members, bool has_snapshot)
 {
     const uint64_t ids[] = { 1, 2, 3 };
     struct log_entry entry = { 1, LOG_CHANGE, rules_bootstrap(ids, members) };
-    struct snapshot_meta none = { 0 };
+    struct snapshot_meta snapshot = { 0 };
     const struct core_io io = { .set_vote = set_vote,
                                 .disk = disk,
                                 .send = send_frame,
@@ -103,17 +107,29 @@ static void world_init(struct world *world, unsigned members)
         .fresh = true,
         .now_ms = START_MS,
         .term = 1,
-        .snapshot = &none,
-        .first = 1,
+        .snapshot = &snapshot,
+        .first = has_snapshot ? SNAPSHOT_INDEX + 1 : 1,
         .entries = &entry,
-        .entry_count = 1,
+        .entry_count = has_snapshot ? 0 : 1,
     };
 
+    if (has_snapshot) {
+        snapshot = (struct snapshot_meta){
+            .index = SNAPSHOT_INDEX, .term = 1, .configuration_index = 1, .bytes = 4096
+        };
+        snapshot.configuration_len = entry.data->len;
+        memcpy(snapshot.configuration, entry.data->bytes, entry.data->len);
+    }
     memset(world, 0, sizeof *world);
     world->now = START_MS;
     EXPECT_EQ(state_open(":memory:", STATE_GROUP_CONTROL, &world->state, NULL), ST_OK);
     world->core = core_new(&config, &io, world->state);
     log_data_drop(entry.data);
+}
+
+static void world_init(struct world *world, unsigned members)
+{
+    world_begin(world, members, false);
 }
 
 static void world_done(struct world *world)
@@ -277,6 +293,68 @@ TEST(what_a_peer_said_counts_for_five_seconds)
     core_view(world.core, &view);
     EXPECT_EQ(view.members[1].disk, DISK_FIT);
     world_done(&world);
+}
+
+static void hear(struct world *world, uint64_t peer, const struct raft_message *message)
+{
+    struct buf body = { 0 };
+
+    wire_encode(message, NULL, NULL, &body);
+    EXPECT_EQ(core_frame(world->core, world->now, peer, LAPWING__RAFT_FRAME__RAFT_MESSAGE,
+                         buf_view(&body), NULL),
+              ST_OK);
+    buf_done(&body);
+    core_flush(world->core, world->now);
+}
+
+/* Voted for by 2, in term 2. */
+static void lead(struct world *world)
+{
+    struct raft_message vote = { .type = RAFT_REQUEST_VOTE_RESULT };
+
+    world->now = core_timeout_ms(world->core);
+    core_tick(world->core, world->now);
+    vote.request_vote_result.term = 2;
+    vote.request_vote_result.vote_granted = true;
+    vote.request_vote_result.pre_vote = true;
+    hear(world, 2, &vote);
+    vote.request_vote_result.pre_vote = false;
+    hear(world, 2, &vote);
+    EXPECT_EQ(role(world), RAFT_LEADER);
+}
+
+/* A full peer would not answer, and a leader takes no snapshot of its own while it sends one. */
+static const struct {
+    const char *name;
+    uint8_t disk;
+    unsigned chunks;
+} offers[] = {
+    { "fit", DISK_FIT, 1 },
+    { "slow", DISK_SLOW, 1 },
+    { "full", DISK_FULL, 0 },
+};
+
+TEST(a_peer_with_an_empty_log_is_sent_a_snapshot_unless_it_has_no_room)
+{
+    for (size_t i = 0; i < ARRAY_LEN(offers); i++) {
+        const uint8_t disk_body[] = { 0x08, offers[i].disk };
+        struct raft_message result = { .type = RAFT_APPEND_ENTRIES_RESULT };
+        struct world world;
+
+        test_case = offers[i].name;
+        world_begin(&world, 3, true);
+        lead(&world);
+        core_link(world.core, world.now, 3, true);
+        EXPECT_EQ(core_frame(world.core, world.now, 3, LAPWING__RAFT_FRAME__RAFT_DISK,
+                             bytes_of(disk_body, sizeof disk_body), NULL),
+                  ST_OK);
+        result.append_entries_result.term = 2;
+        result.append_entries_result.rejected = SNAPSHOT_INDEX;
+        hear(&world, 3, &result);
+        pass(&world, 100);
+        EXPECT_EQ(world.chunks, offers[i].chunks);
+        world_done(&world);
+    }
 }
 
 static const struct {

@@ -88,16 +88,22 @@ TEST(times_that_mean_nothing_are_ignored)
     EXPECT_EQ(lease_until_ms(&lease, 1, ids, 3, 10000, 300), 10284);
 }
 
-TEST(more_peers_than_nodes_change_nothing)
+TEST(a_peer_more_than_nodes_takes_the_place_of_the_one_whose_time_is_oldest)
 {
     const uint64_t ids[] = { 1, 2, 3 };
+    const uint64_t others[] = { 1, 100, 101 };
     struct lease lease = { 0 };
 
-    for (uint64_t id = 100; id < 100 + 2 * NODES_MAX; id++)
-        lease_echo(&lease, id, 9900, 10000);
-    lease_echo(&lease, 2, 9900, 10000);
+    for (uint64_t id = 100; id < 100 + NODES_MAX; id++)
+        lease_echo(&lease, id, 9800 + id, 10000);
+    lease_echo(&lease, 2, 9900, 10000); /* as old as the oldest */
     EXPECT_EQ(lease.count, NODES_MAX);
     EXPECT_EQ(lease_until_ms(&lease, 1, ids, 3, 10000, 300), 0);
+    lease_echo(&lease, 2, 9950, 10000);
+    EXPECT_EQ(lease.count, NODES_MAX);
+    EXPECT_EQ(lease_until_ms(&lease, 1, ids, 3, 10000, 300), 10234);
+    EXPECT_EQ(lease_until_ms(&lease, 1, others, 2, 10000, 300), 0); /* 100 is forgotten */
+    EXPECT_EQ(lease_until_ms(&lease, 1, others, 3, 10000, 300), 10185);
 }
 
 TEST(a_leader_that_is_no_voter_needs_a_quorum_of_others)

@@ -9,8 +9,8 @@
 /* A group as text, a word a member: its id, then a letter for each thing that is so.
  *
  *   V votes   S stands by   - is not in the group
- *   d is not there   b lacks most of the log   x shall be a member no more   ? has no row
- *   a zone "a", else "z"
+ *   d is not there   f has a full disk   b lacks most of the log   x shall be a member no more   ?
+ * has no row a zone "a", else "z"
  *
  * Member 1 leads. */
 static const struct {
@@ -43,6 +43,10 @@ static const struct {
     { "the leader hands over", "1Vx 2V 3V 4V", MEMBERS_HAND_OVER, 2 },
     { "and goes last", "1Vx 2V 3V 4Vx 5V", MEMBERS_REMOVE, 4 },
     { "not to one that goes or is not there", "1Vx 2Vd 3V 4V 5V", MEMBERS_HAND_OVER, 3 },
+    { "not to one that would hand it back", "1Vx 2Vf 3Vb 4V 5V", MEMBERS_HAND_OVER, 4 },
+    { "rather to one that lacks much", "1Vx 2Vf 3Vb 4Vf", MEMBERS_HAND_OVER, 3 },
+    { "waits while its own disk alone is fit", "1Vx 2Vf 3Vf 4Vf", MEMBERS_SETTLED, 0 },
+    { "does not when none is", "1Vxf 2Vfb 3Vf 4Vf", MEMBERS_HAND_OVER, 3 },
     { "not when too few would be there", "1V 2Vd 3Vx", MEMBERS_SETTLED, 0 },
     { "a spare one takes the place before", "1V 2V 3Vx 4S", MEMBERS_PROMOTE, 4 },
 
@@ -96,6 +100,7 @@ static void read_member(struct group *group, const char *word)
         .id = id,
         .voter = memchr(rest, 'V', len) != NULL,
         .up = memchr(rest, 'd', len) == NULL,
+        .fit = memchr(rest, 'f', len) == NULL,
         .match = memchr(rest, 'b', len) != NULL ? 10 : LAST,
     };
 }

@@ -561,17 +561,19 @@ TEST(a_follower_whose_disk_hangs_still_votes_when_its_leader_is_gone)
 static const struct {
     const char *name;
     uint64_t at_ms;
+    uint64_t asked_term;
     bool pre_vote;
     bool disrupt;
     bool granted;
     uint64_t answer_term;
     uint64_t term_after;
 } votes[] = {
-    { "a vote, too early", 1300, false, false, false, 5, 5 },
-    { "a vote", 1301, false, false, true, 6, 6 },
-    { "a pre-vote, too early", 1300, true, false, false, 6, 5 },
-    { "a pre-vote", 1301, true, false, true, 6, 5 },
-    { "a vote that its leader gave leave for", 1300, false, true, true, 6, 6 },
+    { "a vote, too early", 1300, 6, false, false, false, 5, 5 },
+    { "a vote", 1301, 6, false, false, true, 6, 6 },
+    { "a pre-vote, too early", 1300, 6, true, false, false, 6, 5 },
+    { "a pre-vote of a lower term, too early", 1300, 3, true, false, false, 5, 5 },
+    { "a pre-vote", 1301, 6, true, false, true, 6, 5 },
+    { "a vote that its leader gave leave for", 1300, 6, false, true, true, 6, 6 },
 };
 
 TEST(a_member_that_was_just_started_denies_votes)
@@ -584,7 +586,7 @@ TEST(a_member_that_was_just_started_denies_votes)
 
         test_case = votes[i].name;
         message.request_vote.version = 2;
-        message.request_vote.term = 6;
+        message.request_vote.term = votes[i].asked_term;
         message.request_vote.candidate_id = 2;
         message.request_vote.last_log_index = 1;
         message.request_vote.last_log_term = 1;

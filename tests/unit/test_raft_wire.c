@@ -164,3 +164,57 @@ TEST(a_vote_is_asked_for_by_the_candidate_alone)
     EXPECT_EQ(wire_decode(buf_view(&body), 2, &out, NULL), ST_BAD_INPUT);
     buf_done(&body);
 }
+
+static const uint64_t NUMBER_MAX = INT64_MAX - 4096;
+
+static enum status decode(const Lapwing__RaftMessage *message)
+{
+    struct wire_message out = { 0 };
+    struct buf body = { 0 };
+    enum status st;
+
+    pack(message, &body);
+    st = wire_decode(buf_view(&body), 1, &out, NULL);
+    wire_message_done(&out);
+    buf_done(&body);
+    return st;
+}
+
+TEST(terms_and_indexes_leave_room_to_count_on)
+{
+    Lapwing__AppendEntries append = LAPWING__APPEND_ENTRIES__INIT;
+    Lapwing__AppendEntriesResult appended = LAPWING__APPEND_ENTRIES_RESULT__INIT;
+    Lapwing__RequestVote vote = LAPWING__REQUEST_VOTE__INIT;
+    Lapwing__RequestVoteResult voted = LAPWING__REQUEST_VOTE_RESULT__INIT;
+    Lapwing__TimeoutNow now = LAPWING__TIMEOUT_NOW__INIT;
+
+    vote.candidate = 1;
+    for (uint64_t over = 0; over < 2; over++) {
+        enum status want = over == 0 ? ST_OK : ST_BAD_INPUT;
+        Lapwing__RaftMessage message = LAPWING__RAFT_MESSAGE__INIT;
+
+        append.term = appended.term = vote.term = voted.term = now.term = NUMBER_MAX + over;
+        message.what_case = LAPWING__RAFT_MESSAGE__WHAT_APPEND_ENTRIES;
+        message.append_entries = &append;
+        EXPECT_EQ(decode(&message), want);
+        message.what_case = LAPWING__RAFT_MESSAGE__WHAT_APPEND_ENTRIES_RESULT;
+        message.append_entries_result = &appended;
+        EXPECT_EQ(decode(&message), want);
+        message.what_case = LAPWING__RAFT_MESSAGE__WHAT_REQUEST_VOTE;
+        message.request_vote = &vote;
+        EXPECT_EQ(decode(&message), want);
+        message.what_case = LAPWING__RAFT_MESSAGE__WHAT_REQUEST_VOTE_RESULT;
+        message.request_vote_result = &voted;
+        EXPECT_EQ(decode(&message), want);
+        message.what_case = LAPWING__RAFT_MESSAGE__WHAT_TIMEOUT_NOW;
+        message.timeout_now = &now;
+        EXPECT_EQ(decode(&message), want);
+
+        append.term = append.prev_term = 1;
+        append.prev_index = NUMBER_MAX + over;
+        message.what_case = LAPWING__RAFT_MESSAGE__WHAT_APPEND_ENTRIES;
+        message.append_entries = &append;
+        EXPECT_EQ(decode(&message), want);
+        append.prev_term = append.prev_index = 0;
+    }
+}
