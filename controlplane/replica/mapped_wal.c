@@ -248,8 +248,9 @@ static void bus_error(int number, siginfo_t *info, void *context)
 static void register_once(void)
 {
     struct sigaction action = { .sa_sigaction = bus_error, .sa_flags = SA_SIGINFO };
-    int rc;
+    int rc = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 
+    CHECK(rc == SQLITE_OK);
     below = sqlite3_vfs_find(NULL);
     CHECK(below != NULL);
     mapped_methods = (sqlite3_io_methods){
