@@ -345,6 +345,8 @@ uint64_t core_timeout_ms(const struct core *core)
 void core_disk_done(struct core *core, uint64_t now_ms, struct disk_op *op)
 {
     advance(core, now_ms);
+    if (op->kind == DISK_TAKE && op->snapshot.index == core->rotten_index)
+        core->rotten_index = 0; /* the same one, taken again */
     rules_disk_done(core->rules, core->now, op);
     turn_end(core);
 }

@@ -93,8 +93,10 @@ enum status rules_submit(struct rules *rules,
 /* The oldest queued disk work is durable.  Takes `op` back. */
 void rules_disk_done(struct rules *rules, uint64_t now_ms, struct disk_op *op);
 
-/* May a snapshot be taken of what is applied now?  Fills all of out_meta but bytes and sha256. */
-bool rules_snapshot_ready(const struct rules *rules, struct snapshot_meta *out_meta);
+/* May a snapshot be taken of what is applied now?  Fills all of out_meta but bytes and sha256.
+ * again  also where the stored one is of just that: its file is rotten, and a peer may need it
+ *        before anything more can be committed */
+bool rules_snapshot_ready(const struct rules *rules, bool again, struct snapshot_meta *out_meta);
 /* Apply committed entries, at most `bytes` of them and one at least, or all of it would be one turn
  * of the loop after a restart.  What is committed later may use up the rest at once. */
 void rules_apply_more(struct rules *rules, uint64_t bytes);
