@@ -110,8 +110,8 @@ void rules_hold(struct rules *rules, bool held);
 void rules_snapshot_written(struct rules *rules,
                             const struct snapshot_meta *meta,
                             uint64_t trailing_bytes);
-/* Leader: the commit index that `peer` was sent last, and whether there is a newer one that it could
- * use, which no message in flight tells it. */
+/* Leader: the commit index that `peer` was sent last, and whether there is a newer one that it
+ * could use, which no message in flight tells it. */
 bool rules_commit_is_news(const struct rules *rules, uint64_t peer, uint64_t *out_told);
 /* Send it, if so: the peer need not wait for entries or a heartbeat with applying. */
 void rules_tell_commit(struct rules *rules, uint64_t peer);

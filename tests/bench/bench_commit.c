@@ -1,11 +1,12 @@
-/* bench_commit DIR [SECONDS] [PORT] [CLIENTS]: replicated writes, and linearizable reads, of three replicas
- * on loopback and one disk.
+/* bench_commit DIR [SECONDS] [PORT] [CLIENTS]: replicated writes, and linearizable reads, of three
+ * replicas on loopback and one disk.
  *
  * Beside 10,000 functions each client changes one of them after the other (UpdateFunctionCode),
  * through the leader's node or a follower's; an answer is counted when the asking node's rows show
  * it.  A read is a read point and then a function's row, with the leader's lease and without.  One
  * line per number of clients, as JSON: "terms" are elections meanwhile, none on a machine
- * that is not overloaded.  With CLIENTS (1 to 256) only their writes by the leader: for profiles. */
+ * that is not overloaded.  With CLIENTS (1 to 256) only their writes by the leader: for profiles.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
