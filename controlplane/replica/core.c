@@ -253,6 +253,7 @@ static void turn_end(struct core *core)
         core->seen_leader = leader;
         core->in_flight_count = 0;
         core->leading = false;
+        tell_forget(core);
         commit_drop_queue(core);
     }
     /* Commands wait until an entry of our own term is applied: then so is everything older, the
@@ -292,7 +293,7 @@ void core_flush(struct core *core, uint64_t now_ms)
     barrier_by_lease(core);
     commit_flush(core);
     barrier_scan(core, false);
-    rules_tell_commit(core->rules);
+    tell_turn(core);
     snapshot_maybe_take(core);
 }
 
@@ -336,12 +337,16 @@ uint64_t core_timeout_ms(const struct core *core)
         at = until;
     if (core->next_scan != 0 && core->next_scan < at)
         at = core->next_scan;
+    if (core->tell_at != 0 && core->tell_at < at)
+        at = core->tell_at;
     return at;
 }
 
 void core_disk_done(struct core *core, uint64_t now_ms, struct disk_op *op)
 {
     advance(core, now_ms);
+    if (op->kind == DISK_TAKE && op->snapshot.index == core->rotten_index)
+        core->rotten_index = 0; /* the same one, taken again */
     rules_disk_done(core->rules, core->now, op);
     turn_end(core);
 }

@@ -50,10 +50,12 @@ static void finish(struct core *core, struct barrier **link, enum status st)
 {
     struct barrier *barrier = *link;
 
-    if (barrier->peer != 0)
+    if (barrier->peer != 0) {
+        tell_wanted(core, barrier->peer, barrier->index);
         send_done(core, barrier, st);
-    else
+    } else {
         core->io.barrier_done(core->io.context, barrier->token, st);
+    }
     barrier_remove(core, link);
 }
 

@@ -128,7 +128,7 @@ static size_t take_batch(struct core *core, struct proposal **out, size_t max)
     return count;
 }
 
-static void submit(struct core *core, enum log_entry_type type, struct bytes content)
+static uint64_t submit(struct core *core, enum log_entry_type type, struct bytes content)
 {
     struct log_data *data = log_data_new(content);
     uint64_t index = 0;
@@ -141,6 +141,21 @@ static void submit(struct core *core, enum log_entry_type type, struct bytes con
         core->in_flight[core->in_flight_count++] = index;
     }
     barrier_attach(core, index);
+    return index;
+}
+
+/* Those of other nodes, which nobody else holds, moved to the front; how many. */
+static size_t keep_of_peers(struct proposal **batch, size_t count)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (batch[i]->peer != 0)
+            batch[kept++] = batch[i];
+        else
+            batch[i]->ever_sent = true;
+    }
+    return kept;
 }
 
 static void submit_batch(struct core *core)
@@ -151,6 +166,8 @@ static void submit_batch(struct core *core)
     size_t count = take_batch(core, batch, ENTRY_COMMANDS_MAX);
     struct buf encoded = { 0 };
     uint64_t stamp = core->io.stamp_ms(core->io.context);
+    uint64_t index;
+    size_t of_peers;
     enum status st;
 
     if (count == 0)
@@ -165,14 +182,13 @@ static void submit_batch(struct core *core)
     entry.n_commands = count;
     st = entry_encode(&entry, &encoded, NULL);
     CHECK(st == ST_OK);
-    for (size_t i = 0; i < count; i++) {
-        if (batch[i]->peer != 0)
-            proposal_free(batch[i]);
-        else
-            batch[i]->ever_sent = true;
-    }
-    submit(core, LOG_COMMAND, buf_view(&encoded));
+    of_peers = keep_of_peers(batch, count);
+    index = submit(core, LOG_COMMAND, buf_view(&encoded)); /* may answer local ones at once */
     buf_done(&encoded);
+    for (size_t i = 0; i < of_peers; i++) {
+        tell_wanted(core, batch[i]->peer, index);
+        proposal_free(batch[i]);
+    }
 }
 
 void commit_flush(struct core *core)
@@ -184,7 +200,7 @@ void commit_flush(struct core *core)
         if (core->queue != NULL)
             submit_batch(core);
         else if (barrier_wants_entry(core))
-            submit(core, LOG_BARRIER, bytes_of(nothing, sizeof nothing));
+            (void)submit(core, LOG_BARRIER, bytes_of(nothing, sizeof nothing));
         else
             break;
     }

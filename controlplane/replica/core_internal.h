@@ -7,7 +7,8 @@
  *   core_snapshot.c   taking, sending in chunks, receiving
  *   core_transfer.c   handing leadership over
  *   core_disk.c       what a full, slow or failed disk means
- *   core_members.c    making the members those that are wanted */
+ *   core_members.c    making the members those that are wanted
+ *   core_tell.c       telling followers what is committed */
 #ifndef CONTROLPLANE_REPLICA_CORE_INTERNAL_H
 #define CONTROLPLANE_REPLICA_CORE_INTERNAL_H
 
@@ -18,6 +19,7 @@
 
 enum {
     PROPOSAL_BUCKETS = 4096,   /* a power of two */
+    CORE_TELL_MS = 2,          /* what is committed is told to who has not asked, at the latest */
     CORE_SCAN_MS = 20,         /* deadlines and repeats are looked at this often while any wait */
     CORE_ATTEMPT_MS = 1000,    /* an attempt without a sign is repeated */
     CORE_TRANSFER_MS = 10000,  /* a snapshot transfer without an acknowledgement is given up */
@@ -85,6 +87,7 @@ struct peer {
     uint64_t disk_ms;         /* ...then */
     struct transfer transfer;
     uint64_t finished_index; /* of the snapshot that it was sent last, all of it */
+    uint64_t wants_index;    /* waits for it to be committed: its command, or its read point */
 };
 
 /* Leadership on its way to another node. */
@@ -157,6 +160,8 @@ struct core {
     uint64_t promoting;    /* commands are held back for this standby; 0: none */
     uint64_t promote_until;
 
+    uint64_t tell_at; /* followers that wait for nothing; 0: they know it all */
+
     unsigned peer_count;
     struct peer peers[CORE_PEERS_MAX];
 };
@@ -217,6 +222,11 @@ void disk_apply_held(struct core *core);
 void disk_scan(struct core *core);
 void disk_link(struct core *core, const struct peer *peer, bool up);
 enum status disk_frame(struct core *core, uint64_t peer, struct bytes body, struct err *err);
+
+/* core_tell.c */
+void tell_wanted(struct core *core, uint64_t peer, uint64_t index);
+void tell_forget(struct core *core); /* another term */
+void tell_turn(struct core *core);
 
 /* core_lease.c */
 void core_lease_heard(struct core *core, uint64_t peer, const struct wire_message *message);

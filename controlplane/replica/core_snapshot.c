@@ -37,7 +37,7 @@ void snapshot_maybe_take(struct core *core)
          !snapshot_is_due(&core->config.snapshots, rules_snapshot(core->rules)->bytes,
                           &core->since_snapshot)))
         return;
-    if (snapshot_sending(core) || !rules_snapshot_ready(core->rules, &meta))
+    if (snapshot_sending(core) || !rules_snapshot_ready(core->rules, snapshot_rotten(core), &meta))
         return;
     /* After a restart the state may be ahead of what raft has applied again. */
     state_applied(core->state, &index, &term);

@@ -250,6 +250,9 @@ static void register_once(void)
     struct sigaction action = { .sa_sigaction = bus_error, .sa_flags = SA_SIGINFO };
     int rc;
 
+    /* A mutex each allocation for statistics that nobody asks for.  Refused, and no loss, where
+     * SQLite is in use already. */
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     below = sqlite3_vfs_find(NULL);
     CHECK(below != NULL);
     mapped_methods = (sqlite3_io_methods){

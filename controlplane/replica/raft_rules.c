@@ -723,7 +723,7 @@ static void take_done(struct rules *rules, const struct disk_op *op)
     struct raft_event event = { .type = RAFT_SNAPSHOT };
 
     rules->taking = false;
-    if (meta->index > rules->snapshot.index)
+    if (meta->index >= rules->snapshot.index) /* the same one, taken again, has other bytes */
         rules->snapshot = *meta;
     if (rules->installing || meta->index <= rules->raft.trail.snapshot.index) /* [8] */
         return;

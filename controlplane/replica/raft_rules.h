@@ -93,8 +93,10 @@ enum status rules_submit(struct rules *rules,
 /* The oldest queued disk work is durable.  Takes `op` back. */
 void rules_disk_done(struct rules *rules, uint64_t now_ms, struct disk_op *op);
 
-/* May a snapshot be taken of what is applied now?  Fills all of out_meta but bytes and sha256. */
-bool rules_snapshot_ready(const struct rules *rules, struct snapshot_meta *out_meta);
+/* May a snapshot be taken of what is applied now?  Fills all of out_meta but bytes and sha256.
+ * again  also where the stored one is of just that: its file is rotten, and a peer may need it
+ *        before anything more can be committed */
+bool rules_snapshot_ready(const struct rules *rules, bool again, struct snapshot_meta *out_meta);
 /* Apply committed entries, at most `bytes` of them and one at least, or all of it would be one turn
  * of the loop after a restart.  What is committed later may use up the rest at once. */
 void rules_apply_more(struct rules *rules, uint64_t bytes);
@@ -108,9 +110,11 @@ void rules_hold(struct rules *rules, bool held);
 void rules_snapshot_written(struct rules *rules,
                             const struct snapshot_meta *meta,
                             uint64_t trailing_bytes);
-/* Leader: tell followers the commit index now where no message in flight does, so that they do not
- * wait for a heartbeat with applying. */
-void rules_tell_commit(struct rules *rules);
+/* Leader: the commit index that `peer` was sent last, and whether there is a newer one that it
+ * could use, which no message in flight tells it. */
+bool rules_commit_is_news(const struct rules *rules, uint64_t peer, uint64_t *out_told);
+/* Send it, if so: the peer need not wait for entries or a heartbeat with applying. */
+void rules_tell_commit(struct rules *rules, uint64_t peer);
 
 /* Tell `target` to elect itself now, [10]: its caller has stopped submitting, and nothing can be
  * submitted while rules_transferring().

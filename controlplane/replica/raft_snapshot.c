@@ -4,17 +4,18 @@
 #include "base/check.h"
 #include "controlplane/replica/raft_rules_internal.h"
 
-bool rules_snapshot_ready(const struct rules *rules, struct snapshot_meta *out_meta)
+bool rules_snapshot_ready(const struct rules *rules, bool again, struct snapshot_meta *out_meta)
 {
     if (rules->installing || rules->taking)
         return false;
-    if (rules->applied <= rules->snapshot.index || rules->applied > rules->persisted)
+    if (rules->applied < rules->snapshot.index || rules->applied > rules->persisted ||
+        (rules->applied == rules->snapshot.index && !again))
         return false;
     if (rules->change_data == NULL || rules->change_data->len > CONFIGURATION_BYTES_MAX)
         return false;
     *out_meta = (struct snapshot_meta){
         .index = rules->applied,
-        .term = memory_log_term(&rules->log, rules->applied),
+        .term = rules_term_at(rules, rules->applied),
         .configuration_index = rules->change_index,
         .configuration_len = rules->change_data->len,
     };
@@ -32,7 +33,7 @@ void rules_snapshot_written(struct rules *rules,
     uint64_t kept = 0;
     struct disk_op *op;
 
-    if (rules->installing || rules->taking || meta->index <= rules->snapshot.index)
+    if (rules->installing || rules->taking || meta->index < rules->snapshot.index)
         return; /* overtaken by an install; the next one will do */
     CHECK(meta->index <= rules->applied);
     while (first > floor) {

@@ -28,36 +28,40 @@ void rules_told(struct rules *rules, uint64_t peer, uint64_t commit)
     rules->told[at].id = peer;
 }
 
+bool rules_commit_is_news(const struct rules *rules, uint64_t peer, uint64_t *out_told)
+{
+    uint64_t match;
+
+    *out_told = 0;
+    if (!rules_is_leader(rules) || peer == rules->raft.id || !is_member(rules, peer))
+        return false;
+    match = rules_match(rules, peer);
+    if (rules_term_at(rules, match) == 0)
+        return false;
+    for (unsigned i = 0; i < ARRAY_LEN(rules->told); i++)
+        if (rules->told[i].id == peer)
+            *out_told = rules->told[i].commit;
+    return *out_told < (match < rules->commit ? match : rules->commit);
+}
+
 /* libraft sends a new commit index with the next entries or heartbeat only.  An AppendEntries
  * without entries, anchored at what the peer has acknowledged to this leader, is one that libraft
  * might send itself at any time, and the peer checks it as any other. */
-void rules_tell_commit(struct rules *rules)
+void rules_tell_commit(struct rules *rules, uint64_t peer)
 {
-    const struct raft_configuration *members = &rules->raft.configuration;
+    struct raft_message message = { .type = RAFT_APPEND_ENTRIES, .server_id = peer };
+    uint64_t match;
+    uint64_t told;
 
-    if (!rules_is_leader(rules))
+    if (!rules_commit_is_news(rules, peer, &told))
         return;
-    for (unsigned i = 0; i < members->n; i++) {
-        uint64_t peer = members->servers[i].id;
-        uint64_t match = rules_match(rules, peer);
-        uint64_t reach = match < rules->commit ? match : rules->commit;
-        struct raft_message message = { .type = RAFT_APPEND_ENTRIES, .server_id = peer };
-        bool told = false;
-
-        if (peer == rules->raft.id || rules_term_at(rules, match) == 0)
-            continue;
-        for (unsigned k = 0; k < ARRAY_LEN(rules->told); k++)
-            told = told || (rules->told[k].id == peer && rules->told[k].commit >= reach);
-        if (told)
-            continue;
-        message.server_address = members->servers[i].address;
-        message.append_entries.term = rules->term;
-        message.append_entries.prev_log_index = match;
-        message.append_entries.prev_log_term = rules_term_at(rules, match);
-        message.append_entries.leader_commit = rules->commit;
-        rules_told(rules, peer, reach);
-        rules->host.send(rules->host.context, &message, NULL);
-    }
+    match = rules_match(rules, peer);
+    message.append_entries.term = rules->term;
+    message.append_entries.prev_log_index = match;
+    message.append_entries.prev_log_term = rules_term_at(rules, match);
+    message.append_entries.leader_commit = rules->commit;
+    rules_told(rules, peer, match < rules->commit ? match : rules->commit);
+    rules->host.send(rules->host.context, &message, NULL);
 }
 
 bool rules_apply_waits(const struct rules *rules)

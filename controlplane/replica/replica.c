@@ -294,6 +294,18 @@ static void checkpoint_after_cb(uv_work_t *work, int status)
 
     (void)status;
     replica->checkpointing = false;
+    /* What was written meanwhile: after it the next commit begins the log anew, unless somebody is
+     * reading in it just now; then all this is due again. */
+    if (!replica->checkpoint_failed && replica->snapshot_job == NULL && replica->state != NULL &&
+        state_wal_bytes(replica->state) >= REPLICA_WAL_BYTES)
+        state_checkpoint_rest(replica->state);
+}
+
+/* One that was held up by a reader holds commits up as well, so the next is not before its time. */
+static bool checkpoint_is_due(const struct replica *replica, uint64_t now_ms)
+{
+    return now_ms >= replica->checkpoint_at ||
+           (!replica->checkpoint_failed && state_wal_bytes(replica->state) >= REPLICA_WAL_BYTES);
 }
 
 static void maybe_checkpoint(struct replica *replica, uint64_t now_ms)
@@ -302,7 +314,8 @@ static void maybe_checkpoint(struct replica *replica, uint64_t now_ms)
 
     /* Nothing is moved past the view of a snapshot, and waiting for its end would hold up applying.
      */
-    if (replica->checkpointing || replica->snapshot_job != NULL || now_ms < replica->checkpoint_at)
+    if (replica->checkpointing || replica->snapshot_job != NULL ||
+        !checkpoint_is_due(replica, now_ms))
         return;
     replica->checkpoint_at = now_ms + REPLICA_CHECKPOINT_MS;
     if (replica->status.applied == replica->checkpointed)

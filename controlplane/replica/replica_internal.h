@@ -22,8 +22,11 @@
 #include "controlplane/state/state.h"
 
 enum {
+    /* state.db's write-ahead log is moved when it has grown to this, and now and then: written
+     * over, it is mapped and in the page cache; growing, each page is a page fault. */
+    REPLICA_WAL_BYTES = 32 << 20,
+    REPLICA_WAL_BYTES_MAX = 64 << 20, /* commits are held up for it */
     REPLICA_CHECKPOINT_MS = 2000,
-    REPLICA_WAL_BYTES_MAX = 64 << 20,
     REPLICA_STATUS_MS = 10,
     REPLICA_DISK_LOOK_MS = 100,   /* at what waits and how long it takes */
     REPLICA_DISK_SPACE_MS = 1000, /* at the room, on a pool thread */

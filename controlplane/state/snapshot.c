@@ -273,3 +273,9 @@ done:
     connection_done(&connection);
     return st;
 }
+
+void state_checkpoint_rest(struct state *state)
+{
+    (void)sqlite3_wal_checkpoint_v2(state->reader.connection.db, NULL, SQLITE_CHECKPOINT_PASSIVE,
+                                    NULL, NULL);
+}

@@ -113,6 +113,11 @@ uint64_t state_wal_bytes(const struct state *state);
  * ST_IO; ST_UNAVAILABLE: a long reader keeps the log from being emptied, try again later. */
 enum status state_checkpoint(const char *path, uint64_t wal_bytes_max, struct err *err);
 
+/* Right after state_checkpoint(), on the writer's thread: move what was written meanwhile, so that
+ * the next commit writes over the log from its start, if nobody is reading in it.  Waits for
+ * nobody; what fails here fails again in the next state_checkpoint(), and is said there. */
+void state_checkpoint_rest(struct state *state);
+
 /* A reader for one other thread, of a file that a struct state of this process has open.
  * It sees every transaction committed before the call that asks. */
 enum status state_open_reader(const char *path,

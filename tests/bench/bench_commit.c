@@ -1,11 +1,12 @@
-/* bench_commit DIR [SECONDS] [PORT]: replicated writes, and linearizable reads, of three replicas
- * on loopback and one disk.
+/* bench_commit DIR [SECONDS] [PORT] [CLIENTS]: replicated writes, and linearizable reads, of three
+ * replicas on loopback and one disk.
  *
  * Beside 10,000 functions each client changes one of them after the other (UpdateFunctionCode),
  * through the leader's node or a follower's; an answer is counted when the asking node's rows show
  * it.  A read is a read point and then a function's row, with the leader's lease and without.  One
  * line per number of clients, as JSON: "terms" are elections meanwhile, none on a machine
- * that is not overloaded. */
+ * that is not overloaded.  With CLIENTS (1 to 256) only their writes by the leader: for profiles.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -310,48 +311,71 @@ static unsigned wait_for_leader(struct replica_trio *trio)
     }
 }
 
-int main(int argc, char **argv)
+/* By the leader's node and by a follower's; with `only` that many clients of the leader's alone. */
+static void write_rows(struct bench *bench,
+                       struct replica_trio *trio,
+                       unsigned leader,
+                       uv_loop_t *loop,
+                       double seconds,
+                       unsigned only)
 {
     static const unsigned clients[] = { 1, 16, 64, 256 };
+
+    for (unsigned via = 0; via < (only > 0 ? 1 : 2); via++) {
+        bench->client = replica_client_new(trio->replicas[(leader + via) % TRIO], loop);
+        if (via == 0)
+            create_functions(bench, loop);
+        for (size_t i = 0; only == 0 && i < ARRAY_LEN(clients); i++)
+            measure(bench, loop, clients[i], seconds, via == 0 ? "leader" : "follower");
+        if (only > 0)
+            measure(bench, loop, only, seconds, "leader");
+        replica_client_close(bench->client);
+        (void)uv_run(loop, UV_RUN_DEFAULT);
+    }
+}
+
+static void start_all(struct replica_trio *trio, struct bench *bench, unsigned *leader)
+{
+    for (unsigned i = 0; i < TRIO; i++)
+        replica_trio_start(trio, i);
+    *leader = wait_for_leader(trio);
+    bench->leader = trio->replicas[*leader];
+}
+
+static void stop_all(struct replica_trio *trio)
+{
+    for (unsigned i = 0; i < TRIO; i++)
+        replica_trio_stop(trio, i);
+}
+
+int main(int argc, char **argv)
+{
     struct replica_trio trio;
     struct bench bench = { 0 };
     double seconds = argc > 2 ? strtod(argv[2], NULL) : 2;
+    unsigned only = argc > 4 ? (unsigned)strtoul(argv[4], NULL, 10) : 0;
     uv_loop_t loop;
     unsigned leader;
 
-    if (argc < 2) {
-        fprintf(stderr, "usage: bench_commit DIR [SECONDS] [PORT]\n");
+    if (argc < 2 || only > CLIENTS_MAX) {
+        fprintf(stderr, "usage: bench_commit DIR [SECONDS] [PORT] [CLIENTS]\n");
         return 2;
     }
     log_threshold(LOG_WARN);
     CHECK(uv_loop_init(&loop) == 0);
     replica_trio_init(&trio, argv[1], argc > 3 ? (uint16_t)atoi(argv[3]) : 17310);
-    for (unsigned i = 0; i < TRIO; i++)
-        replica_trio_start(&trio, i);
-    leader = wait_for_leader(&trio);
-    bench.leader = trio.replicas[leader];
     bench.us = must_calloc(SAMPLES_MAX, sizeof *bench.us);
-    for (unsigned via = 0; via < 2; via++) {
-        bench.client = replica_client_new(trio.replicas[(leader + via) % TRIO], &loop);
-        if (via == 0)
-            create_functions(&bench, &loop);
-        for (size_t i = 0; i < ARRAY_LEN(clients); i++)
-            measure(&bench, &loop, clients[i], seconds, via == 0 ? "leader" : "follower");
-        replica_client_close(bench.client);
-        (void)uv_run(&loop, UV_RUN_DEFAULT);
+    start_all(&trio, &bench, &leader);
+    write_rows(&bench, &trio, leader, &loop, seconds, only);
+    if (only == 0) {
+        print_memory();
+        read_rows(&bench, &trio, leader, &loop, seconds);
+        stop_all(&trio);
+        trio.leader_lease = false;
+        start_all(&trio, &bench, &leader);
+        read_rows(&bench, &trio, leader, &loop, seconds);
     }
-    print_memory();
-    read_rows(&bench, &trio, leader, &loop, seconds);
-    for (unsigned i = 0; i < TRIO; i++)
-        replica_trio_stop(&trio, i);
-    trio.leader_lease = false;
-    for (unsigned i = 0; i < TRIO; i++)
-        replica_trio_start(&trio, i);
-    leader = wait_for_leader(&trio);
-    bench.leader = trio.replicas[leader];
-    read_rows(&bench, &trio, leader, &loop, seconds);
-    for (unsigned i = 0; i < TRIO; i++)
-        replica_trio_stop(&trio, i);
+    stop_all(&trio);
     replica_trio_done(&trio);
     free(bench.us);
     return uv_loop_close(&loop) == 0 ? 0 : 1;

@@ -69,6 +69,7 @@ static void disk_take(struct sim_node *node, const struct disk_op *op)
     buf_done(&disk->image);
     disk->image = node->written;
     node->rot_at = 0;
+    node->rotten = node->rotten && node->rotten_index != op->snapshot.index;
     node->written = (struct buf){ 0 };
 }
 

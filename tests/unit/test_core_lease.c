@@ -1,186 +1,10 @@
 #include "controlplane/replica/core.h"
 
-#include <stdlib.h>
-
-#include "controlplane/replica/raft_rules.h"
-#include "controlplane/replica/wire.h"
-#include "controlplane/state/state.h"
 #include "proto/raft.pb-c.h"
 #include "tests/unit/check.h"
+#include "tests/unit/core_fixture.h"
 
-enum { SELF = 1, FRAMES_MAX = 64, ELECTION_MS = 300, LEASE_MS = 284, DEADLINE_MS = 100000 };
-
-/* A core and what it asked for. */
-struct world {
-    struct core *core;
-    struct state *state;
-    struct {
-        uint64_t peer;
-        uint16_t type;
-        struct buf body;
-    } frames[FRAMES_MAX];
-    unsigned frame_count;
-    struct disk_op *op;
-    unsigned answered;
-    enum status st;
-};
-
-static void set_vote(void *context, uint64_t term, uint64_t voted_for)
-{
-    (void)context;
-    (void)term;
-    (void)voted_for;
-}
-
-static void disk(void *context, struct disk_op *op)
-{
-    struct world *world = context;
-
-    CHECK(world->op == NULL);
-    world->op = op;
-}
-
-static void send_frame(void *context, uint64_t peer, uint16_t type, struct bytes body)
-{
-    struct world *world = context;
-
-    CHECK(world->frame_count < FRAMES_MAX);
-    world->frames[world->frame_count].peer = peer;
-    world->frames[world->frame_count].type = type;
-    buf_append(&world->frames[world->frame_count].body, body.data, body.len);
-    world->frame_count++;
-}
-
-static uint64_t stamp_ms(void *context)
-{
-    (void)context;
-    return 1;
-}
-
-static void barrier_done(void *context, void *token, enum status st)
-{
-    struct world *world = context;
-
-    (void)token;
-    world->answered++;
-    world->st = st;
-}
-
-static void transferred(void *context, void *token, enum status st)
-{
-    (void)context;
-    (void)token;
-    (void)st;
-}
-
-static void world_start(struct world *world, bool leader_lease)
-{
-    const uint64_t ids[] = { SELF, 2, 3 };
-    struct core_io io = { .set_vote = set_vote,
-                          .disk = disk,
-                          .send = send_frame,
-                          .stamp_ms = stamp_ms,
-                          .work_us = stamp_ms,
-                          .barrier_done = barrier_done,
-                          .transferred = transferred,
-                          .context = world };
-    struct log_entry entry = { 1, LOG_CHANGE, rules_bootstrap(ids, ARRAY_LEN(ids)) };
-    struct snapshot_meta none = { 0 };
-    struct core_config config = { .self_id = SELF,
-                                  .peer_ids = { 2, 3 },
-                                  .peer_count = 2,
-                                  .election_ms = ELECTION_MS,
-                                  .heartbeat_ms = 50,
-                                  .snapshots = { .log_bytes_min = 1 << 20 },
-                                  .now_ms = 1000,
-                                  .leader_lease = leader_lease,
-                                  .fresh = true,
-                                  .term = 1,
-                                  .snapshot = &none,
-                                  .first = 1,
-                                  .entries = &entry,
-                                  .entry_count = 1 };
-
-    memset(world, 0, sizeof *world);
-    CHECK(state_open(":memory:", STATE_GROUP_CONTROL, &world->state, NULL) == ST_OK);
-    world->core = core_new(&config, &io, world->state);
-    log_data_drop(entry.data);
-    core_link(world->core, 1000, 2, true);
-    core_link(world->core, 1000, 3, true);
-}
-
-static void forget_frames(struct world *world)
-{
-    while (world->frame_count > 0)
-        buf_done(&world->frames[--world->frame_count].body);
-    memset(world->frames, 0, sizeof world->frames);
-}
-
-static void world_end(struct world *world)
-{
-    core_free(world->core);
-    state_close(world->state);
-    forget_frames(world);
-}
-
-static void feed(struct world *world, uint64_t now_ms, uint64_t peer, struct buf *body)
-{
-    EXPECT_EQ(core_frame(world->core, now_ms, peer, LAPWING__RAFT_FRAME__RAFT_MESSAGE,
-                         buf_view(body), NULL),
-              ST_OK);
-    buf_done(body);
-    core_flush(world->core, now_ms);
-}
-
-static void grant(struct world *world, uint64_t now_ms, bool pre_vote)
-{
-    struct raft_message message = { .type = RAFT_REQUEST_VOTE_RESULT };
-    struct buf body = { 0 };
-
-    message.request_vote_result.term = 2;
-    message.request_vote_result.vote_granted = true;
-    message.request_vote_result.pre_vote = pre_vote;
-    wire_encode(&message, NULL, NULL, &body);
-    feed(world, now_ms, 2, &body);
-}
-
-/* Peer 2 has everything up to `index`. */
-static void acknowledge(struct world *world, uint64_t now_ms, uint64_t index, uint64_t echo_ms)
-{
-    struct raft_message message = { .type = RAFT_APPEND_ENTRIES_RESULT };
-    struct buf body = { 0 };
-
-    message.append_entries_result.term = 2;
-    message.append_entries_result.last_log_index = index;
-    wire_encode_append_result(&message, echo_ms, &body);
-    feed(world, now_ms, 2, &body);
-}
-
-static struct core_view view_of(const struct world *world)
-{
-    struct core_view view;
-
-    core_view(world->core, &view);
-    return view;
-}
-
-/* Elected in term 2; its first entry, index 2, is durable here.  Returns when. */
-static uint64_t world_lead(struct world *world, bool leader_lease)
-{
-    uint64_t now;
-
-    world_start(world, leader_lease);
-    now = core_timeout_ms(world->core);
-    core_tick(world->core, now);
-    grant(world, now, true);
-    grant(world, now, false);
-    EXPECT_EQ(view_of(world).raft_state, RAFT_LEADER);
-    CHECK(world->op != NULL);
-    core_disk_done(world->core, now, world->op);
-    world->op = NULL;
-    core_flush(world->core, now);
-    return now;
-}
+enum { LEASE_MS = 284 };
 
 /* The AppendEntries sent last, and to whom. */
 static struct wire_message last_append(const struct world *world)
@@ -204,11 +28,11 @@ TEST(a_leader_reads_by_the_time_that_a_follower_gave_back)
     uint64_t now = world_lead(&world, true);
 
     EXPECT_EQ(last_append(&world).sent_ms, now);
-    acknowledge(&world, now + 10, 2, 0); /* committed, by a peer that gives no time back */
+    acknowledge(&world, now + 10, 2, 2, 0); /* committed, by a peer that gives no time back */
     EXPECT_EQ(view_of(&world).applied, 2);
     EXPECT_EQ(view_of(&world).lease_until_ms, 0);
     EXPECT_EQ(core_reads_until_ms(world.core), 0);
-    acknowledge(&world, now + 20, 2, now);
+    acknowledge(&world, now + 20, 2, 2, now);
     EXPECT_EQ(view_of(&world).lease_until_ms, now + LEASE_MS);
     EXPECT_EQ(core_reads_until_ms(world.core), now + LEASE_MS);
     EXPECT_EQ(core_barrier(world.core, now + LEASE_MS - 1, DEADLINE_MS, NULL), ST_OK);
@@ -224,12 +48,12 @@ TEST(a_lease_is_judged_by_the_time_of_the_request)
     struct world world;
     uint64_t now = world_lead(&world, true);
 
-    acknowledge(&world, now + 20, 2, now);
+    acknowledge(&world, now + 20, 2, 2, now);
     EXPECT_EQ(core_barrier(world.core, now + LEASE_MS, DEADLINE_MS, NULL), ST_OK);
     EXPECT_EQ(world.answered, 0);
     core_flush(world.core, now + LEASE_MS);
     EXPECT_EQ(view_of(&world).last, 3); /* an entry will answer it... */
-    acknowledge(&world, now + LEASE_MS, 2, now + LEASE_MS - 1);
+    acknowledge(&world, now + LEASE_MS, 2, 2, now + LEASE_MS - 1);
     EXPECT_EQ(world.answered, 0);
     world_end(&world);
 }
@@ -239,12 +63,12 @@ TEST(no_lease_before_an_entry_of_the_own_term_is_applied)
     struct world world;
     uint64_t now = world_lead(&world, true);
 
-    acknowledge(&world, now + 10, 1, now); /* it gives the time back, and has not the entry */
+    acknowledge(&world, now + 10, 2, 1, now); /* it gives the time back, and has not the entry */
     EXPECT_EQ(view_of(&world).applied, 1);
     EXPECT_EQ(view_of(&world).lease_until_ms, 0);
     EXPECT_EQ(core_barrier(world.core, now + 10, DEADLINE_MS, NULL), ST_OK);
     EXPECT_EQ(world.answered, 0);
-    acknowledge(&world, now + 20, 2, now);
+    acknowledge(&world, now + 20, 2, 2, now);
     EXPECT_EQ(world.answered, 1); /* now it is, and who waited is answered by the lease */
     EXPECT_EQ(view_of(&world).last, 2);
     world_end(&world);
@@ -255,7 +79,7 @@ TEST(without_the_setting_there_is_no_lease)
     struct world world;
     uint64_t now = world_lead(&world, false);
 
-    acknowledge(&world, now + 10, 2, now);
+    acknowledge(&world, now + 10, 2, 2, now);
     EXPECT_EQ(view_of(&world).lease_until_ms, 0);
     EXPECT_EQ(core_barrier(world.core, now + 10, DEADLINE_MS, NULL), ST_OK);
     EXPECT_EQ(world.answered, 0);
@@ -272,7 +96,7 @@ TEST(a_follower_s_question_is_answered_by_the_lease)
     uint64_t now = world_lead(&world, true);
     uint8_t body[16];
 
-    acknowledge(&world, now + 10, 2, now);
+    acknowledge(&world, now + 10, 2, 2, now);
     forget_frames(&world);
     question.id = 77;
     EXPECT_EQ(core_frame(world.core, now + 20, 3, LAPWING__RAFT_FRAME__RAFT_BARRIER,
@@ -297,12 +121,12 @@ TEST(a_leader_that_told_another_to_stand_has_no_lease_for_the_rest_of_its_term)
     uint64_t now = world_lead(&world, true);
     int token;
 
-    acknowledge(&world, now + 10, 2, now);
+    acknowledge(&world, now + 10, 2, 2, now);
     EXPECT_EQ(view_of(&world).lease_until_ms, now + LEASE_MS);
     EXPECT_EQ(core_transfer(world.core, now + 20, 2, DEADLINE_MS, &token), ST_OK);
     core_flush(world.core, now + 20);
     EXPECT_EQ(view_of(&world).lease_until_ms, 0);
-    acknowledge(&world, now + 30, 2, now + 20);
+    acknowledge(&world, now + 30, 2, 2, now + 20);
     EXPECT_EQ(view_of(&world).lease_until_ms, 0);
     world_end(&world);
 }

@@ -258,9 +258,9 @@ TEST(no_snapshot_of_what_is_applied_but_not_durable_here)
     commit.append_entries.leader_commit = 2;
     rules_receive(rules, 1001, 2, &commit, NULL, NULL); /* two others have it */
     EXPECT_EQ(host.applied, 2);
-    EXPECT(!rules_snapshot_ready(rules, &meta));
+    EXPECT(!rules_snapshot_ready(rules, false, &meta));
     rules_disk_done(rules, 1002, oldest(&host));
-    EXPECT(rules_snapshot_ready(rules, &meta));
+    EXPECT(rules_snapshot_ready(rules, false, &meta));
     EXPECT_EQ(meta.index, 2);
     EXPECT_EQ(meta.term, 2);
     EXPECT_EQ(meta.configuration_index, 1);
@@ -360,7 +360,7 @@ TEST(entries_below_a_snapshot_go_in_pieces_and_never_all_at_once)
         rules_disk_done(rules, 1001, oldest(&host));
         rules_apply_more(rules, 1 << 20);
     }
-    EXPECT(rules_snapshot_ready(rules, &meta));
+    EXPECT(rules_snapshot_ready(rules, false, &meta));
     EXPECT_EQ(meta.index, 6);
     rules_snapshot_written(rules, &meta, 0);
     op = oldest(&host);
@@ -375,6 +375,31 @@ TEST(entries_below_a_snapshot_go_in_pieces_and_never_all_at_once)
     rules_disk_done(rules, 1004, op);
     EXPECT_EQ(host.op_count, 0);
     log_data_drop(large);
+    rules_free(rules);
+}
+
+TEST(a_rotten_snapshot_is_taken_again_at_the_same_entry)
+{
+    struct host host;
+    struct rules *rules = leader_of(&host, 0, 1 << 20);
+    struct snapshot_meta meta;
+
+    EXPECT(rules_snapshot_ready(rules, false, &meta));
+    meta.bytes = 4096;
+    rules_snapshot_written(rules, &meta, 0);
+    rules_disk_done(rules, 1002, oldest(&host));
+    rules_disk_done(rules, 1003, oldest(&host)); /* what is before it dropped */
+    EXPECT(!rules_snapshot_ready(rules, false, &meta));
+
+    EXPECT(rules_snapshot_ready(rules, true, &meta));
+    EXPECT_EQ(meta.index, rules_snapshot(rules)->index);
+    EXPECT_EQ(meta.term, rules_snapshot(rules)->term);
+    meta.bytes = 8192;
+    rules_snapshot_written(rules, &meta, 0);
+    rules_disk_done(rules, 1004, oldest(&host));
+    EXPECT_EQ(host.op_count, 0);
+    EXPECT_EQ(rules_snapshot(rules)->bytes, 8192);
+    EXPECT(!rules_snapshot_ready(rules, false, &meta));
     rules_free(rules);
 }
 
