@@ -1,12 +1,12 @@
 /* What a sandbox's first process does between clone and exec, see sandbox.h.
  *
- * It is a copy of the spawner with all its rights, and gives them up one by one.  The order
- * matters:
+ * It starts as the spawner with all its rights, in the spawner's memory, and gives them up one by
+ * one.  The order matters:
  *
  *   control groups   first, so that all that follows counts there
  *   network, mounts  while still root of the host
- *   uid, then user namespace with that one uid mapped: needs CAP_SYS_ADMIN on some hosts, so the
- *                    capabilities are kept over the change of uid
+ *   user namespace   made before, with one uid mapped; then that uid, with all capabilities in
+ *                    there and none outside
  *   capabilities     bounding set first: dropping from it needs one of them
  *   death signal     after the last change of credentials, which would clear it
  *   filter           last, as it forbids the rest
@@ -14,14 +14,12 @@
  * A step that fails is reported by number and errno on the status pipe. */
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <linux/capability.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -45,7 +43,6 @@ enum step {
     STEP_DIRECTORY,
     STEP_LIMITS,
     STEP_USER,
-    STEP_MAP,
     STEP_CAPABILITIES,
     STEP_DEATH,
     STEP_FILTER,
@@ -63,8 +60,7 @@ static const char *const step_names[STEPS] = {
     [STEP_ROOT] = "change the root",
     [STEP_DIRECTORY] = "enter the working directory",
     [STEP_LIMITS] = "set resource limits",
-    [STEP_USER] = "make a user namespace",
-    [STEP_MAP] = "map the user",
+    [STEP_USER] = "become the user",
     [STEP_CAPABILITIES] = "drop capabilities",
     [STEP_DEATH] = "ask for the death signal",
     [STEP_FILTER] = "load the system call filter",
@@ -93,9 +89,14 @@ static int join_groups(const struct cgroup *group)
     for (int part = 0; part < CGROUP_PARTS; part++)
         if (group->tasks[part] >= 0 && write(group->tasks[part], "0", 1) != 1)
             return -1;
-    /* Hides our place in the host's hierarchy; not all kernels can. */
-    (void)unshare(CLONE_NEWCGROUP);
     return 0;
+}
+
+/* `flags`, and a view of control groups of our own, which hides our place in the host's hierarchy;
+ * not all kernels can. */
+static int unshare_mounts(int flags)
+{
+    return unshare(flags | CLONE_NEWCGROUP) == 0 ? 0 : unshare(flags);
 }
 
 /* Own mounts, and among them what is bound.  It is picked up where it can be seen, before the
@@ -110,8 +111,9 @@ static int enter_mounts(const struct sandbox *sandbox)
         attr.attr_set |= MOUNT_ATTR_RDONLY;
     if (tree < 0 || mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof attr) < 0)
         return -1;
-    if (sandbox->mounts >= 0 &&
-        (setns(sandbox->mounts, CLONE_NEWNS) < 0 || unshare(CLONE_NEWNS) < 0))
+    if (sandbox->mounts >= 0 && setns(sandbox->mounts, CLONE_NEWNS) < 0)
+        return -1;
+    if (unshare_mounts(sandbox->mounts >= 0 ? CLONE_NEWNS : 0) < 0)
         return -1;
     return move_mount(tree, "", AT_FDCWD, sandbox->bind_to, MOVE_MOUNT_F_EMPTY_PATH);
 }
@@ -173,55 +175,21 @@ static int set_limits(const struct sandbox *sandbox)
     return 0;
 }
 
-static int set_capabilities(bool keep)
+/* As system calls, not by the C library, which would have threads follow, and keeps notes.  The
+ * capabilities come with the namespace and stay, for its user 0, whose they would be, is nobody. */
+static int change_user(int user)
 {
-    struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-    struct __user_cap_data_struct data[2] = { { 0 }, { 0 } };
-
-    if (keep) {
-        if (syscall(SYS_capget, &head, data) < 0)
-            return -1;
-        for (int i = 0; i < 2; i++)
-            data[i].effective = data[i].permitted;
-    }
-    return (int)syscall(SYS_capset, &head, data);
-}
-
-static int change_user(uid_t uid)
-{
-    gid_t gid = uid;
-
-    if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0)
+    if (syscall(SYS_setgroups, 0, NULL) < 0 || setns(user, CLONE_NEWUSER) < 0)
         return -1;
-    if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || setresuid(uid, uid, uid) < 0)
+    if (syscall(SYS_setresgid, SANDBOX_GID, SANDBOX_GID, SANDBOX_GID) < 0)
         return -1;
-    if (set_capabilities(true) < 0)
-        return -1;
-    if (unshare(CLONE_NEWUSER) < 0)
-        return -1;
-    /* Our files in /proc belong to root until we say that we may be looked at. */
-    return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-}
-
-static int write_map(const char *name, unsigned inside, unsigned outside)
-{
-    char text[64];
-
-    (void)snprintf(text, sizeof text, "%u %u 1", inside, outside);
-    return file_write(AT_FDCWD, name, text, NULL) == ST_OK ? 0 : -1;
-}
-
-static int map_user(uid_t uid)
-{
-    if (file_write(AT_FDCWD, "/proc/self/setgroups", "deny", NULL) != ST_OK)
-        return -1;
-    if (write_map("/proc/self/gid_map", SANDBOX_GID, uid) < 0)
-        return -1;
-    return write_map("/proc/self/uid_map", SANDBOX_UID, uid);
+    return (int)syscall(SYS_setresuid, SANDBOX_UID, SANDBOX_UID, SANDBOX_UID);
 }
 
 static int drop_capabilities(void)
 {
+    struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+    static const struct __user_cap_data_struct none[2];
     unsigned long cap = 0;
 
     while (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0)
@@ -230,7 +198,7 @@ static int drop_capabilities(void)
         return -1;
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
         return -1;
-    if (set_capabilities(false) < 0)
+    if (syscall(SYS_capset, &head, none) < 0)
         return -1;
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
@@ -301,10 +269,8 @@ static enum step set_up(const struct sandbox *sandbox)
         return STEP_DIRECTORY;
     if (set_limits(sandbox) < 0)
         return STEP_LIMITS;
-    if (change_user(sandbox->uid) < 0)
+    if (change_user(sandbox->user) < 0)
         return STEP_USER;
-    if (map_user(sandbox->uid) < 0)
-        return STEP_MAP;
     if (drop_capabilities() < 0)
         return STEP_CAPABILITIES;
     if (die_with(sandbox->spawner) < 0)

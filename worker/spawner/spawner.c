@@ -318,6 +318,7 @@ static void init_tables(struct spawner *spawner)
         environment_init(&spawner->environments[i], spawner, i);
     for (uint32_t i = 0; i < CONVERTS_MAX; i++)
         convert_init(&spawner->converts[i], spawner, i);
+    user_namespaces_init(&spawner->users, spawner->config.uid_base, count + CONVERTS_MAX);
     spawner->agent_source.ready = agent_ready;
     spawner->signal_source.ready = signal_ready;
 }
@@ -404,6 +405,7 @@ void spawner_close(struct spawner *spawner)
     }
     cgroups_close(&spawner->groups);
     network_close(&spawner->network);
+    user_namespaces_done(&spawner->users);
     free(spawner->environments);
     spawner->environments = NULL;
     free(spawner->filter.filter);

@@ -19,12 +19,14 @@
 #include "worker/spawner/network.h"
 #include "worker/spawner/source.h"
 #include "worker/spawner/spawner_config.h"
+#include "worker/spawner/user_namespaces.h"
 
 struct spawner {
     struct spawner_config config;
     struct cgroups groups;
     struct cgroup_pool group_pool;
     struct network network;
+    struct user_namespaces users; /* by slot, then by converter */
     struct sock_fprog filter;
     int epoll;
     int agent;                         /* packets, see proto/spawner.proto */
