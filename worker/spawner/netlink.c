@@ -120,6 +120,14 @@ static struct ifinfomsg *begin_link(union request *req, uint16_t type, uint16_t 
     return link;
 }
 
+/* Left alone, each end gets a pair of queues for every processor of the host, and each queue its
+ * objects in /sys, made and taken apart with it. */
+static void attribute_queues(union request *req)
+{
+    attribute_u32(req, IFLA_NUM_TX_QUEUES, 1);
+    attribute_u32(req, IFLA_NUM_RX_QUEUES, 1);
+}
+
 enum status netlink_veth(
     int fd, const char *name, const char *peer, int peer_netns, struct err *err)
 {
@@ -128,6 +136,7 @@ enum status netlink_veth(
 
     link->ifi_flags = link->ifi_change = IFF_UP;
     attribute_text(&req, IFLA_IFNAME, name);
+    attribute_queues(&req);
     struct rtattr *info = attribute(&req, IFLA_LINKINFO, NULL, 0);
     attribute_text(&req, IFLA_INFO_KIND, "veth");
     struct rtattr *data = attribute(&req, IFLA_INFO_DATA, NULL, 0);
@@ -135,6 +144,7 @@ enum status netlink_veth(
     struct ifinfomsg *peer_link = append(&req, sizeof *peer_link);
     *peer_link = (struct ifinfomsg){ 0 }; /* up is refused before the pair is joined */
     attribute_text(&req, IFLA_IFNAME, peer);
+    attribute_queues(&req);
     attribute_u32(&req, IFLA_NET_NS_FD, (uint32_t)peer_netns);
     attribute_end(&req, other);
     attribute_end(&req, data);

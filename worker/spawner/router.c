@@ -191,6 +191,14 @@ static enum status open_host_side(struct network *network, struct err *err)
     return st == ST_OK ? set_forwarding(network->uplink, err) : st;
 }
 
+/* Of interfaces made from now on in the current namespace; lo keeps its ::1.  IPv6 is not routed,
+ * and its addresses, groups and their reports cost each environment 0.2 ms.  Where the kernel has no
+ * IPv6 there is nothing to do. */
+static void switch_ipv6_off(void)
+{
+    (void)file_write(AT_FDCWD, "/proc/sys/net/ipv6/conf/default/disable_ipv6", "1", NULL);
+}
+
 /* The router's namespace is current. */
 static enum status configure_router(struct network *network, struct err *err)
 {
@@ -199,6 +207,7 @@ static enum status configure_router(struct network *network, struct err *err)
     uint32_t up = 0;
     enum status st = netlink_index(link, "lo", &lo, err);
 
+    switch_ipv6_off();
     if (st == ST_OK)
         st = netlink_up(link, lo, err);
     if (st == ST_OK)
@@ -287,8 +296,10 @@ enum status router_connect(struct network *network, int link, uint32_t *out_plac
     uint32_t eth0 = 0;
     uint32_t other = 0;
     char leg[16];
-    enum status st = make_leg(network, link, &place, leg, err);
+    enum status st;
 
+    switch_ipv6_off();
+    st = make_leg(network, link, &place, leg, err);
     if (st == ST_OK)
         st = netlink_index(link, "eth0", &eth0, err);
     if (st == ST_OK)
