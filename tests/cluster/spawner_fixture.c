@@ -79,6 +79,7 @@ static void fill_config(struct fixture *fixture, bool outbound)
                                        .uid_base = TEST_UID_BASE,
                                        .environments_max = 16,
                                        .netns_pool = 4,
+                                       .group_pool = 4,
                                        .outbound = outbound,
                                        .subnet = { 0x0afef000, 20 } };
     (void)snprintf(config->instance, sizeof config->instance, "test-%d", (int)getpid());

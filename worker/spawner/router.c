@@ -30,8 +30,6 @@ enum {
     PLACE_ROUTER = 2,
     PLACE_HOST = 3,
     PLACE_FIRST = 16,
-    PLACE_LAST = 1023, /* of the smallest subnet, a /22, but for its broadcast address */
-    PLACE_TRIES = 64,
     ROUTES_MAX = 8,
 };
 
@@ -42,6 +40,13 @@ static const char never[] = "0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16, 224.0.0.0/3
 static uint32_t at(const struct network *network, uint32_t place)
 {
     return network->config->subnet.address + place;
+}
+
+uint32_t router_places(const struct spawner_config *config)
+{
+    uint32_t broadcast = UINT32_MAX >> config->subnet.prefix;
+
+    return broadcast - PLACE_FIRST;
 }
 
 static void append_network(struct buf *out, struct ipv4_network network)
@@ -277,9 +282,12 @@ static enum status make_leg(
 {
     enum status st = ST_EXISTS;
     uint32_t place = network->place_last;
+    uint32_t places = router_places(network->config);
 
-    for (unsigned tries = 0; tries < PLACE_TRIES && st == ST_EXISTS; tries++) {
-        place = place < PLACE_FIRST || place >= PLACE_LAST - 1 ? PLACE_FIRST : place + 1;
+    for (uint32_t tries = 0; tries < places && st == ST_EXISTS; tries++) {
+        place++;
+        if (place < PLACE_FIRST || place >= PLACE_FIRST + places)
+            place = PLACE_FIRST;
         (void)snprintf(leg, 16, "e%u", place);
         st = netlink_veth(link, "eth0", leg, network->router, err);
     }

@@ -37,12 +37,14 @@ struct spawner {
     int mounts[RUNTIME_ROOTS_MAX + 1]; /* namespaces that environments copy, by rootfs_of() */
     uint64_t serial;                   /* for names that must not repeat */
     uint32_t starting;                 /* environments between clone and exec */
+    bool used;                         /* an environment was asked for: pools are worth their memory */
     bool stopping;
 
     struct environment *environments; /* by slot; config.environments_max of them */
     struct convert converts[CONVERTS_MAX];
     struct source agent_source;
     struct source signal_source;
+    struct source maker_source;
 };
 
 /* Open all that is needed and leave the host's mount namespace.  `spawner->config` is filled.  What

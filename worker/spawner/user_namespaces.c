@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/log.h"
 #include "worker/spawner/files.h"
 #include "worker/spawner/sandbox.h"
 
@@ -19,6 +20,7 @@ void user_namespaces_init(struct user_namespaces *users, uid_t base, uint32_t co
 {
     *users = (struct user_namespaces){ .base = base, .count = count };
     users->fds = must_calloc(count, sizeof *users->fds);
+    users->used = must_calloc(count, sizeof *users->used);
     for (uint32_t i = 0; i < count; i++)
         users->fds[i] = -1;
 }
@@ -28,6 +30,7 @@ void user_namespaces_done(struct user_namespaces *users)
     for (uint32_t i = 0; i < users->count; i++)
         close_quietly(&users->fds[i]);
     free(users->fds);
+    free(users->used);
     *users = (struct user_namespaces){ 0 };
 }
 
@@ -87,19 +90,47 @@ static enum status make(uid_t outside, int *out_fd, struct err *err)
     return st;
 }
 
+static enum status make_at(struct user_namespaces *users, uint32_t index, struct err *err)
+{
+    enum status st;
+
+    if (users->fds[index] >= 0)
+        return ST_OK;
+    st = make(users->base + index, &users->fds[index], err);
+    users->made += st == ST_OK;
+    users->ready += st == ST_OK;
+    return st;
+}
+
 enum status user_namespace_of(struct user_namespaces *users,
                               uint32_t index,
                               int *out_fd,
                               struct err *err)
 {
-    enum status st = ST_OK;
+    enum status st;
 
     CHECK(index < users->count);
-    if (users->fds[index] < 0) {
-        st = make(users->base + index, &users->fds[index], err);
-        users->made += st == ST_OK;
-    }
-    if (st == ST_OK)
-        *out_fd = users->fds[index];
-    return st;
+    st = make_at(users, index, err);
+    if (st != ST_OK)
+        return st;
+    users->ready -= !users->used[index];
+    users->used[index] = true;
+    *out_fd = users->fds[index];
+    return ST_OK;
+}
+
+bool user_namespaces_refill(struct user_namespaces *users)
+{
+    struct err err = { 0 };
+    uint32_t index = 0;
+
+    while (index < users->count && users->fds[index] >= 0)
+        index++;
+    if (index == users->count)
+        return false;
+    if (make_at(users, index, &err) == ST_OK)
+        return true;
+    log_event(LOG_WARN, "user_namespace_not_prepared", LS("why", err.text),
+              LS("then", "made at the next start"));
+    return false;
 }

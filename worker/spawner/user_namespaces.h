@@ -5,6 +5,7 @@
 #ifndef WORKER_SPAWNER_USER_NAMESPACES_H
 #define WORKER_SPAWNER_USER_NAMESPACES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -14,8 +15,10 @@
 struct user_namespaces {
     uid_t base;     /* the host user of index 0; its group has the same number */
     uint32_t count; /* of indices */
+    int *fds;       /* -1: not made yet */
+    bool *used;
     uint32_t made;
-    int *fds; /* -1: not made yet */
+    uint32_t ready; /* made, and not used yet */
 };
 
 void user_namespaces_init(struct user_namespaces *users, uid_t base, uint32_t count);
@@ -27,5 +30,9 @@ enum status user_namespace_of(struct user_namespaces *users,
                               uint32_t index,
                               int *out_fd,
                               struct err *err);
+
+/* Make that of the lowest index without one: whoever chooses indices takes the lowest free one.
+ * False: all are there, or none could be made (logged). */
+bool user_namespaces_refill(struct user_namespaces *users);
 
 #endif
