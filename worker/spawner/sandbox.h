@@ -19,6 +19,23 @@
 
 enum { SANDBOX_UID = 993, SANDBOX_GID = 990 }; /* inside, as in Lambda */
 
+/* Where a child finds its descriptors: at fixed numbers of the parent, so that it can drop all others
+ * at its start without looking at each.  The parent has a dozen for each environment. */
+enum sandbox_stage {
+    STAGE_NOTHING = 16, /* /dev/null, which keeps the numbers while nobody uses them */
+    STAGE_FIRST,
+    STAGE_INPUT = STAGE_FIRST,
+    STAGE_OUTPUT,
+    STAGE_STATUS,
+    STAGE_PROGRAM,
+    STAGE_SPAWNER,
+    STAGE_NETWORK,
+    STAGE_USER,
+    STAGE_MOUNTS,
+    STAGE_TASKS,
+    STAGE_END = STAGE_TASKS + CGROUP_PARTS,
+};
+
 /* All borrowed for the call of sandbox_start(); descriptors stay open here. */
 struct sandbox {
     int mounts;            /* mount namespace to copy; -1: the spawner's, with `root` made its / */
@@ -37,13 +54,17 @@ struct sandbox {
     const struct cgroup *group;
     const struct sock_fprog *filter;
     int spawner; /* pidfd of this process, with which the sandbox ends */
-    int input;   /* descriptor 0; -1: /dev/null */
+    int input;   /* descriptor 0; -1: the sandbox's /dev/null */
     int output;  /* descriptors 1 and 2 */
     int status;  /* descriptor 3: write end of the status pipe */
     int program; /* executed by descriptor */
     char *const *argv;
     char *const *environment;
 };
+
+/* Take the stage's numbers for this process, before anything else is opened; what is inherited there
+ * is closed.  Fork no process that lives on without closing them. */
+enum status sandbox_stage_open(struct err *err);
 
 /* Clone the child, and wait until it executes the program or has failed.  `out_pidfd` is readable
  * when its pid namespace is empty and waits to be reaped.  What goes wrong in the child comes as

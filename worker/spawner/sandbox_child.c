@@ -87,7 +87,7 @@ static void report(int fd, int32_t kind, int32_t value)
 static int join_groups(const struct cgroup *group)
 {
     for (int part = 0; part < CGROUP_PARTS; part++)
-        if (group->tasks[part] >= 0 && write(group->tasks[part], "0", 1) != 1)
+        if (group->tasks[part] >= 0 && write(STAGE_TASKS + part, "0", 1) != 1)
             return -1;
     return 0;
 }
@@ -111,7 +111,7 @@ static int enter_mounts(const struct sandbox *sandbox)
         attr.attr_set |= MOUNT_ATTR_RDONLY;
     if (tree < 0 || mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof attr) < 0)
         return -1;
-    if (sandbox->mounts >= 0 && setns(sandbox->mounts, CLONE_NEWNS) < 0)
+    if (sandbox->mounts >= 0 && setns(STAGE_MOUNTS, CLONE_NEWNS) < 0)
         return -1;
     if (unshare_mounts(sandbox->mounts >= 0 ? CLONE_NEWNS : 0) < 0)
         return -1;
@@ -177,9 +177,9 @@ static int set_limits(const struct sandbox *sandbox)
 
 /* As system calls, not by the C library, which would have threads follow, and keeps notes.  The
  * capabilities come with the namespace and stay, for its user 0, whose they would be, is nobody. */
-static int change_user(int user)
+static int change_user(void)
 {
-    if (syscall(SYS_setgroups, 0, NULL) < 0 || setns(user, CLONE_NEWUSER) < 0)
+    if (syscall(SYS_setgroups, 0, NULL) < 0 || setns(STAGE_USER, CLONE_NEWUSER) < 0)
         return -1;
     if (syscall(SYS_setresgid, SANDBOX_GID, SANDBOX_GID, SANDBOX_GID) < 0)
         return -1;
@@ -203,24 +203,33 @@ static int drop_capabilities(void)
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
-/* Put descriptors at their places.  All sources are first moved above the targets, so that none is
- * overwritten before its turn. */
+/* A table of our own with nothing in it but the stage and what is below. */
+static int leave_descriptors(void)
+{
+    return close_range(STAGE_END, ~0U, CLOSE_RANGE_UNSHARE);
+}
+
+/* Put descriptors at their places, and nothing beside them. */
 static int arrange_descriptors(const struct sandbox *sandbox)
 {
-    int sources[CHILD_FDS] = { sandbox->input, sandbox->output, sandbox->output, sandbox->status,
-                               sandbox->program };
+    static const struct {
+        int from, to, flags;
+    } moves[] = { { STAGE_INPUT, 0, 0 },
+                  { STAGE_OUTPUT, 1, 0 },
+                  { STAGE_OUTPUT, 2, 0 },
+                  { STAGE_STATUS, CHILD_STATUS, 0 },
+                  { STAGE_PROGRAM, CHILD_PROGRAM, O_CLOEXEC } };
 
-    if (sources[0] < 0)
-        sources[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    for (int i = 0; i < CHILD_FDS; i++) {
-        sources[i] = fcntl(sources[i], F_DUPFD_CLOEXEC, 64);
-        if (sources[i] < 0)
+    if (sandbox->input < 0) {
+        int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+        if (null < 0 || dup3(null, STAGE_INPUT, O_CLOEXEC) < 0)
             return -1;
     }
-    for (int i = 0; i < CHILD_FDS; i++)
-        if (dup3(sources[i], i, i == CHILD_PROGRAM ? O_CLOEXEC : 0) < 0)
+    for (size_t i = 0; i < ARRAY_LEN(moves); i++)
+        if (dup3(moves[i].from, moves[i].to, moves[i].flags) < 0)
             return -1;
-    return 0;
+    return close_range(CHILD_FDS, ~0U, 0);
 }
 
 static void reset_signals(void)
@@ -237,9 +246,9 @@ static void reset_signals(void)
  * kernel (tasklist_lock), and setsid() takes that lock: after it, either our wish was seen or the
  * zombie is.  (Neither getppid() nor a broken pipe can tell: the parent is outside our pid
  * namespace, and others that are being set up hold copies of our pipe's reading end.) */
-static int die_with(int spawner)
+static int die_with_spawner(void)
 {
-    struct pollfd ended = { .fd = spawner, .events = POLLIN };
+    struct pollfd ended = { .fd = STAGE_SPAWNER, .events = POLLIN };
 
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
         return -1;
@@ -253,7 +262,7 @@ static enum step set_up(const struct sandbox *sandbox)
 {
     if (join_groups(sandbox->group) < 0)
         return STEP_GROUPS;
-    if (sandbox->network >= 0 && setns(sandbox->network, CLONE_NEWNET) < 0)
+    if (sandbox->network >= 0 && setns(STAGE_NETWORK, CLONE_NEWNET) < 0)
         return STEP_NETWORK;
     if (enter_mounts(sandbox) < 0)
         return STEP_BIND;
@@ -269,11 +278,11 @@ static enum step set_up(const struct sandbox *sandbox)
         return STEP_DIRECTORY;
     if (set_limits(sandbox) < 0)
         return STEP_LIMITS;
-    if (change_user(sandbox->user) < 0)
+    if (change_user() < 0)
         return STEP_USER;
     if (drop_capabilities() < 0)
         return STEP_CAPABILITIES;
-    if (die_with(sandbox->spawner) < 0)
+    if (die_with_spawner() < 0)
         return STEP_DEATH;
     return STEPS;
 }
@@ -290,13 +299,13 @@ _Noreturn void sandbox_child(const struct sandbox *sandbox)
 
     reset_signals();
     (void)umask(022);
+    if (leave_descriptors() < 0)
+        give_up(STAGE_STATUS, STEP_DESCRIPTORS);
     step = set_up(sandbox);
     if (step != STEPS)
-        give_up(sandbox->status, step);
+        give_up(STAGE_STATUS, step);
     if (arrange_descriptors(sandbox) < 0)
-        give_up(sandbox->status, STEP_DESCRIPTORS);
-    if (close_range(CHILD_FDS, ~0U, 0) < 0)
-        give_up(CHILD_STATUS, STEP_DESCRIPTORS);
+        give_up(STAGE_STATUS, STEP_DESCRIPTORS);
     if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, sandbox->filter) < 0)
         give_up(CHILD_STATUS, STEP_FILTER);
     report(CHILD_STATUS, SANDBOX_STARTED, 0);

@@ -24,6 +24,7 @@
 #include "worker/spawner/packet.h"
 #include "worker/spawner/refill_plan.h"
 #include "worker/spawner/rootfs.h"
+#include "worker/spawner/sandbox.h"
 #include "worker/spawner/spawner_client.h"
 
 enum { ANSWER_MS_MAX = 5000 };
@@ -285,17 +286,23 @@ static enum status open_program(const char *path, int *out, struct err *err)
 
 static enum status open_agent(struct spawner *spawner, struct err *err)
 {
+    int given = spawner->config.fd;
     int type = 0;
     socklen_t len = sizeof type;
+    enum status st;
 
-    spawner->agent = spawner->config.fd;
-    if (getsockopt(spawner->agent, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_SEQPACKET)
+    if (getsockopt(given, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_SEQPACKET)
         return err_set(err, ST_BAD_INPUT,
                        "spawner.fd: descriptor %d is no SOCK_SEQPACKET socket; this program is "
                        "started by the worker's parent",
-                       spawner->agent);
-    if (fcntl(spawner->agent, F_SETFD, FD_CLOEXEC) < 0)
-        return err_set_errno(err, ST_IO, errno, "use descriptor %d", spawner->agent);
+                       given);
+    spawner->agent = fcntl(given, F_DUPFD_CLOEXEC, STAGE_END); /* out of the stage's way */
+    if (spawner->agent < 0)
+        return err_set_errno(err, ST_IO, errno, "use descriptor %d", given);
+    (void)close(given);
+    st = sandbox_stage_open(err);
+    if (st != ST_OK)
+        return st;
     spawner->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (spawner->epoll < 0)
         return err_set_errno(err, ST_IO, errno, "make an epoll descriptor");
