@@ -196,9 +196,9 @@ static enum status open_host_side(struct network *network, struct err *err)
     return st == ST_OK ? set_forwarding(network->uplink, err) : st;
 }
 
-/* Of interfaces made from now on in the current namespace; lo keeps its ::1.  IPv6 is not routed,
- * and its addresses, groups and their reports cost each environment 0.2 ms.  Where the kernel has no
- * IPv6 there is nothing to do. */
+/* Of interfaces made from now on in the current namespace.  IPv6 is not routed, and its addresses,
+ * groups and their reports cost each environment 0.2 ms.  Where the kernel has no IPv6 there is
+ * nothing to do. */
 static void switch_ipv6_off(void)
 {
     (void)file_write(AT_FDCWD, "/proc/sys/net/ipv6/conf/default/disable_ipv6", "1", NULL);
@@ -221,6 +221,8 @@ static enum status configure_router(struct network *network, struct err *err)
         st = netlink_veth(link, "up0", network->uplink, network->host, err);
     if (st == ST_OK)
         st = netlink_index(link, "up0", &up, err);
+    if (st == ST_OK)
+        st = netlink_up(link, up, err);
     if (st == ST_OK)
         st = netlink_address(link, up, at(network, PLACE_ROUTER), at(network, PLACE_HOST), err);
     if (st == ST_OK)
@@ -304,12 +306,12 @@ enum status router_connect(struct network *network, int link, uint32_t *out_plac
     uint32_t eth0 = 0;
     uint32_t other = 0;
     char leg[16];
-    enum status st;
+    enum status st = make_leg(network, link, &place, leg, err);
 
-    switch_ipv6_off();
-    st = make_leg(network, link, &place, leg, err);
     if (st == ST_OK)
         st = netlink_index(link, "eth0", &eth0, err);
+    if (st == ST_OK) /* its sysctls would do, but are slow to find among those of many namespaces */
+        st = netlink_up_ipv4(link, eth0, err);
     if (st == ST_OK)
         st = netlink_address(link, eth0, at(network, place), 0, err);
     if (st == ST_OK)
