@@ -216,8 +216,9 @@ TEST(pools_fill_after_the_first_start_and_not_before)
     EXPECT_EQ(groups_held(), 0);
     EXPECT_EQ(maker(), 0);
     EXPECT(start_in(3, "wait") != 0);
-    EXPECT_EQ(wait_until(networks_held, 1 + 4), 1 + 4);
-    EXPECT_EQ(wait_until(groups_held, 1 + 4), 1 + 4);
+    EXPECT(fixture_pools(&fixture, 4, 4));
+    EXPECT_EQ(networks_held(), 1 + 4);
+    EXPECT_EQ(groups_held(), 1 + 4);
     EXPECT_EQ(fixture_stop(&fixture), 0);
     EXPECT_EQ(leftover_groups(fixture.config.instance), 0);
 }
@@ -294,7 +295,7 @@ TEST(where_no_control_group_can_be_made_a_start_says_so_and_the_rest_goes_on)
 
     fixture_start(&fixture, false);
     EXPECT(start_in(0, "wait") != 0);
-    EXPECT_EQ(wait_until(groups_held, 1 + 4), 1 + 4);
+    EXPECT(fixture_pools(&fixture, 4, 4));
     allow_groups("5");
     for (unsigned slot = 1; slot <= 4; slot++) /* those of the pool, which cannot be filled again */
         EXPECT(start_in(slot, "wait") != 0);
@@ -304,9 +305,11 @@ TEST(where_no_control_group_can_be_made_a_start_says_so_and_the_rest_goes_on)
     usage.what_case = LAPWING__SPAWN_REQUEST__WHAT_USAGE_SLOT;
     usage.usage_slot = 4;
     EXPECT_EQ(fixture_request(&fixture, &usage), ST_OK);
+    EXPECT(fixture_pools(&fixture, 4, 0)); /* so an operator sees it, too */
     allow_groups("max");
     EXPECT(start_in(5, "wait") != 0);
-    EXPECT_EQ(wait_until(groups_held, 6 + 4), 6 + 4);
+    EXPECT(fixture_pools(&fixture, 4, 4));
+    EXPECT_EQ(groups_held(), 6 + 4);
     EXPECT_EQ(fixture_stop(&fixture), 0);
     EXPECT_EQ(leftover_groups(fixture.config.instance), 0);
 }
@@ -337,8 +340,7 @@ TEST(nothing_is_left_of_full_pools_after_kill_9)
 
     fixture_start(&fixture, false);
     EXPECT(start_in(0, "wait") != 0);
-    EXPECT_EQ(wait_until(networks_held, 1 + 4), 1 + 4);
-    EXPECT_EQ(wait_until(groups_held, 1 + 4), 1 + 4);
+    EXPECT(fixture_pools(&fixture, 4, 4));
     made_by = maker();
     EXPECT(made_by != 0);
     fixture_kill(&fixture);

@@ -357,6 +357,7 @@ enum status spawner_open(struct spawner *spawner, struct err *err)
     spawner->groups = (struct cgroups){ .core = -1, .core_parent = -1 };
     spawner->network = (struct network){ .host = -1, .router = -1, .router_link = -1 };
     spawner->network.maker.socket = -1;
+    spawner->told_networks = spawner->told_groups = UINT32_MAX; /* nothing yet */
     if (geteuid() != 0)
         return err_set(err, ST_DENIED, "lapwing-spawner must be started as root");
     st = open_agent(spawner, err);
@@ -435,6 +436,25 @@ static int after_event(struct spawner *spawner)
     return refill_wait_ms(levels, POOLS, spawner->starting);
 }
 
+/* The pools have come to rest: tell the agent where it was told other levels. */
+static void tell_pools(struct spawner *spawner)
+{
+    Lapwing__SpawnerMessage message = LAPWING__SPAWNER_MESSAGE__INIT;
+    Lapwing__Pools pools = LAPWING__POOLS__INIT;
+
+    pools.networks = spawner->network.pool_count;
+    pools.networks_max = spawner->config.netns_pool;
+    pools.groups = spawner->group_pool.count;
+    pools.groups_max = spawner->config.group_pool;
+    if (pools.networks == spawner->told_networks && pools.groups == spawner->told_groups)
+        return;
+    spawner->told_networks = pools.networks;
+    spawner->told_groups = pools.groups;
+    message.what_case = LAPWING__SPAWNER_MESSAGE__WHAT_POOLS;
+    message.pools = &pools;
+    say(spawner, &message, NULL, 0);
+}
+
 void spawner_run(struct spawner *spawner)
 {
     int wait_ms = -1;
@@ -448,6 +468,7 @@ void spawner_run(struct spawner *spawner)
             continue;
         }
         if (got == 0 && !refill(spawner)) {
+            tell_pools(spawner);
             wait_ms = -1;
             continue;
         }
@@ -456,6 +477,8 @@ void spawner_run(struct spawner *spawner)
             source->ready(source, event.events);
         }
         wait_ms = after_event(spawner);
+        if (wait_ms < 0 && spawner->network.maker.asked == 0)
+            tell_pools(spawner);
     }
 }
 

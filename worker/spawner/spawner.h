@@ -38,6 +38,8 @@ struct spawner {
     uint64_t serial;                   /* for names that must not repeat */
     uint32_t starting;                 /* environments between clone and exec */
     bool used;                         /* an environment was asked for: pools are worth their memory */
+    uint32_t told_networks;            /* pools as the agent was told last */
+    uint32_t told_groups;
     bool stopping;
 
     struct environment *environments; /* by slot; config.environments_max of them */
