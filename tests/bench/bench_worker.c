@@ -1,13 +1,13 @@
 /* The spawner alone, with this program as its agent; needs root.  Prints a line of JSON.
  *
- *   bench_worker ready COUNT GAP_MS POOL [PARALLEL]   from the request to the answer: the program is
- *                                                     being executed
- *   bench_worker exit COUNT GAP_MS POOL               from the request to kill one that waits to the
- *                                                     word that it has ended
- *   bench_worker memory                               the spawner with empty and with full pools; an
- *                                                     environment that waits
+ *   bench_worker ready COUNT GAP_MS POOL [PARALLEL]
+ *   bench_worker exit COUNT GAP_MS POOL
+ *   bench_worker memory
  *
- * PARALLEL environments are kept on their way, from the request to the word of the end. */
+ * ready: from the request to the answer, when the program is being executed; so many are kept on
+ * their way, from the request to the word of the end.  exit: from the request to kill one that
+ * waits to the word that it has ended.  memory: of the spawner with empty and with full pools, and
+ * of an environment that waits. */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>

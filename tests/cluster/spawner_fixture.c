@@ -77,7 +77,8 @@ static void fill_config(struct fixture *fixture, bool outbound)
     struct spawner_config *config = &fixture->config;
 
     *config = (struct spawner_config){ .root_dir = "/",
-                                       .uid_base = TEST_UID_BASE + (uint32_t)getpid() % TEST_UID_RANGES * TEST_UIDS,
+                                       .uid_base = TEST_UID_BASE +
+                                                   (uint32_t)getpid() % TEST_UID_RANGES * TEST_UIDS,
                                        .environments_max = 16,
                                        .netns_pool = 4,
                                        .group_pool = 4,

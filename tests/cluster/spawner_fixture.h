@@ -14,8 +14,8 @@ struct fixture {
     struct spawner_config config;
     struct spawner_client client;
     pid_t spawner;
-    char folder[64];  /* removed by fixture_stop() */
-    char package[65]; /* holds `probe` */
+    char folder[64];         /* removed by fixture_stop() */
+    char package[65];        /* holds `probe` */
     unsigned networks_ready; /* as the spawner told last, between other messages */
     unsigned groups_ready;
 };

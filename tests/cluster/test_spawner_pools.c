@@ -30,8 +30,8 @@ __attribute__((constructor)) static void skip_where_it_cannot_run(void)
     exit(0);
 }
 
-/* The kernel's number for the network namespace that a socket is in; unlike the inode's, it is never
- * given out again. */
+/* The kernel's number for the network namespace that a socket is in; unlike the inode's, it is
+ * never given out again. */
 static uint64_t cookie_of(int fd)
 {
     uint64_t cookie = 0;

@@ -34,12 +34,9 @@ static const struct {
     struct pool_level level;
     bool want;
 } at_once[] = {
-    { "empty", { 0, 0, 8 }, true },
-    { "one of eight", { 1, 0, 8 }, true },
-    { "a quarter", { 2, 0, 8 }, false },
-    { "one is under way", { 0, 1, 8 }, false },
-    { "no pool", { 0, 0, 0 }, false },
-    { "empty, of one", { 0, 0, 1 }, true },
+    { "empty", { 0, 0, 8 }, true },         { "one of eight", { 1, 0, 8 }, true },
+    { "a quarter", { 2, 0, 8 }, false },    { "one is under way", { 0, 1, 8 }, false },
+    { "no pool", { 0, 0, 0 }, false },      { "empty, of one", { 0, 0, 1 }, true },
     { "full, of one", { 1, 0, 1 }, false },
 };
 

@@ -63,8 +63,8 @@ static void on_lost(const struct err *err, void *context)
     agent->on_lost(agent, err);
 }
 
-static const struct spawner_handler spawner_handler = { on_spawned, on_usage, on_exited,
-                                                        on_pools, on_lost };
+static const struct spawner_handler spawner_handler = { on_spawned, on_usage, on_exited, on_pools,
+                                                        on_lost };
 
 /* ---- the package cache's way to the spawner ---- */
 

@@ -157,15 +157,15 @@ static void pid_ready(struct source *source, uint32_t events)
     CHECK(info.si_pid != 0); /* the descriptor said that it has ended */
     read_records(env);
     cgroup_usage(&env->spawner->groups, &env->group, &usage);
-    bool ran = env->state == ENVIRONMENT_RUNNING;
-    if (!ran) {
+    /* Said before the release, which takes four folders of control groups apart: the agent may use
+     * the slot again at once, but is not listened to before this is over. */
+    if (env->state == ENVIRONMENT_RUNNING) {
+        say_exited(env, &usage);
+    } else {
         env->spawner->starting--;
         say_start_failed(env);
     }
-    struct environment ended = *env;
     release(env);
-    if (ran) /* after the release: the agent may use the slot again at once */
-        say_exited(&ended, &usage);
 }
 
 void environment_init(struct environment *env, struct spawner *spawner, uint32_t slot)

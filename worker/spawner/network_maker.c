@@ -160,8 +160,7 @@ enum status network_maker_receive(struct network_maker *maker, struct netns *out
 {
     struct packet packet;
     struct made made;
-    enum status st =
-        packet_receive(maker->socket, (uint8_t *)&made, sizeof made, &packet, err);
+    enum status st = packet_receive(maker->socket, (uint8_t *)&made, sizeof made, &packet, err);
 
     if (st != ST_OK)
         return st;
@@ -182,7 +181,8 @@ void network_maker_stop(struct network_maker *maker)
     if (maker->socket < 0)
         return;
     close_quietly(&maker->socket);
-    (void)kill(maker->pid, SIGKILL); /* where it waits in the kernel, the end of its socket is not seen */
+    (void)kill(maker->pid,
+               SIGKILL); /* where it waits in the kernel, the end of its socket is not seen */
     while (waitpid(maker->pid, NULL, 0) < 0 && errno == EINTR) {
     }
     maker->asked = 0;

@@ -1,5 +1,6 @@
-/* A process that makes network namespaces for the pool, beside the spawner's loop: one takes 1 ms of
- * a processor, and waits for a lock of the kernel that the taking apart of others holds for longer.
+/* A process that makes network namespaces for the pool, beside the spawner's loop: one takes 1 ms
+ * of a processor, and waits for a lock of the kernel that the taking apart of others holds for
+ * longer.
  *
  *   spawner -- one byte: make one --> maker        SOCK_SEQPACKET
  *           <-- struct made, descriptors --
@@ -29,8 +30,8 @@ struct network_maker {
     uint32_t starts; /* so far */
 };
 
-/* Ask for one more, starting the process if need be (`out_started` then).  ST_LIMIT: it was lost too
- * often.  The process copies `network`. */
+/* Ask for one more, starting the process if need be (`out_started` then).  ST_LIMIT: it was lost
+ * too often.  The process copies `network`. */
 enum status network_maker_ask(struct network_maker *maker,
                               const struct network *network,
                               bool *out_started,

@@ -1,10 +1,10 @@
 /* When the spawner's pools are filled.  Pure.
  *
  * What is made ahead takes processors from a function that starts just now and from whoever called
- * it.  So: nothing before the first start; then in quiet moments, which come the sooner the emptier a
- * pool is, and never while a child is on its way to its program.  Namespaces are made by a process
- * beside the loop (network_maker.h), which may go on where it is not quiet and hardly any is left: one
- * at a time. */
+ * it.  So: nothing before the first start; then in quiet moments, which come the sooner the emptier
+ * a pool is, and never while a child is on its way to its program.  Namespaces are made by a
+ * process beside the loop (network_maker.h), which may go on where it is not quiet and hardly any
+ * is left: one at a time. */
 #ifndef WORKER_SPAWNER_REFILL_PLAN_H
 #define WORKER_SPAWNER_REFILL_PLAN_H
 

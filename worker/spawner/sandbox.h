@@ -19,8 +19,8 @@
 
 enum { SANDBOX_UID = 993, SANDBOX_GID = 990 }; /* inside, as in Lambda */
 
-/* Where a child finds its descriptors: at fixed numbers of the parent, so that it can drop all others
- * at its start without looking at each.  The parent has a dozen for each environment. */
+/* Where a child finds its descriptors: at fixed numbers of the parent, so that it can drop all
+ * others at its start without looking at each.  The parent has a dozen for each environment. */
 enum sandbox_stage {
     STAGE_NOTHING = 16, /* /dev/null, which keeps the numbers while nobody uses them */
     STAGE_FIRST,
@@ -62,8 +62,8 @@ struct sandbox {
     char *const *environment;
 };
 
-/* Take the stage's numbers for this process, before anything else is opened; what is inherited there
- * is closed.  Fork no process that lives on without closing them. */
+/* Take the stage's numbers for this process, before anything else is opened; what is inherited
+ * there is closed.  Fork no process that lives on without closing them. */
 enum status sandbox_stage_open(struct err *err);
 
 /* Clone the child, and wait until it executes the program or has failed.  `out_pidfd` is readable

@@ -37,8 +37,8 @@ struct spawner {
     int mounts[RUNTIME_ROOTS_MAX + 1]; /* namespaces that environments copy, by rootfs_of() */
     uint64_t serial;                   /* for names that must not repeat */
     uint32_t starting;                 /* environments between clone and exec */
-    bool used;                         /* an environment was asked for: pools are worth their memory */
-    uint32_t told_networks;            /* pools as the agent was told last */
+    bool used;              /* an environment was asked for: pools are worth their memory */
+    uint32_t told_networks; /* pools as the agent was told last */
     uint32_t told_groups;
     bool stopping;
 

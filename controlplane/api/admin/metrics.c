@@ -59,9 +59,9 @@ static void put_pools(const struct api_options *options, struct buf *out)
     for (size_t i = 0; i < count; i++) {
         const struct worker_view *worker = workers[i];
 
-        pools[lines++] = (struct metrics_pool){ worker->name, "network_namespaces",
-                                                worker->pools.networks,
-                                                worker->pools.networks_max };
+        pools[lines++] =
+            (struct metrics_pool){ worker->name, "network_namespaces", worker->pools.networks,
+                                   worker->pools.networks_max };
         pools[lines++] = (struct metrics_pool){ worker->name, "control_groups",
                                                 worker->pools.groups, worker->pools.groups_max };
     }
