@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "worker/spawner/files.h"
 #include "worker/spawner/filter.h"
+#include "worker/spawner/filter_ranges.h"
 #include "worker/spawner/packet.h"
 #include "worker/spawner/refill_plan.h"
 #include "worker/spawner/rootfs.h"
@@ -346,6 +347,21 @@ static void init_tables(struct spawner *spawner)
     spawner->group_pool.size = spawner->config.group_pool;
 }
 
+/* Compiled once; a start loads it. */
+static enum status make_filter(struct sock_fprog *out, struct err *err)
+{
+    struct sock_fprog plain;
+    enum status st = filter_compile(&plain, err);
+
+    if (st != ST_OK)
+        return st;
+    if (filter_shorten(&plain, out) == ST_OK)
+        free(plain.filter);
+    else /* of a libseccomp that writes other programs */
+        *out = plain;
+    return ST_OK;
+}
+
 enum status spawner_open(struct spawner *spawner, struct err *err)
 {
     enum status st;
@@ -364,7 +380,7 @@ enum status spawner_open(struct spawner *spawner, struct err *err)
     if (st == ST_OK)
         st = open_signals(spawner, err);
     if (st == ST_OK)
-        st = filter_compile(&spawner->filter, err);
+        st = make_filter(&spawner->filter, err);
     if (st == ST_OK)
         st = open_host(spawner, err);
     if (st != ST_OK)
