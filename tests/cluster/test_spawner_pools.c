@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -221,6 +222,25 @@ TEST(pools_fill_after_the_first_start_and_not_before)
     EXPECT_EQ(groups_held(), 1 + 4);
     EXPECT_EQ(fixture_stop(&fixture), 0);
     EXPECT_EQ(leftover_groups(fixture.config.instance), 0);
+}
+
+/* A shell gives 1024 descriptors; full pools alone have more than 800. */
+TEST(a_small_soft_limit_of_descriptors_is_raised)
+{
+    struct rlimit before;
+    struct rlimit small;
+
+    EXPECT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+    small = (struct rlimit){ .rlim_cur = 256, .rlim_max = before.rlim_max };
+    EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &small), 0);
+    fixture_prepare(&fixture, false);
+    fixture.config.netns_pool = NETNS_POOL_MAX;
+    fixture.config.group_pool = CGROUP_POOL_MAX;
+    fixture_launch(&fixture);
+    EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+    EXPECT(start_in(0, "wait") != 0);
+    EXPECT(fixture_pools(&fixture, NETNS_POOL_MAX, CGROUP_POOL_MAX));
+    EXPECT_EQ(fixture_stop(&fixture), 0);
 }
 
 static bool is_gone(pid_t pid)

@@ -11,6 +11,7 @@ struct cgroup_pool {
     uint64_t serial; /* for names that must not repeat */
     uint32_t size;   /* so many are kept ready, [spawner] group_pool */
     uint32_t count;
+    bool complained; /* that none could be made, since one could be */
     struct cgroup list[CGROUP_POOL_MAX];
 };
 

@@ -136,27 +136,40 @@ enum status network_open(struct network *network,
 
 enum status network_take(struct network *network, struct netns *out, struct err *err)
 {
+    network->failing = false;
     if (network->pool_count == 0)
         return network_create(network, out, err);
     *out = network->pool[--network->pool_count];
     return ST_OK;
 }
 
+/* Of a maker that was lost another is tried soon: that has a limit of its own. */
+static void fail(struct network *network, enum status st, const struct err *err)
+{
+    network->failing = st != ST_UNAVAILABLE;
+    if (!network->complained)
+        log_event(LOG_WARN, "network_not_prepared", LS("why", err->text),
+                  LS("then", "made at the next start"));
+    network->complained = true;
+}
+
 bool network_refill(struct network *network, bool *out_started)
 {
     struct err err = { 0 };
+    enum status st;
 
     *out_started = false;
-    if (network->pool_count + network->maker.asked >= network->config->netns_pool)
+    if (network->failing ||
+        network->pool_count + network->maker.asked >= network->config->netns_pool)
         return false;
-    if (network_maker_ask(&network->maker, network, out_started, &err) == ST_OK) {
+    st = network_maker_ask(&network->maker, network, out_started, &err);
+    if (st == ST_OK) {
         /* Its addresses go on from ours; what we still make ourselves stays out of its way. */
         if (*out_started)
             network->place_last += router_places(network->config) / 2;
         return true;
     }
-    log_event(LOG_WARN, "network_not_prepared", LS("why", err.text),
-              LS("then", "made at the next start"));
+    fail(network, st, &err);
     return false;
 }
 
@@ -174,10 +187,13 @@ bool network_collect(struct network *network)
         if (st == ST_OK) {
             CHECK(network->pool_count < NETNS_POOL_MAX); /* no more were asked for */
             network->pool[network->pool_count++] = netns;
+            network->complained = false;
             continue;
         }
-        log_event(LOG_WARN, "network_not_prepared", LS("why", err.text),
-                  LS("then", "made at the next start"));
+        if (st == ST_UNAVAILABLE)
+            (void)err_set(&err, st, "the maker of network namespaces ended, start %u of %d",
+                          network->maker.starts, MAKER_STARTS_MAX);
+        fail(network, st, &err);
         if (st == ST_UNAVAILABLE)
             return false;
     }

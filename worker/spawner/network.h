@@ -37,6 +37,8 @@ struct network {
     struct network_maker maker;          /* fills the pool */
     uint32_t pool_count;
     struct netns pool[NETNS_POOL_MAX];
+    bool failing;        /* one could not be made ahead: not tried again before the next start */
+    bool complained;     /* and that was logged since one could be */
     uint32_t place_last; /* addresses are handed out round robin, so that one rests for long */
     char uplink[16];     /* on the host */
 };
@@ -55,7 +57,7 @@ enum status network_create(struct network *network, struct netns *out, struct er
 
 /* Ask the maker for one more; network->maker.socket is to be watched from then on where
  * `out_started` says so.  False: there are enough with those under way, or it cannot be asked
- * (logged). */
+ * (logged), or what was asked for last failed and nothing was started since. */
 bool network_refill(struct network *network, bool *out_started);
 
 /* Put what the maker has made into the pool.  False: the maker was lost (logged) and its socket is

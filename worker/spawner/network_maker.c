@@ -162,11 +162,13 @@ enum status network_maker_receive(struct network_maker *maker, struct netns *out
     struct made made;
     enum status st = packet_receive(maker->socket, (uint8_t *)&made, sizeof made, &packet, err);
 
-    if (st != ST_OK)
+    if (st != ST_OK && st != ST_CORRUPT)
         return st;
-    CHECK(packet.len == sizeof made);
     CHECK(maker->asked > 0);
     maker->asked--;
+    if (st == ST_CORRUPT) /* its messages are of one size */
+        return err_set(err, ST_LIMIT, "no descriptors are left for a network namespace");
+    CHECK(packet.len == sizeof made);
     if (made.status != ST_OK)
         return err_set(err, (enum status)made.status, "%s", made.text);
     CHECK(packet.fd_count == MADE_FDS);

@@ -38,7 +38,8 @@ enum status network_maker_ask(struct network_maker *maker,
                               struct err *err);
 
 /* Take what was made; the socket is readable.  ST_NOT_FOUND: nothing is waiting.  ST_UNAVAILABLE:
- * the process is gone; call network_maker_stop().  Otherwise as making it said. */
+ * the process is gone; call network_maker_stop().  ST_LIMIT: we have no descriptors left for it.
+ * Otherwise as making it said. */
 enum status network_maker_receive(struct network_maker *maker, struct netns *out, struct err *err);
 
 void network_maker_stop(struct network_maker *maker);

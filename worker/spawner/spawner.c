@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/descriptors.h"
 #include "base/log.h"
 #include "worker/spawner/files.h"
 #include "worker/spawner/filter.h"
@@ -28,7 +29,12 @@
 #include "worker/spawner/sandbox.h"
 #include "worker/spawner/spawner_client.h"
 
-enum { ANSWER_MS_MAX = 5000 };
+enum {
+    ANSWER_MS_MAX = 5000,
+    DESCRIPTORS_OWN = 64,
+    DESCRIPTORS_ENVIRONMENT = 14, /* with its slot's user namespace */
+    DESCRIPTORS_PREPARED = 8,     /* a control group; a network namespace has 5 */
+};
 enum pool { POOL_NETWORKS, POOL_GROUPS, POOL_USERS, POOLS };
 
 enum status spawner_watch(
@@ -347,6 +353,18 @@ static void init_tables(struct spawner *spawner)
     spawner->group_pool.size = spawner->config.group_pool;
 }
 
+/* Pools would take the descriptors that starts need. */
+static void look_at_limits(const struct spawner *spawner)
+{
+    const struct spawner_config *config = &spawner->config;
+    uint32_t wanted = DESCRIPTORS_OWN + config->environments_max * DESCRIPTORS_ENVIRONMENT +
+                      (config->netns_pool + config->group_pool) * DESCRIPTORS_PREPARED;
+
+    if (descriptors_max() < wanted)
+        log_event(LOG_WARN, "few_descriptors", LU("limit", descriptors_max()), LU("wanted", wanted),
+                  LS("then", "starts fail when they are used up; raise LimitNOFILE or ulimit -Hn"));
+}
+
 /* Compiled once; a start loads it. */
 static enum status make_filter(struct sock_fprog *out, struct err *err)
 {
@@ -374,6 +392,7 @@ enum status spawner_open(struct spawner *spawner, struct err *err)
     spawner->network = (struct network){ .host = -1, .router = -1, .router_link = -1 };
     spawner->network.maker.socket = -1;
     spawner->told_networks = spawner->told_groups = UINT32_MAX; /* nothing yet */
+    descriptors_raise();
     if (geteuid() != 0)
         return err_set(err, ST_DENIED, "lapwing-spawner must be started as root");
     st = open_agent(spawner, err);
@@ -386,6 +405,7 @@ enum status spawner_open(struct spawner *spawner, struct err *err)
     if (st != ST_OK)
         return st;
     init_tables(spawner);
+    look_at_limits(spawner);
     convert_sweep();
     st = spawner_watch(spawner, spawner->signals, EPOLLIN, &spawner->signal_source, err);
     if (st == ST_OK)

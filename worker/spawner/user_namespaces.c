@@ -128,9 +128,13 @@ bool user_namespaces_refill(struct user_namespaces *users)
         index++;
     if (index == users->count)
         return false;
-    if (make_at(users, index, &err) == ST_OK)
+    if (make_at(users, index, &err) == ST_OK) {
+        users->complained = false;
         return true;
-    log_event(LOG_WARN, "user_namespace_not_prepared", LS("why", err.text),
-              LS("then", "made at the next start"));
+    }
+    if (!users->complained)
+        log_event(LOG_WARN, "user_namespace_not_prepared", LS("why", err.text),
+                  LS("then", "made at the next start"));
+    users->complained = true;
     return false;
 }

@@ -18,7 +18,8 @@ struct user_namespaces {
     int *fds;       /* -1: not made yet */
     bool *used;
     uint32_t made;
-    uint32_t ready; /* made, and not used yet */
+    uint32_t ready;  /* made, and not used yet */
+    bool complained; /* that none could be made, since one could be */
 };
 
 void user_namespaces_init(struct user_namespaces *users, uid_t base, uint32_t count);
