@@ -281,6 +281,8 @@ TEST(a_maker_that_is_killed_is_replaced_so_often_and_starts_go_on)
         take_exit();
         pid_t now = wait_for_maker(last);
         EXPECT(now != 0 && now != last);
+        if (now == 0)
+            break; /* never kill(0) */
         EXPECT_EQ(wait_until(networks_held, 1 + 4), 1 + 4);
         EXPECT_EQ(kill(now, SIGKILL), 0);
         last = now;
