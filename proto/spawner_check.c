@@ -33,6 +33,18 @@ static enum status environment_exited_check(const Lapwing__EnvironmentExited *ex
     return st == ST_OK ? field_text_check(&rule, exited->start_error, err) : st;
 }
 
+enum status pools_check(const Lapwing__Pools *pools, struct err *err)
+{
+    enum status st = field_number_check("networks_max", pools->networks_max, 0, POOL_MAX, err);
+
+    if (st == ST_OK)
+        st = field_number_check("networks", pools->networks, 0, pools->networks_max, err);
+    if (st == ST_OK)
+        st = field_number_check("groups_max", pools->groups_max, 0, POOL_MAX, err);
+    return st == ST_OK ? field_number_check("groups", pools->groups, 0, pools->groups_max, err)
+                       : st;
+}
+
 enum status spawner_message_check(const Lapwing__SpawnerMessage *message, struct err *err)
 {
     switch (message->what_case) {
@@ -40,6 +52,8 @@ enum status spawner_message_check(const Lapwing__SpawnerMessage *message, struct
         return spawn_reply_check(message->reply, err);
     case LAPWING__SPAWNER_MESSAGE__WHAT_EXITED:
         return environment_exited_check(message->exited, err);
+    case LAPWING__SPAWNER_MESSAGE__WHAT_POOLS:
+        return pools_check(message->pools, err);
     case LAPWING__SPAWNER_MESSAGE__WHAT__NOT_SET:
     case _LAPWING__SPAWNER_MESSAGE__WHAT__CASE_IS_INT_SIZE:
         break;

@@ -9,5 +9,6 @@
 #include "proto/spawner.pb-c.h"
 
 enum status spawner_message_check(const Lapwing__SpawnerMessage *message, struct err *err);
+enum status pools_check(const Lapwing__Pools *pools, struct err *err);
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/stream.h"
 #include "proto/fields.h"
 #include "proto/message_limits.h"
+#include "proto/spawner_check.h"
 
 static enum status heartbeat_lists_check(const Lapwing__Heartbeat *heartbeat, struct err *err)
 {
@@ -49,6 +50,8 @@ enum status heartbeat_check(const Lapwing__Heartbeat *heartbeat, struct err *err
     if (st == ST_OK)
         st = field_number_check("memory_free_mb", heartbeat->memory_free_mb, 0,
                                 heartbeat->memory_mb, err);
+    if (st == ST_OK && heartbeat->pools != NULL)
+        st = pools_check(heartbeat->pools, err);
     return st == ST_OK ? heartbeat_lists_check(heartbeat, err) : st;
 }
 

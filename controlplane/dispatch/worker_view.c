@@ -32,6 +32,16 @@ static void take_lists(struct worker_view *worker, const Lapwing__Heartbeat *bea
         memcpy(worker->packages[i], beat->packages[i].data, 32);
 }
 
+static void take_pools(struct worker_view *worker, const Lapwing__Pools *pools)
+{
+    if (pools == NULL)
+        return;
+    worker->pools.networks = pools->networks;
+    worker->pools.networks_max = pools->networks_max;
+    worker->pools.groups = pools->groups;
+    worker->pools.groups_max = pools->groups_max;
+}
+
 bool worker_view_update(struct worker_view *worker, const Lapwing__Heartbeat *beat)
 {
     if (beat->epoch < worker->epoch ||
@@ -46,6 +56,7 @@ bool worker_view_update(struct worker_view *worker, const Lapwing__Heartbeat *be
     worker->memory_free_mb = beat->memory_free_mb;
     worker->environments = beat->environments;
     worker->environments_max = beat->environments_max;
+    take_pools(worker, beat->pools);
     take_lists(worker, beat);
     return true;
 }

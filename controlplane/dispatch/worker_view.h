@@ -47,6 +47,9 @@ struct worker_view {
     uint64_t memory_free_mb;
     uint32_t environments;
     uint32_t environments_max;
+    struct {
+        uint32_t networks, networks_max, groups, groups_max;
+    } pools; /* made ahead for environments to come; all 0 while it has not said */
     char runtimes[HEARTBEAT_RUNTIMES_MAX][RUNTIME_BYTES_MAX + 1];
     size_t runtime_count;
     struct warm_view *warm;

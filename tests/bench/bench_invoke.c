@@ -38,6 +38,7 @@ struct settings {
 struct client {
     const struct settings *settings;
     pthread_t thread;
+    unsigned first; /* of its functions */
     unsigned count;
     unsigned failed;
     double *us;
@@ -170,7 +171,8 @@ static void *run_client(void *context)
         if (client->settings->prefix == NULL)
             (void)snprintf(function, sizeof function, "%s", client->settings->function);
         else
-            (void)snprintf(function, sizeof function, "%s%u", client->settings->prefix, i);
+            (void)snprintf(function, sizeof function, "%s%u", client->settings->prefix,
+                           client->first + i);
         one_call(client, function, i);
     }
     (void)close(client->fd);
@@ -247,10 +249,8 @@ static void parse(int argc, char **argv, struct settings *out)
             exit(2);
         }
     }
-    if (out->prefix != NULL) {
-        out->clients = 1;
+    if (out->prefix != NULL)
         out->requests = out->functions;
-    }
     if (out->function == NULL && out->prefix == NULL)
         die("want --function NAME, or --prefix NAME --functions N");
     if (out->clients == 0 || out->clients > CLIENTS_MAX || out->requests < out->clients ||
@@ -273,7 +273,9 @@ int main(int argc, char **argv)
     all = must_calloc(count, sizeof *all);
     start = now_us();
     for (unsigned i = 0; i < settings.clients; i++) {
-        clients[i] = (struct client){ .settings = &settings, .count = each, .us = all + i * each };
+        clients[i] = (struct client){
+            .settings = &settings, .first = i * each, .count = each, .us = all + i * each
+        };
         if (pthread_create(&clients[i].thread, NULL, run_client, &clients[i]) != 0)
             die("no thread");
     }

@@ -4,6 +4,7 @@
   measure.py machine RESULTS                        the machine and its load, before anything runs
   measure.py load    RESULTS NAME PIDS COMMAND...   run a load; what it prints, and what the programs
                                                     of these processes took of the processors meanwhile
+  measure.py facts   RESULTS NAME COMMAND...        numbers that a program prints as one object
   measure.py memory  RESULTS NAME PIDS              resident memory of these processes, a row a program
   measure.py zones   RESULTS NAME PIDS              the same of a whole cluster, and of one of its zones
 
@@ -122,6 +123,15 @@ def load(results, name, pids, *command):
     print(shown(row), flush=True)
 
 
+def facts(results, name, *command):
+    run = subprocess.run(command, stdout=subprocess.PIPE, check=False)
+    if run.returncode != 0:
+        sys.exit(f"{name}: the program ended with {run.returncode}")
+    row = json.loads(run.stdout)
+    keep(results, {"name": name, **row})
+    print(f"{name:38}" + ", ".join(f"{key} {value}" for key, value in row.items()), flush=True)
+
+
 def resident_kb(pid):
     """Shared pages count whole in RSS and by their share in PSS."""
     text = read(f"/proc/{pid}/smaps_rollup")
@@ -159,7 +169,7 @@ def zones(results, name, pids):
 
 
 def main():
-    verbs = {"machine": machine, "load": load, "memory": memory, "zones": zones}
+    verbs = {"machine": machine, "load": load, "facts": facts, "memory": memory, "zones": zones}
     try:
         verbs[sys.argv[1]](*sys.argv[2:])
     except KeyboardInterrupt:

@@ -128,6 +128,7 @@ static int eat_memory(void)
         if (block == NULL)
             return 3;
         memset(block, 1, 1 << 20);
+        __asm__ volatile("" : : "r"(block) : "memory"); /* or a compiler leaves both away */
     }
 }
 

@@ -19,7 +19,8 @@
 #include "base/check.h"
 #include "worker/spawner/spawner.h"
 
-enum { WAIT_MS = 60000, TEST_UID_BASE = 1900000000 };
+/* Users of a test program's own: several may run on one machine. */
+enum { WAIT_MS = 60000, TEST_UID_BASE = 1900000000, TEST_UIDS = 128, TEST_UID_RANGES = 4096 };
 
 /* A control group that a service manager handed to us, or none: then we work at the top. */
 static const char *cgroup_parent(void)
@@ -76,9 +77,11 @@ static void fill_config(struct fixture *fixture, bool outbound)
     struct spawner_config *config = &fixture->config;
 
     *config = (struct spawner_config){ .root_dir = "/",
-                                       .uid_base = TEST_UID_BASE,
+                                       .uid_base = TEST_UID_BASE +
+                                                   (uint32_t)getpid() % TEST_UID_RANGES * TEST_UIDS,
                                        .environments_max = 16,
                                        .netns_pool = 4,
+                                       .group_pool = 4,
                                        .outbound = outbound,
                                        .subnet = { 0x0afef000, 20 } };
     (void)snprintf(config->instance, sizeof config->instance, "test-%d", (int)getpid());
@@ -178,6 +181,12 @@ bool fixture_receive(struct fixture *fixture, struct spawner_message *out)
     for (;;) {
         enum status st = spawner_client_receive(&fixture->client, out, &err);
 
+        if (st == ST_OK && out->message->what_case == LAPWING__SPAWNER_MESSAGE__WHAT_POOLS) {
+            fixture->networks_ready = out->message->pools->networks;
+            fixture->groups_ready = out->message->pools->groups;
+            spawner_message_done(out);
+            continue;
+        }
         if (st == ST_OK)
             return true;
         if (st != ST_NOT_FOUND)
@@ -186,6 +195,24 @@ bool fixture_receive(struct fixture *fixture, struct spawner_message *out)
         if (poll(&wait, 1, WAIT_MS) <= 0)
             return false;
     }
+}
+
+bool fixture_pools(struct fixture *fixture, unsigned networks, unsigned groups)
+{
+    while (fixture->networks_ready != networks || fixture->groups_ready != groups) {
+        struct spawner_message message;
+        struct err err = { 0 };
+        struct pollfd wait = { .fd = fixture->client.fd, .events = POLLIN };
+
+        if (poll(&wait, 1, WAIT_MS) <= 0 ||
+            spawner_client_receive(&fixture->client, &message, &err) != ST_OK ||
+            message.message->what_case != LAPWING__SPAWNER_MESSAGE__WHAT_POOLS)
+            return false;
+        fixture->networks_ready = message.message->pools->networks;
+        fixture->groups_ready = message.message->pools->groups;
+        spawner_message_done(&message);
+    }
+    return true;
 }
 
 void fixture_ask(struct fixture *fixture, unsigned slot, const char *const *arguments)

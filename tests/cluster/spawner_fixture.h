@@ -14,8 +14,10 @@ struct fixture {
     struct spawner_config config;
     struct spawner_client client;
     pid_t spawner;
-    char folder[64];  /* removed by fixture_stop() */
-    char package[65]; /* holds `probe` */
+    char folder[64];         /* removed by fixture_stop() */
+    char package[65];        /* holds `probe` */
+    unsigned networks_ready; /* as the spawner told last, between other messages */
+    unsigned groups_ready;
 };
 
 /* Why the tests of this file cannot run here, or NULL. */
@@ -34,8 +36,11 @@ void fixture_kill(struct fixture *fixture);
 /* Run the real program with --clean; its exit status. */
 int fixture_clean(const struct fixture *fixture);
 
-/* The next message, waiting up to a minute.  False when there is none. */
+/* The next message that is not about pools, waiting up to a minute.  False when there is none. */
 bool fixture_receive(struct fixture *fixture, struct spawner_message *out);
+
+/* Wait, up to a minute, until the spawner tells that its pools hold so many of each. */
+bool fixture_pools(struct fixture *fixture, unsigned networks, unsigned groups);
 
 /* Ask for an environment in `slot` that runs the probe with `arguments` (NULL-terminated). */
 void fixture_ask(struct fixture *fixture, unsigned slot, const char *const *arguments);

@@ -334,6 +334,37 @@ TEST(a_message_of_the_spawner_names_a_request_or_a_slot)
     EXPECT_EQ(spawner_message_check(&message, NULL), ST_BAD_INPUT);
 }
 
+TEST(no_pool_holds_more_than_its_size)
+{
+    static const struct {
+        const char *name;
+        Lapwing__Pools pools;
+        enum status want;
+    } rows[] = {
+#define POOLS(networks, networks_max, groups, groups_max)                                          \
+    { PROTOBUF_C_MESSAGE_INIT(&lapwing__pools__descriptor), networks, networks_max, groups,        \
+      groups_max }
+        { "none", POOLS(0, 0, 0, 0), ST_OK },
+        { "full", POOLS(8, 8, 4, 4), ST_OK },
+        { "largest", POOLS(POOL_MAX, POOL_MAX, POOL_MAX, POOL_MAX), ST_OK },
+        { "too many networks", POOLS(9, 8, 4, 4), ST_BAD_INPUT },
+        { "too many groups", POOLS(8, 8, 5, 4), ST_BAD_INPUT },
+        { "too large for networks", POOLS(0, POOL_MAX + 1, 0, 0), ST_BAD_INPUT },
+        { "too large for groups", POOLS(0, 0, 0, POOL_MAX + 1), ST_BAD_INPUT },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        Lapwing__SpawnerMessage message = LAPWING__SPAWNER_MESSAGE__INIT;
+        Lapwing__Pools pools = rows[i].pools;
+
+        test_case = rows[i].name;
+        message.what_case = LAPWING__SPAWNER_MESSAGE__WHAT_POOLS;
+        message.pools = &pools;
+        EXPECT_EQ(spawner_message_check(&message, NULL), rows[i].want);
+    }
+    test_case = NULL;
+}
+
 TEST(a_read_must_say_what)
 {
     Lapwing__ReadRequest req = LAPWING__READ_REQUEST__INIT;

@@ -37,6 +37,14 @@ static void workers(struct buf *out)
     metrics_workers(list, ARRAY_LEN(list), out);
 }
 
+static void pools(struct buf *out)
+{
+    static const struct metrics_pool list[] = { { "worker-a", "network_namespaces", 7, 8 },
+                                                { "worker-a", "control_groups", 0, 64 } };
+
+    metrics_pools(list, ARRAY_LEN(list), out);
+}
+
 #define RAFT(name, control, storage)                                                               \
     "# TYPE lapwing_raft_" name " gauge\n"                                                         \
     "lapwing_raft_" name "{group=\"control\"} " control "\n"                                       \
@@ -53,6 +61,13 @@ static const struct {
       "lapwing_certificate_expires_seconds{node=\"a\",role=\"controlplane\",zone=\"z1\"} "
       "1800000000\n"
       "lapwing_certificate_expires_seconds{node=\"worker-b\",role=\"worker\",zone=\"z2\"} 99\n" },
+    { "what is there and what there may be", pools,
+      "# TYPE lapwing_worker_pool gauge\n"
+      "lapwing_worker_pool{worker=\"worker-a\",kind=\"network_namespaces\"} 7\n"
+      "lapwing_worker_pool{worker=\"worker-a\",kind=\"control_groups\"} 0\n"
+      "# TYPE lapwing_worker_pool_size gauge\n"
+      "lapwing_worker_pool_size{worker=\"worker-a\",kind=\"network_namespaces\"} 8\n"
+      "lapwing_worker_pool_size{worker=\"worker-a\",kind=\"control_groups\"} 64\n" },
     { "one of HTTPS", https,
       "# TYPE lapwing_https_certificate_expires_seconds gauge\n"
       "lapwing_https_certificate_expires_seconds 1900000000\n" },

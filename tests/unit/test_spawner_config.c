@@ -64,6 +64,42 @@ TEST(names_of_instances_are_safe_in_paths_and_rules)
 }
 
 static const struct {
+    const char *flag;
+    enum status want;
+    uint32_t networks, groups;
+} pools[] = {
+    { "--spawner.environments_max=1", ST_OK, 8, 8 }, /* what they are when nothing is said */
+    { "--spawner.netns_pool=0", ST_OK, 0, 8 },
+    { "--spawner.netns_pool=64", ST_OK, NETNS_POOL_MAX, 8 },
+    { "--spawner.netns_pool=65", ST_BAD_INPUT, 0, 0 },
+    { "--spawner.group_pool=0", ST_OK, 8, 0 },
+    { "--spawner.group_pool=64", ST_OK, 8, CGROUP_POOL_MAX },
+    { "--spawner.group_pool=65", ST_BAD_INPUT, 0, 0 },
+};
+
+TEST(pools_have_sizes_and_bounds)
+{
+    for (size_t i = 0; i < ARRAY_LEN(pools); i++) {
+        char *argv[] = { (char *)"lapwing-spawner", (char *)"--spawner.instance=a",
+                         (char *)"--spawner.packages_dir=/p", (char *)(uintptr_t)pools[i].flag };
+        struct spawner_config config;
+        struct config *read = NULL;
+        struct err err = { 0 };
+
+        test_case = pools[i].flag;
+        EXPECT_EQ(config_load(spawner_options, (int)ARRAY_LEN(argv), argv, &read, &err),
+                  pools[i].want);
+        if (pools[i].want != ST_OK)
+            continue;
+        EXPECT_EQ(spawner_config_read(read, "/", &config, &err), ST_OK);
+        EXPECT_EQ(config.netns_pool, pools[i].networks);
+        EXPECT_EQ(config.group_pool, pools[i].groups);
+        config_free(read);
+    }
+    test_case = NULL;
+}
+
+static const struct {
     const char *line;
     bool want;
     const char *reason;

@@ -44,6 +44,18 @@ static void on_exited(const Lapwing__EnvironmentExited *exited, void *context)
     environment_on_exited(context, exited);
 }
 
+static void on_pools(const Lapwing__Pools *pools, void *context)
+{
+    struct agent *agent = context;
+    Lapwing__Pools copy = LAPWING__POOLS__INIT;
+
+    copy.networks = pools->networks;
+    copy.networks_max = pools->networks_max;
+    copy.groups = pools->groups;
+    copy.groups_max = pools->groups_max;
+    agent->pools = copy;
+}
+
 static void on_lost(const struct err *err, void *context)
 {
     struct agent *agent = context;
@@ -51,7 +63,8 @@ static void on_lost(const struct err *err, void *context)
     agent->on_lost(agent, err);
 }
 
-static const struct spawner_handler spawner_handler = { on_spawned, on_usage, on_exited, on_lost };
+static const struct spawner_handler spawner_handler = { on_spawned, on_usage, on_exited, on_pools,
+                                                        on_lost };
 
 /* ---- the package cache's way to the spawner ---- */
 
@@ -147,6 +160,7 @@ enum status agent_start(struct agent *agent,
     };
     enum status st;
 
+    lapwing__pools__init(&agent->pools);
     CHECK(settings->environments_max >= 1 && settings->environments_max <= SLOTS_MAX);
     agent->loop = loop;
     agent->settings = settings;

@@ -65,7 +65,8 @@ struct agent {
     size_t waiting_count;
     uint32_t starts_max; /* at a time, of one function */
     struct host_load load;
-    uv_prepare_t look; /* active when those who wait should look again */
+    Lapwing__Pools pools; /* as the spawner told last; its sizes are 0 before */
+    uv_prepare_t look;    /* active when those who wait should look again */
     size_t invocation_count;
     struct ask *asks; /* of link.c */
     size_t ask_count;

@@ -104,6 +104,7 @@ void heartbeat_build(const struct agent *agent, uint64_t sequence, struct buf *o
             (ProtobufCBinaryData){ .len = PACKAGE_HASH_BYTES,
                                    .data = (uint8_t *)(uintptr_t)table->entries[newest[i]].hash };
     message.packages = packages;
+    message.pools = (Lapwing__Pools *)(uintptr_t)&agent->pools;
     out->len += lapwing__heartbeat__pack(
         &message, buf_reserve(out, lapwing__heartbeat__get_packed_size(&message)));
     free(warm);

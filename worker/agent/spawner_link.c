@@ -240,6 +240,8 @@ static void receive(struct spawner_link *link)
             on_reply(link, &message);
         if (message.message->what_case == LAPWING__SPAWNER_MESSAGE__WHAT_EXITED)
             link->handler->on_exited(message.message->exited, link->context);
+        if (message.message->what_case == LAPWING__SPAWNER_MESSAGE__WHAT_POOLS)
+            link->handler->on_pools(message.message->pools, link->context);
         spawner_message_done(&message);
     }
 }

@@ -19,6 +19,7 @@ struct spawner_handler {
     void (*on_spawned)(uint32_t slot, struct spawner_message *message, void *context);
     void (*on_usage)(uint32_t slot, const Lapwing__SpawnReply *reply, void *context);
     void (*on_exited)(const Lapwing__EnvironmentExited *exited, void *context);
+    void (*on_pools)(const Lapwing__Pools *pools, void *context);
     /* The spawner is gone and every environment with it. */
     void (*on_lost)(const struct err *err, void *context);
 };

@@ -44,13 +44,16 @@ bool cgroup_pool_refill(struct cgroup_pool *pool, const struct cgroups *groups)
 {
     struct err err = { 0 };
 
-    if (pool->count == CGROUP_POOL_MAX)
+    if (pool->count == pool->size)
         return false;
     if (make(pool, groups, &pool->list[pool->count], &err) != ST_OK) {
-        log_event(LOG_WARN, "control_group_not_prepared", LS("why", err.text),
-                  LS("then", "made at the next start"));
+        if (!pool->complained)
+            log_event(LOG_WARN, "control_group_not_prepared", LS("why", err.text),
+                      LS("then", "made at the next start"));
+        pool->complained = true;
         return false;
     }
+    pool->complained = false;
     pool->count++;
     return true;
 }

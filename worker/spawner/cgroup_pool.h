@@ -4,13 +4,14 @@
 #define WORKER_SPAWNER_CGROUP_POOL_H
 
 #include "worker/spawner/cgroup.h"
-
-enum { CGROUP_POOL_MAX = 8 };
+#include "worker/spawner/spawner_config.h"
 
 /* Embedded in the spawner; the groups in it go with cgroups_remove(). */
 struct cgroup_pool {
     uint64_t serial; /* for names that must not repeat */
+    uint32_t size;   /* so many are kept ready, [spawner] group_pool */
     uint32_t count;
+    bool complained; /* that none could be made, since one could be */
     struct cgroup list[CGROUP_POOL_MAX];
 };
 

@@ -360,8 +360,14 @@ static enum status clone_child(struct convert *convert, int zip, struct err *err
     AUTO_CLOSE int output = -1;
     AUTO_CLOSE int status = -1;
     char path[128];
+    enum status st;
     int pipe_fds[2];
+    int user;
 
+    st = user_namespace_of(&spawner->users, spawner->config.environments_max + convert->number,
+                           &user, err);
+    if (st != ST_OK)
+        return st;
     if (pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK) < 0)
         return err_set_errno(err, ST_IO, errno, "make a pipe");
     convert->output = pipe_fds[0];
@@ -381,7 +387,7 @@ static enum status clone_child(struct convert *convert, int zip, struct err *err
             .directory = "/",
             .host_name = "convert",
             .network = -1,
-            .uid = spawner->config.uid_base + spawner->config.environments_max + convert->number,
+            .user = user,
             .file_bytes_max = PACKAGE_UNZIPPED_BYTES_MAX,
             .cpu_seconds_max = CONVERT_CPU_SECONDS_MAX,
             .group = &convert->group,

@@ -157,15 +157,15 @@ static void pid_ready(struct source *source, uint32_t events)
     CHECK(info.si_pid != 0); /* the descriptor said that it has ended */
     read_records(env);
     cgroup_usage(&env->spawner->groups, &env->group, &usage);
-    bool ran = env->state == ENVIRONMENT_RUNNING;
-    if (!ran) {
+    /* Said before the release, which takes four folders of control groups apart: the agent may use
+     * the slot again at once, but is not listened to before this is over. */
+    if (env->state == ENVIRONMENT_RUNNING) {
+        say_exited(env, &usage);
+    } else {
         env->spawner->starting--;
         say_start_failed(env);
     }
-    struct environment ended = *env;
     release(env);
-    if (ran) /* after the release: the agent may use the slot again at once */
-        say_exited(&ended, &usage);
 }
 
 void environment_init(struct environment *env, struct spawner *spawner, uint32_t slot)
@@ -222,7 +222,9 @@ static enum status clone_child(struct environment *env,
     AUTO_CLOSE int status = -1;
     char package[128];
     struct texts texts;
+    enum status st;
     int pipe_fds[2];
+    int user;
 
     if (pipe2(pipe_fds, O_CLOEXEC) < 0)
         return err_set_errno(err, ST_IO, errno, "make a pipe");
@@ -234,6 +236,9 @@ static enum status clone_child(struct environment *env,
     status = pipe_fds[1];
     if (fcntl(env->output, F_SETFL, O_NONBLOCK) < 0 || fcntl(env->status, F_SETFL, O_NONBLOCK) < 0)
         return err_set_errno(err, ST_IO, errno, "make pipes non-blocking");
+    st = user_namespace_of(&env->spawner->users, env->slot, &user, err);
+    if (st != ST_OK)
+        return st;
     (void)snprintf(package, sizeof package, ROOTFS_PACKAGES "/%s", req->package);
     gather_texts(&texts, req);
     return sandbox_start(
@@ -247,7 +252,7 @@ static enum status clone_child(struct environment *env,
             .directory = "/var/task",
             .host_name = "lapwing",
             .network = env->netns.fd,
-            .uid = env->spawner->config.uid_base + env->slot,
+            .user = user,
             .group = &env->group,
             .filter = &env->spawner->filter,
             .spawner = env->spawner->self,
@@ -303,6 +308,7 @@ enum status environment_start(struct environment *env,
     CHECK(st == ST_OK); /* only lack of kernel memory: a running child may not go unwatched */
     st = spawner_watch(spawner, env->pidfd, EPOLLIN, &env->pid_source, err);
     CHECK(st == ST_OK);
+    read_records(env); /* sandbox_start() waited for it */
     return ST_OK;
 }
 

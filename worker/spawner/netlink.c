@@ -120,21 +120,30 @@ static struct ifinfomsg *begin_link(union request *req, uint16_t type, uint16_t 
     return link;
 }
 
+/* Left alone, each end gets a pair of queues for every processor of the host, and each queue its
+ * objects in /sys, made and taken apart with it. */
+static void attribute_queues(union request *req)
+{
+    attribute_u32(req, IFLA_NUM_TX_QUEUES, 1);
+    attribute_u32(req, IFLA_NUM_RX_QUEUES, 1);
+}
+
 enum status netlink_veth(
     int fd, const char *name, const char *peer, int peer_netns, struct err *err)
 {
     union request req;
-    struct ifinfomsg *link = begin_link(&req, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
 
-    link->ifi_flags = link->ifi_change = IFF_UP;
+    (void)begin_link(&req, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
     attribute_text(&req, IFLA_IFNAME, name);
+    attribute_queues(&req);
     struct rtattr *info = attribute(&req, IFLA_LINKINFO, NULL, 0);
     attribute_text(&req, IFLA_INFO_KIND, "veth");
     struct rtattr *data = attribute(&req, IFLA_INFO_DATA, NULL, 0);
     struct rtattr *other = attribute(&req, VETH_INFO_PEER, NULL, 0);
     struct ifinfomsg *peer_link = append(&req, sizeof *peer_link);
-    *peer_link = (struct ifinfomsg){ 0 }; /* up is refused before the pair is joined */
+    *peer_link = (struct ifinfomsg){ 0 };
     attribute_text(&req, IFLA_IFNAME, peer);
+    attribute_queues(&req);
     attribute_u32(&req, IFLA_NET_NS_FD, (uint32_t)peer_netns);
     attribute_end(&req, other);
     attribute_end(&req, data);
@@ -166,6 +175,24 @@ enum status netlink_up(int fd, uint32_t index, struct err *err)
     link->ifi_flags = link->ifi_change = IFF_UP;
     if (ask(fd, &req) < 0)
         return err_set_errno(err, ST_IO, errno, "set interface %u up", index);
+    return ST_OK;
+}
+
+enum status netlink_up_ipv4(int fd, uint32_t index, struct err *err)
+{
+    uint8_t none = IN6_ADDR_GEN_MODE_NONE;
+    union request req;
+    struct ifinfomsg *link = begin_link(&req, RTM_NEWLINK, 0);
+
+    link->ifi_index = (int)index;
+    link->ifi_flags = link->ifi_change = IFF_UP;
+    struct rtattr *families = attribute(&req, IFLA_AF_SPEC, NULL, 0);
+    struct rtattr *ipv6 = attribute(&req, AF_INET6, NULL, 0);
+    (void)attribute(&req, IFLA_INET6_ADDR_GEN_MODE, &none, sizeof none);
+    attribute_end(&req, ipv6);
+    attribute_end(&req, families);
+    if (ask(fd, &req) < 0)
+        return netlink_up(fd, index, err); /* a kernel without IPv6 knows no such family */
     return ST_OK;
 }
 

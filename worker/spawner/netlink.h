@@ -13,7 +13,7 @@
  */
 enum status netlink_open(int family, int *out_fd, struct err *err);
 
-/* Make a pair of virtual Ethernet interfaces: `name` here, up, and `peer` in `peer_netns`, down. */
+/* Make a pair of virtual Ethernet interfaces, both down: `name` here, `peer` in `peer_netns`. */
 enum status netlink_veth(
     int fd, const char *name, const char *peer, int peer_netns, struct err *err);
 
@@ -21,6 +21,8 @@ enum status netlink_veth(
 enum status netlink_index(int fd, const char *name, uint32_t *out_index, struct err *err);
 
 enum status netlink_up(int fd, uint32_t index, struct err *err);
+/* The same, and it makes itself no IPv6 address; the other end must still be down. */
+enum status netlink_up_ipv4(int fd, uint32_t index, struct err *err);
 enum status netlink_delete(int fd, uint32_t index, struct err *err);
 
 /* Add `address` as /32; with `peer` not 0, the other end of a point-to-point link. */

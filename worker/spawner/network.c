@@ -91,7 +91,7 @@ static enum status configure(struct network *network, struct netns *netns, struc
     return st;
 }
 
-static enum status create(struct network *network, struct netns *out, struct err *err)
+enum status network_create(struct network *network, struct netns *out, struct err *err)
 {
     struct netns netns;
     enum status st = ST_OK;
@@ -120,6 +120,7 @@ enum status network_open(struct network *network,
     struct err why = { 0 };
 
     *network = (struct network){ .config = config, .router = -1, .router_link = -1 };
+    network->maker.socket = -1;
     network->host = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
     if (network->host < 0)
         return err_set_errno(err, ST_IO, errno, "open our own network namespace");
@@ -135,29 +136,72 @@ enum status network_open(struct network *network,
 
 enum status network_take(struct network *network, struct netns *out, struct err *err)
 {
+    network->failing = false;
     if (network->pool_count == 0)
-        return create(network, out, err);
+        return network_create(network, out, err);
     *out = network->pool[--network->pool_count];
     return ST_OK;
 }
 
-bool network_refill(struct network *network)
+/* Of a maker that was lost another is tried soon: that has a limit of its own. */
+static void fail(struct network *network, enum status st, const struct err *err)
+{
+    network->failing = st != ST_UNAVAILABLE;
+    if (!network->complained)
+        log_event(LOG_WARN, "network_not_prepared", LS("why", err->text),
+                  LS("then", "made at the next start"));
+    network->complained = true;
+}
+
+bool network_refill(struct network *network, bool *out_started)
 {
     struct err err = { 0 };
+    enum status st;
 
-    if (network->pool_count >= network->config->netns_pool)
+    *out_started = false;
+    if (network->failing ||
+        network->pool_count + network->maker.asked >= network->config->netns_pool)
         return false;
-    if (create(network, &network->pool[network->pool_count], &err) != ST_OK) {
-        log_event(LOG_WARN, "network_not_prepared", LS("why", err.text),
-                  LS("then", "made at the next start"));
-        return false;
+    st = network_maker_ask(&network->maker, network, out_started, &err);
+    if (st == ST_OK) {
+        /* Its addresses go on from ours; what we still make ourselves stays out of its way. */
+        if (*out_started)
+            network->place_last += router_places(network->config) / 2;
+        return true;
     }
-    network->pool_count++;
-    return true;
+    fail(network, st, &err);
+    return false;
+}
+
+bool network_collect(struct network *network)
+{
+    for (;;) {
+        struct netns netns;
+        struct err err = { 0 };
+        enum status st;
+
+        netns_init(&netns);
+        st = network_maker_receive(&network->maker, &netns, &err);
+        if (st == ST_NOT_FOUND)
+            return true;
+        if (st == ST_OK) {
+            CHECK(network->pool_count < NETNS_POOL_MAX); /* no more were asked for */
+            network->pool[network->pool_count++] = netns;
+            network->complained = false;
+            continue;
+        }
+        if (st == ST_UNAVAILABLE)
+            (void)err_set(&err, st, "the maker of network namespaces ended, start %u of %d",
+                          network->maker.starts, MAKER_STARTS_MAX);
+        fail(network, st, &err);
+        if (st == ST_UNAVAILABLE)
+            return false;
+    }
 }
 
 void network_close(struct network *network)
 {
+    network_maker_stop(&network->maker);
     while (network->pool_count > 0)
         network_drop(&network->pool[--network->pool_count]);
     router_close(network);

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "worker/spawner/network_maker.h"
 #include "worker/spawner/spawner_config.h"
 
 enum { NETWORK_SOCKETS = 4 }; /* runtime, relay, DNS, DNS by TCP: enum spawner_fd without output */
@@ -33,8 +34,11 @@ struct network {
     int host;                            /* our own namespace */
     int router;                          /* -1: no outbound network */
     int router_link;                     /* netlink in the router */
+    struct network_maker maker;          /* fills the pool */
     uint32_t pool_count;
     struct netns pool[NETNS_POOL_MAX];
+    bool failing;        /* one could not be made ahead: not tried again before the next start */
+    bool complained;     /* and that was logged since one could be */
     uint32_t place_last; /* addresses are handed out round robin, so that one rests for long */
     char uplink[16];     /* on the host */
 };
@@ -48,8 +52,17 @@ enum status network_open(struct network *network,
 /* A namespace from the pool, or made now when that is empty (ST_IO). */
 enum status network_take(struct network *network, struct netns *out, struct err *err);
 
-/* Make one namespace for the pool.  False: it is full, or one could not be made (logged). */
-bool network_refill(struct network *network);
+/* Make one, in this thread: 1 ms. */
+enum status network_create(struct network *network, struct netns *out, struct err *err);
+
+/* Ask the maker for one more; network->maker.socket is to be watched from then on where
+ * `out_started` says so.  False: there are enough with those under way, or it cannot be asked
+ * (logged), or what was asked for last failed and nothing was started since. */
+bool network_refill(struct network *network, bool *out_started);
+
+/* Put what the maker has made into the pool.  False: the maker was lost (logged) and its socket is
+ * closed. */
+bool network_collect(struct network *network);
 
 /* Close what is left of a namespace; the kernel takes it apart later. */
 void network_drop(struct netns *netns);

@@ -13,6 +13,9 @@ enum status router_open(struct network *network, struct err *err);
  * router. `out_place` is its place in the subnet. */
 enum status router_connect(struct network *network, int link, uint32_t *out_place, struct err *err);
 
+/* How many environments have room in the subnet: 1007 in the smallest, a /22. */
+uint32_t router_places(const struct spawner_config *config);
+
 void router_close(struct network *network);
 
 #endif

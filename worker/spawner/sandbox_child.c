@@ -1,12 +1,12 @@
 /* What a sandbox's first process does between clone and exec, see sandbox.h.
  *
- * It is a copy of the spawner with all its rights, and gives them up one by one.  The order
- * matters:
+ * It starts as the spawner with all its rights, in the spawner's memory, and gives them up one by
+ * one.  The order matters:
  *
  *   control groups   first, so that all that follows counts there
  *   network, mounts  while still root of the host
- *   uid, then user namespace with that one uid mapped: needs CAP_SYS_ADMIN on some hosts, so the
- *                    capabilities are kept over the change of uid
+ *   user namespace   made before, with one uid mapped; then that uid, with all capabilities in
+ *                    there and none outside
  *   capabilities     bounding set first: dropping from it needs one of them
  *   death signal     after the last change of credentials, which would clear it
  *   filter           last, as it forbids the rest
@@ -14,14 +14,12 @@
  * A step that fails is reported by number and errno on the status pipe. */
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <linux/capability.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -45,7 +43,6 @@ enum step {
     STEP_DIRECTORY,
     STEP_LIMITS,
     STEP_USER,
-    STEP_MAP,
     STEP_CAPABILITIES,
     STEP_DEATH,
     STEP_FILTER,
@@ -63,8 +60,7 @@ static const char *const step_names[STEPS] = {
     [STEP_ROOT] = "change the root",
     [STEP_DIRECTORY] = "enter the working directory",
     [STEP_LIMITS] = "set resource limits",
-    [STEP_USER] = "make a user namespace",
-    [STEP_MAP] = "map the user",
+    [STEP_USER] = "become the user",
     [STEP_CAPABILITIES] = "drop capabilities",
     [STEP_DEATH] = "ask for the death signal",
     [STEP_FILTER] = "load the system call filter",
@@ -91,11 +87,16 @@ static void report(int fd, int32_t kind, int32_t value)
 static int join_groups(const struct cgroup *group)
 {
     for (int part = 0; part < CGROUP_PARTS; part++)
-        if (group->tasks[part] >= 0 && write(group->tasks[part], "0", 1) != 1)
+        if (group->tasks[part] >= 0 && write(STAGE_TASKS + part, "0", 1) != 1)
             return -1;
-    /* Hides our place in the host's hierarchy; not all kernels can. */
-    (void)unshare(CLONE_NEWCGROUP);
     return 0;
+}
+
+/* `flags`, and a view of control groups of our own, which hides our place in the host's hierarchy;
+ * not all kernels can. */
+static int unshare_mounts(int flags)
+{
+    return unshare(flags | CLONE_NEWCGROUP) == 0 ? 0 : unshare(flags);
 }
 
 /* Own mounts, and among them what is bound.  It is picked up where it can be seen, before the
@@ -110,8 +111,9 @@ static int enter_mounts(const struct sandbox *sandbox)
         attr.attr_set |= MOUNT_ATTR_RDONLY;
     if (tree < 0 || mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof attr) < 0)
         return -1;
-    if (sandbox->mounts >= 0 &&
-        (setns(sandbox->mounts, CLONE_NEWNS) < 0 || unshare(CLONE_NEWNS) < 0))
+    if (sandbox->mounts >= 0 && setns(STAGE_MOUNTS, CLONE_NEWNS) < 0)
+        return -1;
+    if (unshare_mounts(sandbox->mounts >= 0 ? CLONE_NEWNS : 0) < 0)
         return -1;
     return move_mount(tree, "", AT_FDCWD, sandbox->bind_to, MOVE_MOUNT_F_EMPTY_PATH);
 }
@@ -173,55 +175,21 @@ static int set_limits(const struct sandbox *sandbox)
     return 0;
 }
 
-static int set_capabilities(bool keep)
+/* As system calls, not by the C library, which would have threads follow, and keeps notes.  The
+ * capabilities come with the namespace and stay, for its user 0, whose they would be, is nobody. */
+static int change_user(void)
 {
-    struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-    struct __user_cap_data_struct data[2] = { { 0 }, { 0 } };
-
-    if (keep) {
-        if (syscall(SYS_capget, &head, data) < 0)
-            return -1;
-        for (int i = 0; i < 2; i++)
-            data[i].effective = data[i].permitted;
-    }
-    return (int)syscall(SYS_capset, &head, data);
-}
-
-static int change_user(uid_t uid)
-{
-    gid_t gid = uid;
-
-    if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0)
+    if (syscall(SYS_setgroups, 0, NULL) < 0 || setns(STAGE_USER, CLONE_NEWUSER) < 0)
         return -1;
-    if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || setresuid(uid, uid, uid) < 0)
+    if (syscall(SYS_setresgid, SANDBOX_GID, SANDBOX_GID, SANDBOX_GID) < 0)
         return -1;
-    if (set_capabilities(true) < 0)
-        return -1;
-    if (unshare(CLONE_NEWUSER) < 0)
-        return -1;
-    /* Our files in /proc belong to root until we say that we may be looked at. */
-    return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-}
-
-static int write_map(const char *name, unsigned inside, unsigned outside)
-{
-    char text[64];
-
-    (void)snprintf(text, sizeof text, "%u %u 1", inside, outside);
-    return file_write(AT_FDCWD, name, text, NULL) == ST_OK ? 0 : -1;
-}
-
-static int map_user(uid_t uid)
-{
-    if (file_write(AT_FDCWD, "/proc/self/setgroups", "deny", NULL) != ST_OK)
-        return -1;
-    if (write_map("/proc/self/gid_map", SANDBOX_GID, uid) < 0)
-        return -1;
-    return write_map("/proc/self/uid_map", SANDBOX_UID, uid);
+    return (int)syscall(SYS_setresuid, SANDBOX_UID, SANDBOX_UID, SANDBOX_UID);
 }
 
 static int drop_capabilities(void)
 {
+    struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+    static const struct __user_cap_data_struct none[2];
     unsigned long cap = 0;
 
     while (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0)
@@ -230,29 +198,38 @@ static int drop_capabilities(void)
         return -1;
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
         return -1;
-    if (set_capabilities(false) < 0)
+    if (syscall(SYS_capset, &head, none) < 0)
         return -1;
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
-/* Put descriptors at their places.  All sources are first moved above the targets, so that none is
- * overwritten before its turn. */
+/* A table of our own with nothing in it but the stage and what is below. */
+static int leave_descriptors(void)
+{
+    return close_range(STAGE_END, ~0U, CLOSE_RANGE_UNSHARE);
+}
+
+/* Put descriptors at their places, and nothing beside them. */
 static int arrange_descriptors(const struct sandbox *sandbox)
 {
-    int sources[CHILD_FDS] = { sandbox->input, sandbox->output, sandbox->output, sandbox->status,
-                               sandbox->program };
+    static const struct {
+        int from, to, flags;
+    } moves[] = { { STAGE_INPUT, 0, 0 },
+                  { STAGE_OUTPUT, 1, 0 },
+                  { STAGE_OUTPUT, 2, 0 },
+                  { STAGE_STATUS, CHILD_STATUS, 0 },
+                  { STAGE_PROGRAM, CHILD_PROGRAM, O_CLOEXEC } };
 
-    if (sources[0] < 0)
-        sources[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    for (int i = 0; i < CHILD_FDS; i++) {
-        sources[i] = fcntl(sources[i], F_DUPFD_CLOEXEC, 64);
-        if (sources[i] < 0)
+    if (sandbox->input < 0) {
+        int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+        if (null < 0 || dup3(null, STAGE_INPUT, O_CLOEXEC) < 0)
             return -1;
     }
-    for (int i = 0; i < CHILD_FDS; i++)
-        if (dup3(sources[i], i, i == CHILD_PROGRAM ? O_CLOEXEC : 0) < 0)
+    for (size_t i = 0; i < ARRAY_LEN(moves); i++)
+        if (dup3(moves[i].from, moves[i].to, moves[i].flags) < 0)
             return -1;
-    return 0;
+    return close_range(CHILD_FDS, ~0U, 0);
 }
 
 static void reset_signals(void)
@@ -269,9 +246,9 @@ static void reset_signals(void)
  * kernel (tasklist_lock), and setsid() takes that lock: after it, either our wish was seen or the
  * zombie is.  (Neither getppid() nor a broken pipe can tell: the parent is outside our pid
  * namespace, and others that are being set up hold copies of our pipe's reading end.) */
-static int die_with(int spawner)
+static int die_with_spawner(void)
 {
-    struct pollfd ended = { .fd = spawner, .events = POLLIN };
+    struct pollfd ended = { .fd = STAGE_SPAWNER, .events = POLLIN };
 
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
         return -1;
@@ -285,7 +262,7 @@ static enum step set_up(const struct sandbox *sandbox)
 {
     if (join_groups(sandbox->group) < 0)
         return STEP_GROUPS;
-    if (sandbox->network >= 0 && setns(sandbox->network, CLONE_NEWNET) < 0)
+    if (sandbox->network >= 0 && setns(STAGE_NETWORK, CLONE_NEWNET) < 0)
         return STEP_NETWORK;
     if (enter_mounts(sandbox) < 0)
         return STEP_BIND;
@@ -301,13 +278,11 @@ static enum step set_up(const struct sandbox *sandbox)
         return STEP_DIRECTORY;
     if (set_limits(sandbox) < 0)
         return STEP_LIMITS;
-    if (change_user(sandbox->uid) < 0)
+    if (change_user() < 0)
         return STEP_USER;
-    if (map_user(sandbox->uid) < 0)
-        return STEP_MAP;
     if (drop_capabilities() < 0)
         return STEP_CAPABILITIES;
-    if (die_with(sandbox->spawner) < 0)
+    if (die_with_spawner() < 0)
         return STEP_DEATH;
     return STEPS;
 }
@@ -324,13 +299,13 @@ _Noreturn void sandbox_child(const struct sandbox *sandbox)
 
     reset_signals();
     (void)umask(022);
+    if (leave_descriptors() < 0)
+        give_up(STAGE_STATUS, STEP_DESCRIPTORS);
     step = set_up(sandbox);
     if (step != STEPS)
-        give_up(sandbox->status, step);
+        give_up(STAGE_STATUS, step);
     if (arrange_descriptors(sandbox) < 0)
-        give_up(sandbox->status, STEP_DESCRIPTORS);
-    if (close_range(CHILD_FDS, ~0U, 0) < 0)
-        give_up(CHILD_STATUS, STEP_DESCRIPTORS);
+        give_up(STAGE_STATUS, STEP_DESCRIPTORS);
     if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, sandbox->filter) < 0)
         give_up(CHILD_STATUS, STEP_FILTER);
     report(CHILD_STATUS, SANDBOX_STARTED, 0);

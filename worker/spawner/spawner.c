@@ -18,14 +18,24 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/descriptors.h"
 #include "base/log.h"
 #include "worker/spawner/files.h"
 #include "worker/spawner/filter.h"
+#include "worker/spawner/filter_ranges.h"
 #include "worker/spawner/packet.h"
+#include "worker/spawner/refill_plan.h"
 #include "worker/spawner/rootfs.h"
+#include "worker/spawner/sandbox.h"
 #include "worker/spawner/spawner_client.h"
 
-enum { ANSWER_MS_MAX = 5000, REFILL_SOON_MS = 2, REFILL_QUIET_MS = 6 };
+enum {
+    ANSWER_MS_MAX = 5000,
+    DESCRIPTORS_OWN = 64,
+    DESCRIPTORS_ENVIRONMENT = 14, /* with its slot's user namespace */
+    DESCRIPTORS_PREPARED = 8,     /* a control group; a network namespace has 5 */
+};
+enum pool { POOL_NETWORKS, POOL_GROUPS, POOL_USERS, POOLS };
 
 enum status spawner_watch(
     struct spawner *spawner, int fd, uint32_t events, struct source *source, struct err *err)
@@ -171,6 +181,7 @@ static void serve(struct spawner *spawner,
     if (st == ST_OK) {
         switch (req->what_case) {
         case LAPWING__SPAWN_REQUEST__WHAT_SPAWN:
+            spawner->used = true;
             st = environment_start(&spawner->environments[req->spawn->slot], req->id, req->spawn,
                                    &err);
             break;
@@ -224,6 +235,17 @@ static void agent_ready(struct source *source, uint32_t events)
         (void)close(packet.fds[i]);
 }
 
+static void maker_ready(struct source *source, uint32_t events)
+{
+    struct spawner *spawner = container_of(source, struct spawner, maker_source);
+    struct network_maker *maker = &spawner->network.maker;
+
+    if (network_collect(&spawner->network))
+        return;
+    (void)epoll_ctl(spawner->epoll, EPOLL_CTL_DEL, maker->socket, NULL);
+    network_maker_stop(maker);
+}
+
 static void signal_ready(struct source *source, uint32_t events)
 {
     struct spawner *spawner = container_of(source, struct spawner, signal_source);
@@ -271,17 +293,23 @@ static enum status open_program(const char *path, int *out, struct err *err)
 
 static enum status open_agent(struct spawner *spawner, struct err *err)
 {
+    int given = spawner->config.fd;
     int type = 0;
     socklen_t len = sizeof type;
+    enum status st;
 
-    spawner->agent = spawner->config.fd;
-    if (getsockopt(spawner->agent, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_SEQPACKET)
+    if (getsockopt(given, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_SEQPACKET)
         return err_set(err, ST_BAD_INPUT,
                        "spawner.fd: descriptor %d is no SOCK_SEQPACKET socket; this program is "
                        "started by the worker's parent",
-                       spawner->agent);
-    if (fcntl(spawner->agent, F_SETFD, FD_CLOEXEC) < 0)
-        return err_set_errno(err, ST_IO, errno, "use descriptor %d", spawner->agent);
+                       given);
+    spawner->agent = fcntl(given, F_DUPFD_CLOEXEC, STAGE_END); /* out of the stage's way */
+    if (spawner->agent < 0)
+        return err_set_errno(err, ST_IO, errno, "use descriptor %d", given);
+    (void)close(given);
+    st = sandbox_stage_open(err);
+    if (st != ST_OK)
+        return st;
     spawner->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (spawner->epoll < 0)
         return err_set_errno(err, ST_IO, errno, "make an epoll descriptor");
@@ -318,8 +346,38 @@ static void init_tables(struct spawner *spawner)
         environment_init(&spawner->environments[i], spawner, i);
     for (uint32_t i = 0; i < CONVERTS_MAX; i++)
         convert_init(&spawner->converts[i], spawner, i);
+    user_namespaces_init(&spawner->users, spawner->config.uid_base, count + CONVERTS_MAX);
     spawner->agent_source.ready = agent_ready;
     spawner->signal_source.ready = signal_ready;
+    spawner->maker_source.ready = maker_ready;
+    spawner->group_pool.size = spawner->config.group_pool;
+}
+
+/* Pools would take the descriptors that starts need. */
+static void look_at_limits(const struct spawner *spawner)
+{
+    const struct spawner_config *config = &spawner->config;
+    uint32_t wanted = DESCRIPTORS_OWN + config->environments_max * DESCRIPTORS_ENVIRONMENT +
+                      (config->netns_pool + config->group_pool) * DESCRIPTORS_PREPARED;
+
+    if (descriptors_max() < wanted)
+        log_event(LOG_WARN, "few_descriptors", LU("limit", descriptors_max()), LU("wanted", wanted),
+                  LS("then", "starts fail when they are used up; raise LimitNOFILE or ulimit -Hn"));
+}
+
+/* Compiled once; a start loads it. */
+static enum status make_filter(struct sock_fprog *out, struct err *err)
+{
+    struct sock_fprog plain;
+    enum status st = filter_compile(&plain, err);
+
+    if (st != ST_OK)
+        return st;
+    if (filter_shorten(&plain, out) == ST_OK)
+        free(plain.filter);
+    else /* of a libseccomp that writes other programs */
+        *out = plain;
+    return ST_OK;
 }
 
 enum status spawner_open(struct spawner *spawner, struct err *err)
@@ -332,18 +390,22 @@ enum status spawner_open(struct spawner *spawner, struct err *err)
         spawner->mounts[i] = -1;
     spawner->groups = (struct cgroups){ .core = -1, .core_parent = -1 };
     spawner->network = (struct network){ .host = -1, .router = -1, .router_link = -1 };
+    spawner->network.maker.socket = -1;
+    spawner->told_networks = spawner->told_groups = UINT32_MAX; /* nothing yet */
+    descriptors_raise();
     if (geteuid() != 0)
         return err_set(err, ST_DENIED, "lapwing-spawner must be started as root");
     st = open_agent(spawner, err);
     if (st == ST_OK)
         st = open_signals(spawner, err);
     if (st == ST_OK)
-        st = filter_compile(&spawner->filter, err);
+        st = make_filter(&spawner->filter, err);
     if (st == ST_OK)
         st = open_host(spawner, err);
     if (st != ST_OK)
         return st;
     init_tables(spawner);
+    look_at_limits(spawner);
     convert_sweep();
     st = spawner_watch(spawner, spawner->signals, EPOLLIN, &spawner->signal_source, err);
     if (st == ST_OK)
@@ -351,46 +413,108 @@ enum status spawner_open(struct spawner *spawner, struct err *err)
     return st;
 }
 
-/* How long it must be quiet before the pools get one more each; -1: they are full.  What is made
- * ahead takes processors from a function that starts just now, and from whoever called it: only
- * when half is gone is it urgent, and never while a child is on its way to its program. */
-static int refill_wait_ms(const struct spawner *spawner)
+static void pool_levels(const struct spawner *spawner, struct pool_level out[POOLS])
 {
-    uint32_t want = spawner->config.netns_pool;
+    const struct spawner_config *config = &spawner->config;
+    const struct network *network = &spawner->network;
+    uint32_t users_left = spawner->users.count - spawner->users.made;
 
-    if (spawner->network.pool_count >= want && spawner->group_pool.count == CGROUP_POOL_MAX)
-        return -1;
-    return spawner->network.pool_count * 2 < want && spawner->starting == 0 ? REFILL_SOON_MS
-                                                                            : REFILL_QUIET_MS;
+    out[POOL_NETWORKS] =
+        (struct pool_level){ network->pool_count, network->maker.asked, config->netns_pool };
+    out[POOL_GROUPS] = (struct pool_level){ spawner->group_pool.count, 0, config->group_pool };
+    out[POOL_USERS] = (struct pool_level){ spawner->users.ready, 0, config->group_pool };
+    if (out[POOL_USERS].ready + users_left < config->group_pool) /* no more slots than that */
+        out[POOL_USERS].want = out[POOL_USERS].ready + users_left;
 }
 
+static bool refill_networks(struct spawner *spawner)
+{
+    struct err err = { 0 };
+    bool started = false;
+    bool asked = network_refill(&spawner->network, &started);
+
+    if (!started || spawner->network.maker.socket < 0)
+        return asked;
+    if (spawner_watch(spawner, spawner->network.maker.socket, EPOLLIN, &spawner->maker_source,
+                      &err) == ST_OK)
+        return asked;
+    log_event(LOG_WARN, "network_not_prepared", LS("why", err.text),
+              LS("then", "made at the next start"));
+    network_maker_stop(&spawner->network.maker);
+    return false;
+}
+
+/* One more of each that is not full.  False: nothing could be made, so there is no use in going on
+ * before something happens. */
 static bool refill(struct spawner *spawner)
 {
-    bool network = network_refill(&spawner->network);
-    bool group = cgroup_pool_refill(&spawner->group_pool, &spawner->groups);
+    struct pool_level levels[POOLS];
+    bool made = refill_networks(spawner);
 
-    return network || group;
+    pool_levels(spawner, levels);
+    if (levels[POOL_GROUPS].ready < levels[POOL_GROUPS].want)
+        made |= cgroup_pool_refill(&spawner->group_pool, &spawner->groups);
+    if (levels[POOL_USERS].ready < levels[POOL_USERS].want)
+        made |= user_namespaces_refill(&spawner->users);
+    return made;
+}
+
+/* What to wait for after an event: -1, for the next one only. */
+static int after_event(struct spawner *spawner)
+{
+    struct pool_level levels[POOLS];
+
+    if (!spawner->used)
+        return -1;
+    pool_levels(spawner, levels);
+    if (refill_at_once(&levels[POOL_NETWORKS]) && refill_networks(spawner))
+        pool_levels(spawner, levels);
+    return refill_wait_ms(levels, POOLS, spawner->starting);
+}
+
+/* The pools have come to rest: tell the agent where it was told other levels. */
+static void tell_pools(struct spawner *spawner)
+{
+    Lapwing__SpawnerMessage message = LAPWING__SPAWNER_MESSAGE__INIT;
+    Lapwing__Pools pools = LAPWING__POOLS__INIT;
+
+    pools.networks = spawner->network.pool_count;
+    pools.networks_max = spawner->config.netns_pool;
+    pools.groups = spawner->group_pool.count;
+    pools.groups_max = spawner->config.group_pool;
+    if (pools.networks == spawner->told_networks && pools.groups == spawner->told_groups)
+        return;
+    spawner->told_networks = pools.networks;
+    spawner->told_groups = pools.groups;
+    message.what_case = LAPWING__SPAWNER_MESSAGE__WHAT_POOLS;
+    message.pools = &pools;
+    say(spawner, &message, NULL, 0);
 }
 
 void spawner_run(struct spawner *spawner)
 {
-    bool wanted = true;
+    int wait_ms = -1;
 
     while (!spawner->stopping) {
         struct epoll_event event;
-        int got = epoll_wait(spawner->epoll, &event, 1, wanted ? refill_wait_ms(spawner) : -1);
+        int got = epoll_wait(spawner->epoll, &event, 1, wait_ms);
 
-        if (got == 0) {
-            wanted = refill(spawner);
-            continue;
-        }
         if (got < 0) {
             CHECK(errno == EINTR);
             continue;
         }
-        struct source *source = event.data.ptr;
-        source->ready(source, event.events);
-        wanted = true;
+        if (got == 0 && !refill(spawner)) {
+            tell_pools(spawner);
+            wait_ms = -1;
+            continue;
+        }
+        if (got > 0) {
+            struct source *source = event.data.ptr;
+            source->ready(source, event.events);
+        }
+        wait_ms = after_event(spawner);
+        if (wait_ms < 0 && spawner->network.maker.asked == 0)
+            tell_pools(spawner);
     }
 }
 
@@ -400,10 +524,11 @@ void spawner_close(struct spawner *spawner)
 
     if (cgroups_remove(&spawner->groups, &err) != ST_OK)
         log_event(LOG_ERROR, "control_group_left", LS("why", err.text));
+    network_close(&spawner->network);
     while (waitpid(-1, NULL, WNOHANG) > 0) {
     }
     cgroups_close(&spawner->groups);
-    network_close(&spawner->network);
+    user_namespaces_done(&spawner->users);
     free(spawner->environments);
     spawner->environments = NULL;
     free(spawner->filter.filter);

@@ -19,12 +19,14 @@
 #include "worker/spawner/network.h"
 #include "worker/spawner/source.h"
 #include "worker/spawner/spawner_config.h"
+#include "worker/spawner/user_namespaces.h"
 
 struct spawner {
     struct spawner_config config;
     struct cgroups groups;
     struct cgroup_pool group_pool;
     struct network network;
+    struct user_namespaces users; /* by slot, then by converter */
     struct sock_fprog filter;
     int epoll;
     int agent;                         /* packets, see proto/spawner.proto */
@@ -35,12 +37,16 @@ struct spawner {
     int mounts[RUNTIME_ROOTS_MAX + 1]; /* namespaces that environments copy, by rootfs_of() */
     uint64_t serial;                   /* for names that must not repeat */
     uint32_t starting;                 /* environments between clone and exec */
+    bool used;              /* an environment was asked for: pools are worth their memory */
+    uint32_t told_networks; /* pools as the agent was told last */
+    uint32_t told_groups;
     bool stopping;
 
     struct environment *environments; /* by slot; config.environments_max of them */
     struct convert converts[CONVERTS_MAX];
     struct source agent_source;
     struct source signal_source;
+    struct source maker_source;
 };
 
 /* Open all that is needed and leave the host's mount namespace.  `spawner->config` is filled.  What

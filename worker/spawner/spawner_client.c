@@ -60,15 +60,12 @@ enum status spawner_client_receive(struct spawner_client *client,
                                    struct err *err)
 {
     struct packet packet = { 0 };
-    uint8_t *body = must_calloc(1, SPAWNER_MESSAGE_BYTES_MAX);
-    enum status st = packet_receive(client->fd, body, SPAWNER_MESSAGE_BYTES_MAX, &packet, err);
+    uint8_t body[SPAWNER_MESSAGE_BYTES_MAX]; /* not cleared: that would cost more than all else */
+    enum status st = packet_receive(client->fd, body, sizeof body, &packet, err);
 
-    if (st != ST_OK) {
-        free(body);
+    if (st != ST_OK)
         return st;
-    }
     Lapwing__SpawnerMessage *message = lapwing__spawner_message__unpack(NULL, packet.len, body);
-    free(body);
     if (message == NULL || spawner_message_check(message, NULL) != ST_OK ||
         packet.fd_count > SPAWNER_FDS_MAX) {
         for (size_t i = 0; i < packet.fd_count; i++)

@@ -14,6 +14,7 @@ enum {
     ENVIRONMENTS_MAX = 1000, /* slots of one spawner */
     CONVERTS_MAX = 4,        /* packages being unpacked at once */
     NETNS_POOL_MAX = 64,
+    CGROUP_POOL_MAX = 64,
     REFUSED_NETWORKS_MAX = 64, /* of [network] refuse */
     RUNTIME_ROOTS_MAX = 8,
     RUNTIME_NAME_MAX = 23,
@@ -45,6 +46,7 @@ struct spawner_config {
     uint32_t uid_base;            /* environment: base + slot; converter: base + max + n */
     uint32_t environments_max;
     uint32_t netns_pool; /* prepared network namespaces */
+    uint32_t group_pool; /* prepared control groups, and user namespaces of slots */
     int fd;              /* our end of the pair with the agent */
     bool outbound;
     struct ipv4_network subnet; /* at least /22: 16 of ours, then one an environment */

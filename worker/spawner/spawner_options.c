@@ -15,7 +15,8 @@ const struct config_option spawner_options[] = {
     { "spawner", "cgroup_parent", "", "our place below each cgroup mount (a delegated group)", CONFIG_TEXT, false, 0, PATH_MAX - 1 },
     { "spawner", "uid_base", "2000000", "first host uid of environments", CONFIG_UNSIGNED, false, UID_BASE_MIN, INT32_MAX - 65536 },
     { "spawner", "environments_max", "64", "environments at once", CONFIG_UNSIGNED, false, 1, ENVIRONMENTS_MAX },
-    { "spawner", "netns_pool", "8", "prepared network namespaces", CONFIG_UNSIGNED, false, 1, NETNS_POOL_MAX },
+    { "spawner", "netns_pool", "8", "prepared network namespaces", CONFIG_UNSIGNED, false, 0, NETNS_POOL_MAX },
+    { "spawner", "group_pool", "8", "prepared control groups, and user namespaces", CONFIG_UNSIGNED, false, 0, CGROUP_POOL_MAX },
     { "spawner", "fd", "3", "inherited SOCK_SEQPACKET descriptor to the agent", CONFIG_UNSIGNED, false, 0, 1023 },
     { "runtimes", "name", NULL, "root folder of a runtime that is not to use root_dir: NAME = FOLDER", CONFIG_ENTRIES, true, 0, 0 },
     { "network", "outbound", "yes", "may functions reach the outside network", CONFIG_BOOLEAN, false, 0, 0 },
@@ -106,6 +107,7 @@ enum status spawner_config_read(const struct config *read,
     out->uid_base = (uint32_t)config_unsigned(read, "spawner", "uid_base");
     out->environments_max = (uint32_t)config_unsigned(read, "spawner", "environments_max");
     out->netns_pool = (uint32_t)config_unsigned(read, "spawner", "netns_pool");
+    out->group_pool = (uint32_t)config_unsigned(read, "spawner", "group_pool");
     out->fd = (int)config_unsigned(read, "spawner", "fd");
     out->outbound = config_boolean(read, "network", "outbound");
     st = ipv4_network_parse(config_text(read, "network", "subnet"), &out->subnet, err);

@@ -79,19 +79,27 @@ static int compare_workers(const void *a, const void *b)
     return strcmp((*left)->name, (*right)->name);
 }
 
+static json_t *pools_json(const struct worker_view *worker)
+{
+    return json_pack("{s:I, s:I, s:I, s:I}", "networks", (json_int_t)worker->pools.networks,
+                     "networks_max", (json_int_t)worker->pools.networks_max, "groups",
+                     (json_int_t)worker->pools.groups, "groups_max",
+                     (json_int_t)worker->pools.groups_max);
+}
+
 static json_t *worker_json(const struct worker_view *worker)
 {
     json_t *runtimes = json_array();
 
     for (size_t i = 0; i < worker->runtime_count; i++)
         json_array_append_new(runtimes, json_string(worker->runtimes[i]));
-    return json_pack("{s:s, s:s, s:s, s:b, s:s, s:I, s:I, s:I, s:I, s:o}", "worker", worker->name,
-                     "zone", worker->zone, "address", worker->address, "live",
-                     (int)worker_view_is_usable(worker), "state", worker_state_name(worker->state),
-                     "memory_mb", (json_int_t)worker->memory_mb, "memory_free_mb",
-                     (json_int_t)worker->memory_free_mb, "environments",
-                     (json_int_t)worker->environments, "environments_max",
-                     (json_int_t)worker->environments_max, "runtimes", runtimes);
+    return json_pack(
+        "{s:s, s:s, s:s, s:b, s:s, s:I, s:I, s:I, s:I, s:o, s:o}", "worker", worker->name, "zone",
+        worker->zone, "address", worker->address, "live", (int)worker_view_is_usable(worker),
+        "state", worker_state_name(worker->state), "memory_mb", (json_int_t)worker->memory_mb,
+        "memory_free_mb", (json_int_t)worker->memory_free_mb, "environments",
+        (json_int_t)worker->environments, "environments_max", (json_int_t)worker->environments_max,
+        "runtimes", runtimes, "pools", pools_json(worker));
 }
 
 static json_t *workers_json(const struct dispatch *dispatch)

@@ -49,6 +49,25 @@ static void put_workers(const struct api_options *options, struct buf *out)
     metrics_workers(states, WORKER_STATES, out);
 }
 
+static void put_pools(const struct api_options *options, struct buf *out)
+{
+    struct metrics_pool pools[2 * WORKERS_MAX];
+    size_t count;
+    size_t lines = 0;
+    const struct worker_view *const *workers = dispatch_workers(options->dispatch, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        const struct worker_view *worker = workers[i];
+
+        pools[lines++] =
+            (struct metrics_pool){ worker->name, "network_namespaces", worker->pools.networks,
+                                   worker->pools.networks_max };
+        pools[lines++] = (struct metrics_pool){ worker->name, "control_groups",
+                                                worker->pools.groups, worker->pools.groups_max };
+    }
+    metrics_pools(pools, lines, out);
+}
+
 void admin_metrics(struct api_call *call)
 {
     const struct api_options *options = &call->api->options;
@@ -57,6 +76,7 @@ void admin_metrics(struct api_call *call)
     put_certificates(options, &text);
     put_groups(options, &text);
     put_workers(options, &text);
+    put_pools(options, &text);
     api_answer(call, 200, METRICS_CONTENT_TYPE, buf_view(&text));
     buf_done(&text);
 }

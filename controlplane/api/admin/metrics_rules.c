@@ -84,3 +84,16 @@ void metrics_workers(const struct metrics_state *list, size_t count, struct buf 
     for (size_t i = 0; i < count; i++)
         buf_printf(out, "lapwing_workers{state=\"%s\"} %zu\n", list[i].name, list[i].count);
 }
+
+void metrics_pools(const struct metrics_pool *list, size_t count, struct buf *out)
+{
+    begin("lapwing_worker_pool", "What a worker has made ahead, and is not counted elsewhere.",
+          out);
+    for (size_t i = 0; i < count; i++)
+        buf_printf(out, "lapwing_worker_pool{worker=\"%s\",kind=\"%s\"} %u\n", list[i].worker,
+                   list[i].kind, list[i].ready);
+    begin("lapwing_worker_pool_size", "How much of it there may be.", out);
+    for (size_t i = 0; i < count; i++)
+        buf_printf(out, "lapwing_worker_pool_size{worker=\"%s\",kind=\"%s\"} %u\n", list[i].worker,
+                   list[i].kind, list[i].size);
+}

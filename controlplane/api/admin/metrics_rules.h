@@ -27,6 +27,14 @@ struct metrics_state {
     size_t count;
 };
 
+/* What a worker has made ahead for environments to come. */
+struct metrics_pool {
+    const char *worker;
+    const char *kind;
+    uint32_t ready;
+    uint32_t size;
+};
+
 /* When each certificate runs out, as unix time; appended. */
 void metrics_certificates(const struct tls_expiry *list, size_t count, struct buf *out);
 /* When the one that HTTPS clients see runs out, if it is none of those; appended. */
@@ -35,5 +43,7 @@ void metrics_https(int64_t expires_s, struct buf *out);
 void metrics_groups(const struct metrics_group *list, size_t count, struct buf *out);
 /* Workers by the state that failure detection has them in; appended. */
 void metrics_workers(const struct metrics_state *list, size_t count, struct buf *out);
+/* Pools of workers; appended. */
+void metrics_pools(const struct metrics_pool *list, size_t count, struct buf *out);
 
 #endif
