@@ -14,6 +14,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/folder.h"
 #include "base/log.h"
 #include "controlplane/replica/mapped_wal.h"
 #include "controlplane/replica/raft_rules.h"
@@ -708,24 +709,6 @@ static void replica_free(struct replica *replica)
     free(replica);
 }
 
-/* As mkdir -p for the last two parts of the path: DATA/zone/group. */
-static enum status make_dir(const char *dir, struct err *err)
-{
-    char parent[SNAPSHOT_PATH_BYTES];
-    char *slash;
-
-    (void)snprintf(parent, sizeof parent, "%s", dir);
-    slash = strrchr(parent, '/');
-    if (slash != NULL && slash != parent) {
-        *slash = '\0';
-        if (mkdir(parent, 0750) < 0 && errno != EEXIST)
-            return err_set_errno(err, ST_IO, errno, "make folder %s", parent);
-    }
-    if (mkdir(dir, 0750) < 0 && errno != EEXIST)
-        return err_set_errno(err, ST_IO, errno, "make folder %s", dir);
-    return ST_OK;
-}
-
 enum status replica_start(const struct replica_config *config,
                           struct replica **out_replica,
                           struct err *err)
@@ -735,7 +718,7 @@ enum status replica_start(const struct replica_config *config,
     int rv;
 
     if (st == ST_OK)
-        st = make_dir(config->dir, err);
+        st = folder_make(config->dir, 0750, 2, err); /* DATA/group */
     if (st != ST_OK)
         return st;
     mapped_wal_register();

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/folder.h"
 #include "base/hash.h"
 
 enum { READ_BYTES = 65536 };
@@ -91,19 +92,16 @@ enum status snapshot_file_verify(const char *path,
 enum status snapshot_file_store(const char *dir, const char *from, uint64_t index, struct err *err)
 {
     AUTO_CLOSE int fd = open(from, O_RDONLY | O_CLOEXEC);
-    AUTO_CLOSE int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     char to[SNAPSHOT_PATH_BYTES];
 
-    if (fd < 0 || dir_fd < 0)
+    if (fd < 0)
         return err_set_errno(err, ST_IO, errno, "open %s", from);
     if (fsync(fd) < 0)
         return err_set_errno(err, ST_IO, errno, "sync %s", from);
     snapshot_file_path(dir, index, to);
     if (rename(from, to) < 0)
         return err_set_errno(err, status_of_errno(errno), errno, "rename %s", from);
-    if (fsync(dir_fd) < 0)
-        return err_set_errno(err, ST_IO, errno, "sync folder %s", dir);
-    return ST_OK;
+    return folder_sync(AT_FDCWD, dir, err);
 }
 
 enum status snapshot_file_copy(const char *from, const char *to, struct err *err)
