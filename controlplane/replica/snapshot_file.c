@@ -59,14 +59,12 @@ static enum status hash_file(int fd,
     return ST_OK;
 }
 
-enum status snapshot_file_seal(const char *path, struct snapshot_meta *meta, struct err *err)
+enum status snapshot_file_describe(const char *path, struct snapshot_meta *meta, struct err *err)
 {
     AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
 
     if (fd < 0)
         return err_set_errno(err, ST_IO, errno, "open %s", path);
-    if (fsync(fd) < 0)
-        return err_set_errno(err, ST_IO, errno, "sync %s", path);
     return hash_file(fd, path, &meta->bytes, meta->sha256, err);
 }
 

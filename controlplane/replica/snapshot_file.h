@@ -19,8 +19,8 @@ void snapshot_file_path(const char *dir, uint64_t index, char out[SNAPSHOT_PATH_
 void snapshot_file_tmp_path(const char *dir, char out[SNAPSHOT_PATH_BYTES]);
 void snapshot_file_part_path(const char *dir, char out[SNAPSHOT_PATH_BYTES]);
 
-/* Sync a written file and fill in meta's bytes and sha256. */
-enum status snapshot_file_seal(const char *path, struct snapshot_meta *meta, struct err *err);
+/* Fill in meta's bytes and sha256. */
+enum status snapshot_file_describe(const char *path, struct snapshot_meta *meta, struct err *err);
 /* ST_CORRUPT: size or hash is not meta's; ST_IO. */
 enum status snapshot_file_verify(const char *path,
                                  const struct snapshot_meta *meta,
