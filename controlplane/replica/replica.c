@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -86,7 +86,7 @@ static uint64_t io_stamp_ms(void *context)
 
 static void remove_state(const struct replica *replica)
 {
-    static const char *const tails[] = { "", "-wal", "-shm" };
+    static const char *const tails[] = { "", "-wal", "-shm", ".new" };
     char path[SNAPSHOT_PATH_BYTES + 8];
 
     for (size_t i = 0; i < ARRAY_LEN(tails); i++) {
@@ -434,6 +434,17 @@ static enum status open_state(struct replica *replica, bool fresh_log, struct er
     return st;
 }
 
+/* The same, with room of the reserve if there is no other: the rows are needed for voting, too. */
+static enum status open_state_at_last(struct replica *replica, bool fresh_log, struct err *err)
+{
+    enum status st;
+
+    do
+        st = open_state(replica, fresh_log, err);
+    while (st == ST_NO_SPACE && reserve_give(&replica->reserve, 0, false));
+    return st;
+}
+
 /* Rows of another history than the log's are made anew, too. */
 static enum status judge_state(struct replica *replica,
                                const struct log_recovery *recovery,
@@ -447,12 +458,12 @@ static enum status judge_state(struct replica *replica,
         return ST_OK;
     log_event(LOG_WARN, "state_not_of_the_log", LS("group", replica->group), LU("index", index),
               LU("term", term), LS("then", "made anew from snapshot and log"));
-    return open_state(replica, true, err);
+    return open_state_at_last(replica, true, err);
 }
 
 /* Nobody reads the rows yet, so the file itself can take their place: installing it would write all
  * of it twice, into a write-ahead log first. */
-static enum status begin_with(struct replica *replica, const char *snapshot, struct err *err)
+static enum status try_to_begin_with(struct replica *replica, const char *snapshot, struct err *err)
 {
     char boot_id[STATE_BOOT_ID_BYTES_MAX + 1];
     enum status st;
@@ -466,6 +477,19 @@ static enum status begin_with(struct replica *replica, const char *snapshot, str
         st = state_open(replica->state_path, replica->state_group, &replica->state, err);
     if (st == ST_OK)
         st = state_set_boot_id(replica->state, boot_id, err);
+    return st;
+}
+
+static enum status begin_with(struct replica *replica,
+                              const char *snapshot,
+                              uint64_t bytes,
+                              struct err *err)
+{
+    enum status st;
+
+    do
+        st = try_to_begin_with(replica, snapshot, err);
+    while (st == ST_NO_SPACE && reserve_give_for(&replica->reserve, bytes));
     return st;
 }
 
@@ -494,7 +518,7 @@ static enum status catch_up_with_snapshot(struct replica *replica,
     snapshot_file_path(replica->dir, snapshot->index, path);
     st = snapshot_file_verify(path, snapshot, err);
     if (st == ST_OK)
-        st = begin_with(replica, path, err);
+        st = begin_with(replica, path, snapshot->bytes, err);
     replica->verify.snapshot.index = 0; /* done */
     return st;
 }
@@ -526,16 +550,25 @@ static void start_core(struct replica *replica,
     replica->core = core_new(&core, &io, replica->state);
 }
 
-/* What this node promised to others it may not remember: it does not vote, and its files stay. */
-static enum status refuse(const struct replica *replica, struct err *err)
+/* What to do about it.  Where the log is corrupt this node may not remember what it promised: it
+ * does not vote, and its files stay.  What a start without room made, another one goes on with. */
+static enum status explain(const struct replica *replica, enum status st, struct err *err)
 {
     struct err why = { 0 };
+    struct statvfs info = { 0 };
 
     if (err == NULL)
-        return ST_CORRUPT;
+        return st;
     why = *err;
-    return err_set(err, ST_CORRUPT, "%.130s; %.40s is left as it is: lapwing node replace",
-                   why.text, replica->dir);
+    if (st == ST_CORRUPT)
+        return err_set(err, st, "%.130s; %.40s is left as it is: lapwing node replace", why.text,
+                       replica->dir);
+    if (st != ST_NO_SPACE)
+        return st;
+    (void)statvfs(replica->dir, &info);
+    return err_set(err, st, "%.110s; %.60s has %llu bytes free: make room, nothing is lost",
+                   why.text, replica->dir,
+                   (unsigned long long)info.f_bavail * (unsigned long long)info.f_frsize);
 }
 
 static enum status recover(struct replica *replica,
@@ -566,12 +599,8 @@ static enum status recover(struct replica *replica,
     if (st == ST_OK && recovery.count == 0 && recovery.snapshot.index == 0)
         log_event(LOG_INFO, "replica_joining", LS("group", replica->group),
                   LU("id", config->self_id), LS("then", "waiting to be added to the group"));
-    while (st == ST_OK) {
-        st = open_state(replica, recovery.fresh, err);
-        if (st != ST_NO_SPACE || !reserve_give(&replica->reserve, 0, false))
-            break;
-        st = ST_OK;
-    }
+    if (st == ST_OK)
+        st = open_state_at_last(replica, recovery.fresh, err);
     if (st == ST_OK)
         st = judge_state(replica, &recovery, err);
     if (st == ST_OK)
@@ -588,7 +617,7 @@ static enum status recover(struct replica *replica,
                   LU("index", recovery.wrong_index), LS("because", recovery.wrong),
                   LS("then", "nothing is lost: it was never durable"));
     log_recovery_done(&recovery);
-    return st == ST_CORRUPT ? refuse(replica, err) : st;
+    return st == ST_OK ? ST_OK : explain(replica, st, err);
 }
 
 /* ---- life ---- */

@@ -80,8 +80,9 @@ struct replica_config {
  * ST_CORRUPT: log, vote, or the snapshot that is needed have lost what was durable (rot): this node
  * must join anew under a new id.  `err` says which file, what was expected and what to do; nothing
  * in the folder was changed.
- * ST_IO: folder, database or address.  ST_BAD_INPUT: the configuration contradicts itself or what
- * the folder was made for.  Blocks on disk. */
+ * ST_NO_SPACE: `err` says what found no room, and where; nothing is half made, and with room the
+ * next start goes on.  ST_IO: folder, database or address.  ST_BAD_INPUT: the configuration
+ * contradicts itself or what the folder was made for.  Blocks on disk. */
 enum status replica_start(const struct replica_config *config,
                           struct replica **out_replica,
                           struct err *err);

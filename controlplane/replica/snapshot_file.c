@@ -102,20 +102,38 @@ enum status snapshot_file_store(const char *dir, const char *from, uint64_t inde
     return folder_sync(AT_FDCWD, dir, err);
 }
 
-enum status snapshot_file_copy(const char *from, const char *to, struct err *err)
+static enum status copy_bytes(const char *from, const char *to, struct err *err)
 {
     enum { PIECE_BYTES = 64 << 20 };
     AUTO_CLOSE int in = open(from, O_RDONLY | O_CLOEXEC);
-    AUTO_CLOSE int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+    AUTO_CLOSE int out = -1;
     ssize_t got;
 
-    if (in < 0 || out < 0)
-        return err_set_errno(err, ST_IO, errno, "copy %s: open", from);
+    if (in < 0)
+        return err_set_errno(err, ST_IO, errno, "open %s", from);
+    out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+    if (out < 0)
+        return err_set_errno(err, status_of_errno(errno), errno, "create %s", to);
     while ((got = copy_file_range(in, NULL, out, NULL, PIECE_BYTES, 0)) > 0)
         continue;
     if (got < 0)
-        return err_set_errno(err, ST_IO, errno, "copy %s", from);
+        return err_set_errno(err, status_of_errno(errno), errno, "copy %s", from);
     return ST_OK;
+}
+
+enum status snapshot_file_copy(const char *from, const char *to, struct err *err)
+{
+    char temporary[SNAPSHOT_PATH_BYTES];
+    enum status st;
+
+    (void)snprintf(temporary, sizeof temporary, "%s.new", to);
+    (void)unlink(temporary); /* of a start that was cut short */
+    st = copy_bytes(from, temporary, err);
+    if (st == ST_OK && rename(temporary, to) < 0)
+        st = err_set_errno(err, status_of_errno(errno), errno, "rename %s", temporary);
+    if (st != ST_OK)
+        (void)unlink(temporary);
+    return st;
 }
 
 void snapshot_file_sweep(const char *dir, uint64_t index)

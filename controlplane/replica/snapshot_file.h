@@ -27,7 +27,8 @@ enum status snapshot_file_verify(const char *path,
                                  struct err *err);
 /* Sync `from` and make it snapshot-INDEX.db, durably. */
 enum status snapshot_file_store(const char *dir, const char *from, uint64_t index, struct err *err);
-/* Make `to`, which is not there, of a stored snapshot's bytes; not synced. */
+/* Make `to`, of a stored snapshot's bytes: whole or, after a failure or a crash, not at all; not
+ * synced.  TO.new is taken for it.  ST_NO_SPACE; ST_IO. */
 enum status snapshot_file_copy(const char *from, const char *to, struct err *err);
 /* Remove every stored snapshot but that of `index` (0: all of them). */
 void snapshot_file_sweep(const char *dir, uint64_t index);
