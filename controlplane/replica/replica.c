@@ -127,6 +127,24 @@ uint64_t replica_changes(const struct replica *replica)
     return atomic_load(&replica->changes);
 }
 
+void replica_watch(struct replica *replica, uv_async_t *async)
+{
+    uv_mutex_lock(&replica->status_mutex);
+    replica->watcher = async;
+    atomic_store(&replica->watched, async != NULL);
+    uv_mutex_unlock(&replica->status_mutex);
+}
+
+static void wake_watcher(struct replica *replica)
+{
+    if (!atomic_exchange(&replica->watched, false))
+        return;
+    uv_mutex_lock(&replica->status_mutex); /* it may be taken away */
+    if (replica->watcher != NULL)
+        (void)uv_async_send(replica->watcher);
+    uv_mutex_unlock(&replica->status_mutex);
+}
+
 static void note_changes(struct replica *replica)
 {
     uint64_t applied = core_applied(replica->core);
@@ -135,6 +153,7 @@ static void note_changes(struct replica *replica)
         return;
     replica->changed_at = applied;
     (void)atomic_fetch_add(&replica->changes, 1);
+    wake_watcher(replica);
 }
 
 /* Comes from within the apply, when the index has not moved yet but the rows have. */
@@ -144,6 +163,7 @@ static void io_proposed(void *context, void *token, enum status st, const Lapwin
 
     news_leaves(replica);
     (void)atomic_fetch_add(&replica->changes, 1);
+    wake_watcher(replica);
     replica_client_proposed(token, st, outcome);
 }
 
@@ -721,6 +741,7 @@ void replica_let_go(struct replica *replica, const char *who)
     replica->status.role = REPLICA_FOLLOWER;
     replica->status.leader_id = 0;
     uv_mutex_unlock(&replica->status_mutex);
+    wake_watcher(replica);
 }
 
 static void replica_free(struct replica *replica)

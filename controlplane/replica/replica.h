@@ -159,6 +159,11 @@ struct replica_status {
  * runs, else some microseconds after the change.  Any thread; an atomic load. */
 uint64_t replica_changes(const struct replica *replica);
 
+/* Wake somebody at the next change after this call, and when this node is removed: once, so whoever
+ * looks calls this first and reads then.  One a replica; `async` is borrowed until the next call,
+ * NULL ends it.  Any thread. */
+void replica_watch(struct replica *replica, uv_async_t *async);
+
 /* What this node knows of its group, some milliseconds old.  Any thread; does not block. */
 void replica_status(struct replica *replica, struct replica_status *out);
 

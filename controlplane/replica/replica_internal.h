@@ -105,6 +105,8 @@ struct replica {
     uv_check_t check;
     bool stopping;
     _Atomic uint64_t changes; /* any thread */
+    _Atomic bool watched;     /* the watcher is to be woken; any thread */
+    uv_async_t *watcher;      /* under status_mutex */
     uint64_t changed_at;      /* the applied index when it last moved */
     /* core_reads_until_ms() of the last turn's end, 0 from before the next thing leaves the core.
      */
