@@ -118,10 +118,12 @@ void members_step(struct core *core)
         core_scan_at(core, core->members_look);
         return;
     }
+    if (core->handover.active || rules_change_pending(core->rules)) {
+        core_wait_scan(core);
+        return;
+    }
     core->members_look = core->now + LOOK_MS;
     core_scan_at(core, core->members_look);
-    if (core->handover.active || rules_change_pending(core->rules))
-        return;
     change = members_next(core);
     switch (change.step) {
     case MEMBERS_SETTLED:
