@@ -18,7 +18,6 @@
 #include "base/log.h"
 #include "controlplane/replica/mapped_wal.h"
 #include "controlplane/replica/raft_rules.h"
-#include "controlplane/replica/recovery_rules.h"
 #include "controlplane/replica/replica_internal.h"
 
 uint64_t replica_now_ms(void)
@@ -84,17 +83,6 @@ static uint64_t io_stamp_ms(void *context)
     return clock_stamp_ms(&clock_system);
 }
 
-static void remove_state(const struct replica *replica)
-{
-    static const char *const tails[] = { "", "-wal", "-shm", ".new" };
-    char path[SNAPSHOT_PATH_BYTES + 8];
-
-    for (size_t i = 0; i < ARRAY_LEN(tails); i++) {
-        (void)snprintf(path, sizeof path, "%s%s", replica->state_path, tails[i]);
-        (void)unlink(path);
-    }
-}
-
 static uint64_t io_work_us(void *context)
 {
     (void)context;
@@ -106,7 +94,7 @@ static void io_state_failed(void *context, const struct err *err)
     struct replica *replica = context;
 
     /* Our own boot wrote them, so the next start would keep them and meet the same page again. */
-    remove_state(replica);
+    replica_rows_remove(replica);
     log_event(LOG_ERROR, "state_failed", LS("group", replica->group), LS("error", err->text),
               LS("then", "stopping; made anew from snapshot and log at the start"));
 }
@@ -418,101 +406,6 @@ static void thread_main(void *context)
 
 /* ---- recovery ---- */
 
-static void read_boot_id(char out[STATE_BOOT_ID_BYTES_MAX + 1])
-{
-    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
-
-    out[0] = '\0';
-    if (file == NULL)
-        return;
-    if (fgets(out, STATE_BOOT_ID_BYTES_MAX + 1, file) != NULL)
-        out[strcspn(out, "\n")] = '\0';
-    (void)fclose(file);
-}
-
-/* The rows are a cache of the log: kept only if this boot of the machine wrote them for this log,
- * and the disk has not failed since.  They are written without syncing, so after a power cut a torn
- * page could not be seen. */
-static enum status open_state(struct replica *replica, bool fresh_log, struct err *err)
-{
-    char boot_id[STATE_BOOT_ID_BYTES_MAX + 1];
-    enum status st = ST_NOT_FOUND;
-
-    read_boot_id(boot_id);
-    if (!fresh_log && !state_doubt_stands(replica->doubt_path))
-        st = state_open(replica->state_path, replica->state_group, &replica->state, NULL);
-    if (st == ST_OK && boot_id[0] != '\0' && strcmp(state_boot_id(replica->state), boot_id) == 0)
-        return ST_OK;
-    state_close(replica->state);
-    replica->state = NULL;
-    remove_state(replica);
-    st = state_open(replica->state_path, replica->state_group, &replica->state, err);
-    if (st == ST_OK)
-        st = state_set_boot_id(replica->state, boot_id, err);
-    if (st == ST_OK)
-        state_doubt_clear(replica->doubt_path);
-    return st;
-}
-
-/* The same, with room of the reserve if there is no other: the rows are needed for voting, too. */
-static enum status open_state_at_last(struct replica *replica, bool fresh_log, struct err *err)
-{
-    enum status st;
-
-    do
-        st = open_state(replica, fresh_log, err);
-    while (st == ST_NO_SPACE && reserve_give(&replica->reserve, 0, false));
-    return st;
-}
-
-/* Rows of another history than the log's are made anew, too. */
-static enum status judge_state(struct replica *replica,
-                               const struct log_recovery *recovery,
-                               struct err *err)
-{
-    uint64_t index;
-    uint64_t term;
-
-    state_applied(replica->state, &index, &term);
-    if (recovery_judge_rows(recovery, index, term) != RECOVERY_ROWS_FOREIGN)
-        return ST_OK;
-    log_event(LOG_WARN, "state_not_of_the_log", LS("group", replica->group), LU("index", index),
-              LU("term", term), LS("then", "made anew from snapshot and log"));
-    return open_state_at_last(replica, true, err);
-}
-
-/* Nobody reads the rows yet, so the file itself can take their place: installing it would write all
- * of it twice, into a write-ahead log first. */
-static enum status try_to_begin_with(struct replica *replica, const char *snapshot, struct err *err)
-{
-    char boot_id[STATE_BOOT_ID_BYTES_MAX + 1];
-    enum status st;
-
-    read_boot_id(boot_id);
-    state_close(replica->state);
-    replica->state = NULL;
-    remove_state(replica);
-    st = snapshot_file_copy(snapshot, replica->state_path, err);
-    if (st == ST_OK)
-        st = state_open(replica->state_path, replica->state_group, &replica->state, err);
-    if (st == ST_OK)
-        st = state_set_boot_id(replica->state, boot_id, err);
-    return st;
-}
-
-static enum status begin_with(struct replica *replica,
-                              const char *snapshot,
-                              uint64_t bytes,
-                              struct err *err)
-{
-    enum status st;
-
-    do
-        st = try_to_begin_with(replica, snapshot, err);
-    while (st == ST_NO_SPACE && reserve_give_for(&replica->reserve, bytes));
-    return st;
-}
-
 static enum status catch_up_with_snapshot(struct replica *replica,
                                           const struct snapshot_meta *snapshot,
                                           struct err *err)
@@ -538,7 +431,7 @@ static enum status catch_up_with_snapshot(struct replica *replica,
     snapshot_file_path(replica->dir, snapshot->index, path);
     st = snapshot_file_verify(path, snapshot, err);
     if (st == ST_OK)
-        st = begin_with(replica, path, snapshot->bytes, err);
+        st = replica_rows_begin(replica, path, snapshot->bytes, err);
     replica->verify.snapshot.index = 0; /* done */
     return st;
 }
@@ -620,9 +513,9 @@ static enum status recover(struct replica *replica,
         log_event(LOG_INFO, "replica_joining", LS("group", replica->group),
                   LU("id", config->self_id), LS("then", "waiting to be added to the group"));
     if (st == ST_OK)
-        st = open_state_at_last(replica, recovery.fresh, err);
+        st = replica_rows_open(replica, recovery.fresh, err);
     if (st == ST_OK)
-        st = judge_state(replica, &recovery, err);
+        st = replica_rows_judge(replica, &recovery, err);
     if (st == ST_OK)
         st = catch_up_with_snapshot(replica, &recovery.snapshot, err);
     if (st == ST_OK) {
