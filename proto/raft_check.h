@@ -1,6 +1,7 @@
 /* Is this a message that a replica of any release may send?  As command_check.h says.
  *
- * Form only: which terms and indexes make sense now is for the replica and libraft to say. */
+ * Form only: which terms and indexes make sense now is for the replica and libraft to say, and
+ * whether a change of the configuration is one in libraft's own format for wire.c. */
 #ifndef PROTO_RAFT_CHECK_H
 #define PROTO_RAFT_CHECK_H
 

@@ -17,10 +17,15 @@ struct peer *core_peer(struct core *core, uint64_t id)
     return NULL;
 }
 
+void core_scan_at(struct core *core, uint64_t at_ms)
+{
+    if (core->next_scan == 0 || at_ms < core->next_scan)
+        core->next_scan = at_ms;
+}
+
 void core_wait_scan(struct core *core)
 {
-    if (core->next_scan == 0)
-        core->next_scan = core->now + CORE_SCAN_MS;
+    core_scan_at(core, core->now + CORE_SCAN_MS);
 }
 
 /* ---- what raft_rules asks for ---- */

@@ -18,6 +18,7 @@
 #include "controlplane/replica/members_plan.h"
 #include "controlplane/replica/snapshot_rules.h"
 #include "proto/command.pb-c.h"
+#include "proto/message_limits.h"
 
 struct core;
 struct state;
@@ -27,7 +28,7 @@ enum {
     CORE_QUEUE_MAX = 16384,     /* commands at the leader, not in an entry yet */
     CORE_BARRIERS_MAX = 16384,
     CORE_ENTRIES_IN_FLIGHT_MAX = 2,
-    CORE_CHUNK_BYTES = 262144,
+    CORE_CHUNK_BYTES = RAFT_CHUNK_BYTES_MAX,
     CORE_CHUNKS_IN_FLIGHT_MAX = 8,
     CORE_MESSAGE_BYTES_MAX = 4 << 20, /* entries in one AppendEntries frame */
     CORE_WANTS_MAX = 64,              /* wanted, and removed but not forgotten yet */

@@ -167,7 +167,9 @@ struct core {
 };
 
 struct peer *core_peer(struct core *core, uint64_t id); /* NULL: not a member */
-void core_wait_scan(struct core *core);
+/* Scan at that time or before. */
+void core_scan_at(struct core *core, uint64_t at_ms);
+void core_wait_scan(struct core *core); /* CORE_SCAN_MS from now */
 
 /* core_commit.c */
 void commit_flush(struct core *core);

@@ -83,6 +83,7 @@ static void promote(struct core *core, uint64_t id)
     if (st == ST_UNAVAILABLE && core->promoting == 0) {
         core->promoting = id;
         core->promote_until = core->now + core->config.election_ms;
+        core_wait_scan(core);
     } else if (st != ST_UNAVAILABLE) {
         core->promoting = 0;
     }
@@ -108,15 +109,21 @@ void members_step(struct core *core)
     }
     if (core->want_count == 0)
         return;
-    core_wait_scan(core);
     if (core->promoting != 0) {
+        core_wait_scan(core);
         go_on_promoting(core);
         return;
     }
-    if (core->now < core->members_look || core->handover.active ||
-        rules_change_pending(core->rules))
+    if (core->now < core->members_look) {
+        core_scan_at(core, core->members_look);
         return;
+    }
+    if (core->handover.active || rules_change_pending(core->rules)) {
+        core_wait_scan(core);
+        return;
+    }
     core->members_look = core->now + LOOK_MS;
+    core_scan_at(core, core->members_look);
     change = members_next(core);
     switch (change.step) {
     case MEMBERS_SETTLED:

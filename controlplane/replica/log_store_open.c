@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/folder.h"
 #include "controlplane/replica/log_store_internal.h"
 
 enum { LOG_FORMAT = 1, LOG_PATH_BYTES = 512 };
@@ -469,19 +470,6 @@ static enum status open_reader(struct log_store *store, const char *path, struct
     return ST_OK;
 }
 
-/* The names of the new files are durable before anything is promised by them. */
-static enum status sync_folder(const char *dir, struct err *err)
-{
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    enum status st = ST_OK;
-
-    if (fd < 0 || fsync(fd) < 0)
-        st = err_set_errno(err, ST_IO, errno, "sync folder %s", dir);
-    if (fd >= 0)
-        (void)close(fd);
-    return st;
-}
-
 static enum status make(struct log_store *store,
                         const char *dir,
                         struct log_data *bootstrap,
@@ -493,7 +481,8 @@ static enum status make(struct log_store *store,
         st = settle(store, err);
     if (st == ST_OK)
         st = bootstrap_log(store, bootstrap, err);
-    return st == ST_OK ? sync_folder(dir, err) : st;
+    /* The names of the new files are durable before anything is promised by them. */
+    return st == ST_OK ? folder_sync(AT_FDCWD, dir, err) : st;
 }
 
 static enum status open_all(struct log_store *store,

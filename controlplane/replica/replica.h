@@ -80,8 +80,9 @@ struct replica_config {
  * ST_CORRUPT: log, vote, or the snapshot that is needed have lost what was durable (rot): this node
  * must join anew under a new id.  `err` says which file, what was expected and what to do; nothing
  * in the folder was changed.
- * ST_IO: folder, database or address.  ST_BAD_INPUT: the configuration contradicts itself or what
- * the folder was made for.  Blocks on disk. */
+ * ST_NO_SPACE: `err` says what found no room, and where; nothing is half made, and with room the
+ * next start goes on.  ST_IO: folder, database or address.  ST_BAD_INPUT: the configuration
+ * contradicts itself or what the folder was made for.  Blocks on disk. */
 enum status replica_start(const struct replica_config *config,
                           struct replica **out_replica,
                           struct err *err);
@@ -157,6 +158,11 @@ struct replica_status {
  * as good as a read anew while it stays.  It has moved before a proposal's or barrier's callback
  * runs, else some microseconds after the change.  Any thread; an atomic load. */
 uint64_t replica_changes(const struct replica *replica);
+
+/* Wake somebody at the next change after this call, and when this node is removed: once, so whoever
+ * looks calls this first and reads then.  One a replica; `async` is borrowed until the next call,
+ * NULL ends it.  Any thread. */
+void replica_watch(struct replica *replica, uv_async_t *async);
 
 /* What this node knows of its group, some milliseconds old.  Any thread; does not block. */
 void replica_status(struct replica *replica, struct replica_status *out);

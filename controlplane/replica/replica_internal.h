@@ -1,6 +1,7 @@
 /* What the acting files of a replica share; nobody else includes this.
  *
  *   replica.c          life, recovery, the loop's thread, what the core asks for
+ *   replica_rows.c     the rows at a start
  *   replica_book.c     whom to talk to, and where they are
  *   replica_links.c    streams to and from them
  *   replica_snapshots.c   snapshots: copied, read, received, read again
@@ -105,6 +106,8 @@ struct replica {
     uv_check_t check;
     bool stopping;
     _Atomic uint64_t changes; /* any thread */
+    _Atomic bool watched;     /* the watcher is to be woken; any thread */
+    uv_async_t *watcher;      /* under status_mutex */
     uint64_t changed_at;      /* the applied index when it last moved */
     /* core_reads_until_ms() of the last turn's end, 0 from before the next thing leaves the core.
      */
@@ -151,6 +154,21 @@ struct replica {
 
 /* The core's clock: goes on while the machine is suspended, as a lease must.  Any thread. */
 uint64_t replica_now_ms(void);
+
+/* replica_rows.c, before the group's thread runs but for the first */
+/* The file of the rows and all beside it. */
+void replica_rows_remove(const struct replica *replica);
+/* Open what there is, or make them anew; `fresh_log`: in any case. */
+enum status replica_rows_open(struct replica *replica, bool fresh_log, struct err *err);
+/* Rows of another history than the log's are made anew, too. */
+enum status replica_rows_judge(struct replica *replica,
+                               const struct log_recovery *recovery,
+                               struct err *err);
+/* Put a stored snapshot of so many bytes in their place. */
+enum status replica_rows_begin(struct replica *replica,
+                               const char *snapshot,
+                               uint64_t bytes,
+                               struct err *err);
 
 /* replica_disk.c, all on the group's thread */
 struct disk_limits replica_disk_limits(const struct replica_config *config);

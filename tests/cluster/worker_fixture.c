@@ -3,6 +3,9 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
+#include <mntent.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -333,6 +336,106 @@ void worker_answer_heartbeat(struct worker_fixture *fixture)
     CHECK(stream_send(fixture->registered, LAPWING__REGISTER_FRAME__HEARTBEAT_REPLY,
                       bytes_of(packed, lapwing__heartbeat_reply__pack(&reply, packed)),
                       bytes_of(NULL, 0)) == ST_OK);
+}
+
+/* ---- frozen environments ---- */
+
+/* Where the one hierarchy of cgroup v2 is mounted, which freezes also beside v1. */
+static void find_groups(char out[PATH_MAX])
+{
+    FILE *mounts = setmntent("/proc/self/mounts", "re");
+    struct mntent *mount;
+
+    CHECK(mounts != NULL);
+    out[0] = '\0';
+    while (out[0] == '\0' && (mount = getmntent(mounts)) != NULL)
+        if (strcmp(mount->mnt_type, "cgroup2") == 0)
+            (void)snprintf(out, PATH_MAX, "%s", mount->mnt_dir);
+    (void)endmntent(mounts);
+    CHECK(out[0] != '\0');
+}
+
+/* The events of a process's group, or -1 when it has ended. */
+static int group_events(const char *groups, int pid)
+{
+    char path[2 * PATH_MAX];
+    char line[PATH_MAX];
+    FILE *file;
+    int fd = -1;
+
+    (void)snprintf(path, sizeof path, "/proc/%d/cgroup", pid);
+    file = fopen(path, "re");
+    if (file == NULL)
+        return -1;
+    while (fd < 0 && fgets(line, sizeof line, file) != NULL) {
+        if (strncmp(line, "0::", 3) != 0)
+            continue;
+        line[strcspn(line, "\n")] = '\0';
+        (void)snprintf(path, sizeof path, "%s%s/cgroup.events", groups, line + 3);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+    }
+    (void)fclose(file);
+    return fd;
+}
+
+static bool is_frozen(int events)
+{
+    char text[128];
+    ssize_t got = pread(events, text, sizeof text - 1, 0);
+
+    text[got > 0 ? got : 0] = '\0';
+    return strstr(text, "frozen 1") != NULL;
+}
+
+/* The events of a child of the spawner that is not frozen; -1: all are.  Each has a group of its
+ * own. */
+static int running_environment(const struct worker_fixture *fixture,
+                               const char *groups,
+                               unsigned *out_children)
+{
+    char path[64];
+    int events = -1;
+    FILE *file;
+    int pid;
+
+    *out_children = 0;
+    (void)snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)fixture->spawner,
+                   (int)fixture->spawner);
+    file = fopen(path, "re");
+    CHECK(file != NULL);
+    while (events < 0 && fscanf(file, "%d", &pid) == 1) {
+        ++*out_children;
+        events = group_events(groups, pid);
+        if (events >= 0 && is_frozen(events)) {
+            (void)close(events);
+            events = -1;
+        }
+    }
+    (void)fclose(file);
+    return events;
+}
+
+bool worker_wait_frozen(struct worker_fixture *fixture)
+{
+    uint64_t until_ns = uv_hrtime() + (uint64_t)WAIT_MS * 1000000;
+    char groups[PATH_MAX];
+    unsigned children = 0;
+    int events;
+
+    find_groups(groups);
+    while ((events = running_environment(fixture, groups, &children)) >= 0) {
+        uint64_t now_ns = uv_hrtime();
+        bool late = now_ns >= until_ns;
+
+        /* The kernel tells of a change of the file since it was read. */
+        if (!late && !is_frozen(events))
+            (void)poll(&(struct pollfd){ .fd = events, .events = POLLPRI }, 1,
+                       (int)((until_ns - now_ns) / 1000000) + 1);
+        (void)close(events);
+        if (late)
+            return false;
+    }
+    return children > 0;
 }
 
 /* ---- the end ---- */

@@ -60,6 +60,10 @@ void worker_fixture_register(struct worker_fixture *fixture);
 bool worker_wait_heartbeats(struct worker_fixture *fixture, unsigned count);
 void worker_answer_heartbeat(struct worker_fixture *fixture);
 
+/* Wait until every environment that runs is frozen: nothing may be on its way.  False after fifteen
+ * seconds, or when there is none. */
+bool worker_wait_frozen(struct worker_fixture *fixture);
+
 /* Offer, ready, go, result.  Returns the result, or NULL when it was refused or nothing came; free
  * with lapwing__result__free_unpacked(). */
 Lapwing__Result *worker_invoke(struct worker_fixture *fixture,
