@@ -18,6 +18,7 @@ enum {
     HEARTBEAT_WARM_MAX = 4096,
     HEARTBEAT_PACKAGES_MAX = 4096,
     RAFT_ENTRIES_MAX = 65536, /* of one AppendEntries; the frame bounds their bytes */
+    RAFT_KNOWN_MAX = 128,     /* logs that a replica knows by their incarnations */
     SPAWN_SLOTS_MAX = 4096,
     POOL_MAX = 4096,
 };
