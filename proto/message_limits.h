@@ -22,6 +22,7 @@ enum {
     RAFT_ENTRIES_MAX = 4096,         /* of one AppendEntries; the frame bounds their bytes */
     RAFT_CHUNK_BYTES_MAX = 262144,   /* of a snapshot in transfer */
     RAFT_SERVER_NAME_BYTES_MAX = 63, /* the address that libraft knows a server by: its id */
+    RAFT_KNOWN_MAX = 128,            /* logs that a replica knows by their incarnations */
     SPAWN_SLOTS_MAX = 4096,
     POOL_MAX = 4096,
 };

@@ -203,6 +203,21 @@ enum status barrier_done_check(const Lapwing__BarrierDone *done, struct err *err
     return st == ST_OK ? field_number_check("index", done->index, 0, INT64_MAX, err) : st;
 }
 
+enum status raft_known_check(Lapwing__RaftKnown *const *known, size_t count, struct err *err)
+{
+    enum status st = field_count_check("known", count, RAFT_KNOWN_MAX, err);
+
+    for (size_t i = 0; st == ST_OK && i < count; i++) {
+        const struct field_number numbers[] = {
+            { "known id", known[i]->id, 1, INT64_MAX },
+            { "known incarnation", known[i]->incarnation, 1, UINT64_MAX },
+        };
+
+        st = numbers_check(numbers, ARRAY_LEN(numbers), err);
+    }
+    return st;
+}
+
 enum status raft_hello_check(const Lapwing__RaftHello *hello, struct err *err)
 {
     static const struct field_text address_rule = { "address", FIELD_ADDRESS, 1,
@@ -216,5 +231,7 @@ enum status raft_hello_check(const Lapwing__RaftHello *hello, struct err *err)
     if (st == ST_OK && hello->from == hello->to)
         st = err_set(err, ST_BAD_INPUT, "from: %llu, want another than to",
                      (unsigned long long)hello->from);
+    if (st == ST_OK)
+        st = raft_known_check(hello->known, hello->n_known, err);
     return st == ST_OK ? field_text_check(&address_rule, hello->address, err) : st;
 }

@@ -17,6 +17,8 @@ enum status forward_check(const Lapwing__Forward *forward, struct err *err);
 enum status forwarded_check(const Lapwing__Forwarded *forwarded, struct err *err);
 enum status barrier_done_check(const Lapwing__BarrierDone *done, struct err *err);
 enum status raft_hello_check(const Lapwing__RaftHello *hello, struct err *err);
+/* Of a RaftHello, and of the file that keeps them. */
+enum status raft_known_check(Lapwing__RaftKnown *const *known, size_t count, struct err *err);
 /* Barrier, Handover and RaftRemoved have nothing that could be wrong. */
 
 #endif

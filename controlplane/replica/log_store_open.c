@@ -405,6 +405,13 @@ static bool is_there(const char *dir, const char *name, bool *out_empty)
     return there;
 }
 
+bool log_store_is_made(const char *dir)
+{
+    bool empty;
+
+    return is_there(dir, "log.db", &empty) && !empty;
+}
+
 /* Is the log yet to be made, or was its making interrupted?  SQLite would make a new database where
  * ours is gone, and throw away the write-ahead log beside an empty one.  The mark is made first, so
  * behind an interrupted start it is empty or promises nothing.  (One that is lowered to 0 later has

@@ -180,6 +180,8 @@ static const struct core_io core_io = {
     .work_us = io_work_us,
     .state_failed = io_state_failed,
     .log_read = io_log_read,
+    .known_store = replica_known_store,
+    .forgotten = replica_forgotten,
     .snapshot_write = replica_snapshot_write,
     .snapshot_read = replica_snapshot_read,
     .snapshot_doubt = replica_snapshot_doubt,
@@ -206,8 +208,10 @@ static void log_change(struct replica *replica, const struct replica_status *now
 
 static void fill_member(const struct replica_member *member,
                         const struct core_view *view,
-                        struct replica_member_status *out)
+                        struct replica_member_status *out,
+                        bool *out_takes_part)
 {
+    *out_takes_part = true; /* what is no member yet holds up nobody */
     out->member = *member;
     for (unsigned i = 0; i < view->member_count; i++) {
         if (view->members[i].id != member->id)
@@ -216,6 +220,8 @@ static void fill_member(const struct replica_member *member,
         out->up = view->members[i].up;
         out->match = view->members[i].match;
         out->disk = view->members[i].disk;
+        out->forgot = view->members[i].forgot;
+        *out_takes_part = view->members[i].takes_part;
     }
 }
 
@@ -224,17 +230,18 @@ static void fill_members(const struct replica *replica,
                          struct replica_status *out)
 {
     struct replica_member_status *self = &out->members[out->member_count++];
+    bool takes_part;
 
-    fill_member(&replica->self, view, self);
+    fill_member(&replica->self, view, self, &takes_part);
     self->connected = true;
-    self->version = replica->identity->self.version;
+    self->version = takes_part ? replica->identity->self.version : 0;
     for (unsigned i = 0; i < replica->peer_count; i++) {
         const struct replica_peer *peer = replica->peers[i];
         struct replica_member_status *member = &out->members[out->member_count++];
 
-        fill_member(&peer->member, view, member);
+        fill_member(&peer->member, view, member, &takes_part);
         member->connected = peer->out != NULL;
-        if (peer->out != NULL)
+        if (peer->out != NULL && takes_part)
             member->version = stream_peer(peer->out)->version;
     }
 }
@@ -266,6 +273,7 @@ static void publish_status(struct replica *replica)
     now.lease = replica_now_ms() < view.lease_until_ms;
     fill_members(replica, &view, &now);
     log_change(replica, &now);
+    replica_known_look(replica);
     uv_mutex_lock(&replica->status_mutex);
     replica->status = now;
     uv_mutex_unlock(&replica->status_mutex);
@@ -438,7 +446,8 @@ static enum status catch_up_with_snapshot(struct replica *replica,
 
 static void start_core(struct replica *replica,
                        const struct replica_config *config,
-                       const struct log_recovery *recovery)
+                       const struct log_recovery *recovery,
+                       const struct known *known)
 {
     struct core_config core = {
         .self_id = config->self_id,
@@ -455,6 +464,8 @@ static void start_core(struct replica *replica,
         .entries = recovery->entries,
         .entry_count = recovery->count,
         .part = replica->part.progress,
+        .known = known,
+        .address = replica->self.address,
     };
     struct core_io io = core_io;
 
@@ -497,18 +508,25 @@ static enum status recover(struct replica *replica,
                                 .context = replica };
     struct log_recovery recovery = { 0 };
     struct log_data *bootstrap = NULL;
+    struct known known;
     uint64_t ids[NODES_MAX];
     enum status st;
 
     for (unsigned i = 0; i < config->member_count; i++)
         ids[i] = config->members[i].id;
     state_doubt_path(replica->dir, replica->doubt_path);
+    st = replica_known_open(replica, config, &known, err);
+    if (st != ST_OK)
+        return explain(replica, st, err);
     if (!config->join)
         bootstrap = rules_bootstrap(ids, config->member_count);
     do { /* SQLite makes files beside its own: on a full disk with room of the reserve */
         st = log_store_open(replica->dir, bootstrap, &replica->log_store, &recovery, err);
     } while (st == ST_NO_SPACE && reserve_give(&replica->reserve, 0, true));
     log_data_drop(bootstrap);
+    if (st == ST_OK && recovery.fresh && known.takes_part && known.count > 0)
+        st = err_set(err, ST_CORRUPT, "%.80s: took part, and its log.db and log.mark are gone",
+                     replica->dir);
     if (st == ST_OK && recovery.count == 0 && recovery.snapshot.index == 0)
         log_event(LOG_INFO, "replica_joining", LS("group", replica->group),
                   LU("id", config->self_id), LS("then", "waiting to be added to the group"));
@@ -523,7 +541,7 @@ static enum status recover(struct replica *replica,
         disk.state = replica->state;
         disk.state_group = replica->state_group;
         replica->disk = disk_start(&disk);
-        start_core(replica, config, &recovery);
+        start_core(replica, config, &recovery, &known);
     }
     if (st == ST_OK && recovery.wrong != NULL)
         log_event(LOG_WARN, "log_tail_dropped", LS("group", replica->group),

@@ -36,6 +36,9 @@ enum {
     /* The process ends with this code when the disk of one of its groups has failed. */
     REPLICA_EXIT_DISK_FAILED = 74,
     REPLICA_FAILED_STOP_MS = 500, /* ...after so long, in which leadership is handed over */
+    /* ...and with this one when the others know another log under this node's id: its folder is not
+     * the one that it took part with. */
+    REPLICA_EXIT_FORGOT = 78,
 };
 
 struct replica_member {
@@ -81,7 +84,8 @@ struct replica_config {
  * must join anew under a new id.  `err` says which file, what was expected and what to do; nothing
  * in the folder was changed.
  * ST_NO_SPACE: `err` says what found no room, and where; nothing is half made, and with room the
- * next start goes on.  ST_IO: folder, database or address.  ST_BAD_INPUT: the configuration
+ * next start goes on.  ST_DENIED: the others know another log under this node's id, and said so to
+ * an earlier start.  ST_IO: folder, database or address.  ST_BAD_INPUT: the configuration
  * contradicts itself or what the folder was made for.  Blocks on disk. */
 enum status replica_start(const struct replica_config *config,
                           struct replica **out_replica,
@@ -124,8 +128,10 @@ struct replica_member_status {
     struct replica_member member;
     enum replica_membership membership; /* by the newest configuration that this node has */
     bool up;                            /* heard of lately; leader only */
+    bool forgot;                        /* it talks to this node without the log that it had */
     bool connected;                     /* from here; true for self */
-    uint32_t version; /* newest cluster version that it follows; 0 while it is not connected */
+    uint32_t version; /* newest cluster version that it follows; 0 while it is not connected, or a
+                         member that does not take part yet (core_is_silent()) */
     uint64_t match;   /* known replicated index; leader only, else 0 */
     enum disk_condition disk; /* as it told us last */
 };

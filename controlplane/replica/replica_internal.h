@@ -6,7 +6,8 @@
  *   replica_links.c    streams to and from them
  *   replica_snapshots.c   snapshots: copied, read, received, read again
  *   replica_client.c   callers on other loops
- *   replica_disk.c     room and speed of the disk, and the end when it fails */
+ *   replica_disk.c     room and speed of the disk, and the end when it fails
+ *   replica_known.c    whose log is which, and the end of one that has lost its own */
 #ifndef CONTROLPLANE_REPLICA_REPLICA_INTERNAL_H
 #define CONTROLPLANE_REPLICA_REPLICA_INTERNAL_H
 
@@ -14,6 +15,7 @@
 #include "base/refusal_rules.h"
 #include "controlplane/replica/core.h"
 #include "controlplane/replica/disk.h"
+#include "controlplane/replica/known_file.h"
 #include "controlplane/replica/log_store.h"
 #include "controlplane/replica/replica.h"
 #include "controlplane/replica/reserve.h"
@@ -27,6 +29,7 @@ enum {
      * over, it is mapped and in the page cache; growing, each page is a page fault. */
     REPLICA_WAL_BYTES = 32 << 20,
     REPLICA_WAL_BYTES_MAX = 64 << 20, /* commits are held up for it */
+    REPLICA_SILENT_MS = 10000,        /* a member that is silent for so long says why */
     REPLICA_CHECKPOINT_MS = 2000,
     REPLICA_STATUS_MS = 10,
     REPLICA_DISK_LOOK_MS = 100,   /* at what waits and how long it takes */
@@ -70,7 +73,8 @@ struct replica_watch {
     uint64_t looked_bytes; /* the job's */
     bool fill_failed;      /* said once */
     uint64_t slowest_ms;   /* that made it slow */
-    uint64_t stop_at_ms;   /* the disk failed; 0: it did not */
+    uint64_t stop_at_ms;   /* the process ends then; 0: it goes on */
+    int exit_code;
     void (*disk_failed)(void *context);
     void *disk_failed_context;
 };
@@ -150,6 +154,8 @@ struct replica {
     uv_mutex_t status_mutex;
     struct replica_status status;
     uint64_t status_at;
+    uint64_t silent_since_ms; /* 0: it takes part */
+    bool silence_said;
 };
 
 /* The core's clock: goes on while the machine is suspended, as a lease must.  Any thread. */
@@ -179,6 +185,18 @@ void replica_disk_turn(struct replica *replica, uint64_t now_ms);
 void replica_disk_failed(struct replica *replica, const struct err *err);
 /* The same where the loop can not go on. */
 _Noreturn void replica_disk_failed_now(struct replica *replica, const struct err *err);
+
+/* replica_known.c */
+/* Before the log is opened.  ST_DENIED: it was told that it is another log than the known one. */
+enum status replica_known_open(struct replica *replica,
+                               const struct replica_config *config,
+                               struct known *out,
+                               struct err *err);
+enum status replica_known_store(void *context, const struct known *known, struct err *err);
+void replica_forgotten(void *context, uint64_t by, uint64_t incarnation);
+/* Say whether this member takes part, when that changes. */
+void replica_known_look(struct replica *replica);
+
 /* Who is talked to follows from the rows, the group's configuration and who talks to us: to be
  * called when one of them may have changed. */
 void replica_book_update(struct replica *replica);

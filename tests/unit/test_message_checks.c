@@ -328,6 +328,49 @@ TEST(a_replica_says_which_member_it_is_and_whom_it_means)
     }
 }
 
+/* Each row: how many logs a hello knows, and what the last one is. */
+static const struct {
+    const char *name;
+    size_t count;
+    uint64_t id;
+    uint64_t incarnation;
+    enum status want;
+} hello_logs[] = {
+    { "none", 0, 0, 0, ST_OK },
+    { "as many as are allowed", RAFT_KNOWN_MAX, 2, UINT64_MAX, ST_OK },
+    { "one too many", RAFT_KNOWN_MAX + 1, 2, 1, ST_BAD_INPUT },
+    { "of nobody", 1, 0, 1, ST_BAD_INPUT },
+    { "of an id that is none", 1, (uint64_t)INT64_MAX + 1, 1, ST_BAD_INPUT },
+    { "with no number", 1, 2, 0, ST_BAD_INPUT },
+};
+
+TEST(a_replica_says_whose_logs_it_knows)
+{
+    for (size_t i = 0; i < ARRAY_LEN(hello_logs); i++) {
+        Lapwing__RaftHello hello = LAPWING__RAFT_HELLO__INIT;
+        Lapwing__RaftKnown logs[RAFT_KNOWN_MAX + 1];
+        Lapwing__RaftKnown *list[RAFT_KNOWN_MAX + 1];
+
+        test_case = hello_logs[i].name;
+        hello.from = 4;
+        hello.to = 1;
+        hello.address = (char *)"10.0.0.4:4576";
+        for (size_t k = 0; k < hello_logs[i].count; k++) {
+            lapwing__raft_known__init(&logs[k]);
+            logs[k].id = k + 1;
+            logs[k].incarnation = 1;
+            list[k] = &logs[k];
+        }
+        hello.known = list;
+        hello.n_known = hello_logs[i].count;
+        if (hello.n_known > 0) {
+            logs[hello.n_known - 1].id = hello_logs[i].id;
+            logs[hello.n_known - 1].incarnation = hello_logs[i].incarnation;
+        }
+        EXPECT_EQ(raft_hello_check(&hello, NULL), hello_logs[i].want);
+    }
+}
+
 TEST(an_outcome_comes_exactly_with_ok)
 {
     Lapwing__Forwarded forwarded = LAPWING__FORWARDED__INIT;
