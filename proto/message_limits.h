@@ -19,6 +19,7 @@ enum {
     HEARTBEAT_PACKAGES_MAX = 4096,
     RAFT_ENTRIES_MAX = 65536, /* of one AppendEntries; the frame bounds their bytes */
     SPAWN_SLOTS_MAX = 4096,
+    SPAWN_PACKAGES_MAX = 1024,
 };
 
 /* Times in milliseconds since the epoch: beyond any clock, and still a number that SQLite holds. */

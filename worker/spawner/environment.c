@@ -220,10 +220,13 @@ static enum status clone_child(struct environment *env,
 {
     AUTO_CLOSE int output = -1;
     AUTO_CLOSE int status = -1;
-    char package[128];
+    char package[PACKAGE_PATH_BYTES];
     struct texts texts;
     int pipe_fds[2];
+    enum status st = package_store_path(&env->spawner->packages, req->package, package, err);
 
+    if (st != ST_OK)
+        return st;
     if (pipe2(pipe_fds, O_CLOEXEC) < 0)
         return err_set_errno(err, ST_IO, errno, "make a pipe");
     env->output = pipe_fds[0];
@@ -234,7 +237,6 @@ static enum status clone_child(struct environment *env,
     status = pipe_fds[1];
     if (fcntl(env->output, F_SETFL, O_NONBLOCK) < 0 || fcntl(env->status, F_SETFL, O_NONBLOCK) < 0)
         return err_set_errno(err, ST_IO, errno, "make pipes non-blocking");
-    (void)snprintf(package, sizeof package, ROOTFS_PACKAGES "/%s", req->package);
     gather_texts(&texts, req);
     return sandbox_start(
         &(struct sandbox){
@@ -261,19 +263,13 @@ static enum status clone_child(struct environment *env,
         &env->pidfd, err);
 }
 
-static enum status check_package(const struct environment *env,
-                                 const char *package,
-                                 struct err *err)
+static enum status check_package(struct environment *env, const char *package, struct err *err)
 {
-    char path[128];
+    char path[PACKAGE_PATH_BYTES];
 
     if (env->state != ENVIRONMENT_FREE)
         return err_set(err, ST_CONFLICT, "start an environment: slot %u is taken", env->slot);
-    (void)snprintf(path, sizeof path, ROOTFS_PACKAGES "/%s", package);
-    if (access(path, F_OK) < 0)
-        return err_set(err, ST_NOT_FOUND, "start an environment: package %.16s... is not here",
-                       package);
-    return ST_OK;
+    return package_store_path(&env->spawner->packages, package, path, err);
 }
 
 enum status environment_start(struct environment *env,

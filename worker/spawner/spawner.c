@@ -115,6 +115,45 @@ static enum status serve_convert(struct spawner *spawner,
     return convert_start(convert, req->id, req->convert, zip, err);
 }
 
+static enum status serve_verify(struct spawner *spawner,
+                                const Lapwing__SpawnRequest *req,
+                                struct err *err)
+{
+    struct convert *convert = convert_free(spawner);
+
+    if (convert == NULL)
+        return err_set(err, ST_LIMIT, "verify: %d packages are being unpacked", CONVERTS_MAX);
+    return convert_verify(convert, req->id, req->verify_package, err);
+}
+
+static void serve_new_image(struct spawner *spawner, uint64_t id)
+{
+    Lapwing__SpawnReply reply = LAPWING__SPAWN_REPLY__INIT;
+    struct err err = { 0 };
+    int fds[2];
+    enum status st = package_store_new_file(fds, &err);
+
+    reply.status = st;
+    reply.text = err.text;
+    spawner_reply(spawner, id, &reply, fds, st == ST_OK ? 2 : 0);
+    if (st != ST_OK)
+        return;
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+}
+
+static void serve_list(struct spawner *spawner, uint64_t id)
+{
+    Lapwing__SpawnReply reply = LAPWING__SPAWN_REPLY__INIT;
+    struct package_list *list = package_list_new(&spawner->packages);
+
+    reply.images = spawner->packages.way != PACKAGE_MOUNT_FOLDER;
+    reply.n_packages = list->count;
+    reply.packages = list->pointers;
+    spawner_reply(spawner, id, &reply, NULL, 0);
+    free(list);
+}
+
 static enum status serve_remove(struct spawner *spawner, const char *package, struct err *err)
 {
     struct convert *convert = convert_free(spawner);
@@ -177,6 +216,15 @@ static void serve(struct spawner *spawner,
         case LAPWING__SPAWN_REQUEST__WHAT_CONVERT:
             st = serve_convert(spawner, req, fds[0], &err);
             break;
+        case LAPWING__SPAWN_REQUEST__WHAT_VERIFY_PACKAGE:
+            st = serve_verify(spawner, req, &err);
+            break;
+        case LAPWING__SPAWN_REQUEST__WHAT_NEW_IMAGE:
+            serve_new_image(spawner, req->id);
+            return;
+        case LAPWING__SPAWN_REQUEST__WHAT_LIST_PACKAGES:
+            serve_list(spawner, req->id);
+            return;
         default:
             st = serve_now(spawner, req, &reply, &err);
             reply.status = st;
@@ -303,6 +351,8 @@ static enum status open_host(struct spawner *spawner, struct err *err)
     if (st == ST_OK)
         st = network_open(&spawner->network, config, err);
     if (st == ST_OK)
+        st = package_store_open(&spawner->packages, err);
+    if (st == ST_OK)
         st = rootfs_enter(config, err);
     for (size_t i = 0; i <= config->runtime_root_count && st == ST_OK; i++)
         st = rootfs_template(i, &spawner->mounts[i], err);
@@ -327,7 +377,7 @@ enum status spawner_open(struct spawner *spawner, struct err *err)
     enum status st;
 
     spawner->agent = spawner->epoll = spawner->signals = -1;
-    spawner->self = spawner->init = spawner->convert = -1;
+    spawner->self = spawner->init = spawner->convert = spawner->packages.devices = -1;
     for (size_t i = 0; i < ARRAY_LEN(spawner->mounts); i++)
         spawner->mounts[i] = -1;
     spawner->groups = (struct cgroups){ .core = -1, .core_parent = -1 };
@@ -345,6 +395,9 @@ enum status spawner_open(struct spawner *spawner, struct err *err)
         return st;
     init_tables(spawner);
     convert_sweep();
+    st = package_store_start(&spawner->packages, spawner->config.package_mount, err);
+    if (st != ST_OK)
+        return st;
     st = spawner_watch(spawner, spawner->signals, EPOLLIN, &spawner->signal_source, err);
     if (st == ST_OK)
         st = spawner_watch(spawner, spawner->agent, EPOLLIN, &spawner->agent_source, err);
@@ -404,6 +457,7 @@ void spawner_close(struct spawner *spawner)
     }
     cgroups_close(&spawner->groups);
     network_close(&spawner->network);
+    package_store_done(&spawner->packages);
     free(spawner->environments);
     spawner->environments = NULL;
     free(spawner->filter.filter);
