@@ -284,6 +284,25 @@ enum status objstore_get(struct objstore *store,
     return st;
 }
 
+enum status objstore_get_part(struct objstore *store,
+                              const struct objstore_name *name,
+                              const struct objstore_part *part,
+                              int fd,
+                              struct err *err)
+{
+    struct objstore_want want = { part->sha256, part->bytes, part->bytes };
+    struct attempt attempt = { .store = store,
+                               .bucket = name->bucket,
+                               .key = name->key,
+                               .want = &want,
+                               .fd = fd,
+                               .offset = part->offset };
+    enum status st = name_check(name, err);
+
+    CHECK(part->bytes > 0);
+    return st == ST_OK ? run(&attempt, name->deadline_ms, attempt_get_part, err) : st;
+}
+
 enum status objstore_delete(struct objstore *store,
                             const struct objstore_name *name,
                             struct err *err)
