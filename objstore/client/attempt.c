@@ -224,9 +224,8 @@ static S3Status received_cb(int len, const char *data, void *context)
     }
     CHECK(EVP_DigestUpdate(reply->hash, data, (size_t)len) == 1);
     while (reply->fd >= 0 && done < (size_t)len) {
-        ssize_t rv =
-            pwrite(reply->fd, data + done, (size_t)len - done,
-                   (off_t)(reply->attempt->offset + reply->received + done));
+        ssize_t rv = pwrite(reply->fd, data + done, (size_t)len - done,
+                            (off_t)(reply->attempt->offset + reply->received + done));
 
         if (rv < 0 && errno == EINTR)
             continue;

@@ -22,7 +22,8 @@ struct attempt {
     const char *key;
     const struct objstore_source *source; /* put */
     const struct objstore_want *want;     /* get */
-    uint64_t offset;                      /* get a part: where it is */
+    bool is_part;                         /* get a part: */
+    uint64_t offset;                      /* where it is */
     int fd;                               /* get: where to; negative: only count and hash */
     uint64_t deadline_ms;                 /* objstore_now_ms() time */
     unsigned count;                       /* tries, this one included */

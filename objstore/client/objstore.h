@@ -122,7 +122,8 @@ struct objstore_part {
 };
 
 /* Fetch a piece of an object into `fd`, to the same place; what else is in the file stays.  Several
- * threads may fetch pieces into one file.  Statuses as of objstore_get(). */
+ * threads may fetch pieces into one file.  Statuses as of objstore_get(); ST_CORRUPT comes after a
+ * few tries, not only at the deadline. */
 enum status objstore_get_part(struct objstore *store,
                               const struct objstore_name *name,
                               const struct objstore_part *part,

@@ -602,17 +602,41 @@ enum status convert_verify(struct convert *convert,
     const struct package_image *image = package_store_find(&convert->spawner->packages, package);
     char path[PACKAGE_PATH_BYTES];
     AUTO_CLOSE int fd = -1;
+    struct stat info;
 
     CHECK(convert->state == CONVERT_FREE);
     if (image == NULL)
         return err_set(err, ST_NOT_FOUND, "verify package %.16s...: it is not here", package);
     package_store_file(package, image->id, path);
     fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
+    if (fd < 0 || fstat(fd, &info) < 0)
         return err_set_errno(err, ST_IO, errno, "open the image of package %.16s...", package);
+    convert->disk_bytes = (uint64_t)info.st_size;
     convert->task = CONVERT_VERIFY;
     memcpy(convert->image, image->id, sizeof convert->image);
     return start(convert, request, package, fd, err);
+}
+
+static void name_removal(struct convert *convert, char out[128])
+{
+    CHECK(convert->state == CONVERT_FREE);
+    (void)snprintf(convert->folder, sizeof convert->folder, ".gone-%s-%llu",
+                   convert->spawner->config.instance,
+                   (unsigned long long)++convert->spawner->serial);
+    package_path(convert->folder, out);
+}
+
+enum status convert_remove_former(struct convert *convert, struct err *err)
+{
+    char folder[128];
+    enum status st;
+
+    name_removal(convert, folder);
+    if (mkdir(folder, 0700) < 0)
+        return err_set_errno(err, ST_IO, errno, "make folder %s", folder);
+    st = package_store_sweep(&convert->spawner->packages, folder, err);
+    start_removal(convert);
+    return st;
 }
 
 enum status convert_remove(struct convert *convert, const char *package, struct err *err)
@@ -620,11 +644,7 @@ enum status convert_remove(struct convert *convert, const char *package, struct 
     char to[128];
     enum status st;
 
-    CHECK(convert->state == CONVERT_FREE);
-    (void)snprintf(convert->folder, sizeof convert->folder, ".gone-%s-%llu",
-                   convert->spawner->config.instance,
-                   (unsigned long long)++convert->spawner->serial);
-    package_path(convert->folder, to);
+    name_removal(convert, to);
     st = package_store_drop(&convert->spawner->packages, package, to, err);
     if (st == ST_OK)
         start_removal(convert);

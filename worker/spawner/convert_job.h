@@ -73,6 +73,9 @@ enum status convert_verify(struct convert *convert,
 /* Remove a package: out of sight at once, its files later by the same table.  ST_NOT_FOUND. */
 enum status convert_remove(struct convert *convert, const char *package, struct err *err);
 
+/* Remove what an earlier run has left and nobody can use. */
+enum status convert_remove_former(struct convert *convert, struct err *err);
+
 /* Remove what an earlier run left half-done.  At start, blocking. */
 void convert_sweep(void);
 

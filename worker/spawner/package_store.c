@@ -262,7 +262,7 @@ enum status package_store_drop(struct package_store *store,
 
 /* ---- list ---- */
 
-static void list_one(struct package_list *list, const char *package, uint64_t bytes, bool is_image)
+static void list_one(struct package_list *list, const char *package, uint64_t bytes)
 {
     size_t i = list->count++;
 
@@ -271,21 +271,7 @@ static void list_one(struct package_list *list, const char *package, uint64_t by
     list->list[i].sha256.data = list->hashes[i];
     list->list[i].sha256.len = sizeof list->hashes[i];
     list->list[i].bytes = bytes;
-    list->list[i].is_image = is_image;
     list->pointers[i] = &list->list[i];
-}
-
-/* Trees, whose sizes nobody knows without a walk through them. */
-static void list_trees(struct package_list *list)
-{
-    DIR *dir = opendir(ROOTFS_PACKAGES);
-
-    if (dir == NULL)
-        return;
-    for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
-        if (list->count < SPAWN_PACKAGES_MAX && package_name_valid(entry->d_name))
-            list_one(list, entry->d_name, 0, false);
-    (void)closedir(dir);
 }
 
 struct package_list *package_list_new(const struct package_store *store)
@@ -297,10 +283,30 @@ struct package_list *package_list_new(const struct package_store *store)
     for (uint32_t i = 0; i < store->count; i++) {
         package_store_file(store->images[i].package, store->images[i].id, path);
         if (stat(path, &info) == 0)
-            list_one(list, store->images[i].package, (uint64_t)info.st_size, true);
+            list_one(list, store->images[i].package, (uint64_t)info.st_size);
     }
-    list_trees(list);
     return list;
+}
+
+enum status package_store_sweep(struct package_store *store, const char *folder, struct err *err)
+{
+    bool no_images = store->way == PACKAGE_MOUNT_FOLDER;
+    DIR *list = opendir(ROOTFS_PACKAGES);
+    char to[2 * PACKAGE_PATH_BYTES];
+
+    if (list == NULL)
+        return err_set_errno(err, ST_IO, errno, "look at the packages");
+    for (struct dirent *entry; (entry = readdir(list)) != NULL;) {
+        if (!package_name_valid(entry->d_name) && !(no_images && is_image_name(entry->d_name)))
+            continue;
+        (void)snprintf(to, sizeof to, "%s/%s", folder, entry->d_name);
+        if (renameat(dirfd(list), entry->d_name, AT_FDCWD, to) < 0)
+            log_event(LOG_WARN, "package_left", LS("package", entry->d_name), LI("errno", errno));
+    }
+    (void)closedir(list);
+    if (no_images)
+        store->count = 0;
+    return ST_OK;
 }
 
 /* ---- images from elsewhere ---- */

@@ -73,7 +73,11 @@ enum status package_store_drop(struct package_store *store,
                                const char *path,
                                struct err *err);
 
-/* What is on the disk, packed for an answer; in one piece, for free(). */
+/* Move what of a former run cannot be used to `folder`, from where the caller removes it: trees,
+ * which nobody can verify, and images where packages are folders.  No environment may run. */
+enum status package_store_sweep(struct package_store *store, const char *folder, struct err *err);
+
+/* The images on the disk, packed for an answer; in one piece, for free(). */
 struct package_list {
     size_t count;
     Lapwing__PackageHere *pointers[SPAWN_PACKAGES_MAX];

@@ -145,8 +145,14 @@ static void serve_new_image(struct spawner *spawner, uint64_t id)
 static void serve_list(struct spawner *spawner, uint64_t id)
 {
     Lapwing__SpawnReply reply = LAPWING__SPAWN_REPLY__INIT;
-    struct package_list *list = package_list_new(&spawner->packages);
+    struct convert *convert = convert_free(spawner);
+    struct package_list *list;
+    struct err err = { 0 };
 
+    reply.status = convert == NULL ? err_set(&err, ST_LIMIT, "list packages: busy")
+                                   : convert_remove_former(convert, &err);
+    reply.text = err.text;
+    list = package_list_new(&spawner->packages);
     reply.images = spawner->packages.way != PACKAGE_MOUNT_FOLDER;
     reply.n_packages = list->count;
     reply.packages = list->pointers;
