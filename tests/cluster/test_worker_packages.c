@@ -173,23 +173,56 @@ TEST(a_rotten_image_in_the_store_is_passed_over)
     test_case = NULL;
 }
 
+/* Why the last offer was refused; "" when it was not. */
+static const char *refusal(void)
+{
+    static char text[512];
+    Lapwing__Refuse *refuse;
+
+    text[0] = '\0';
+    if (fixture.got_type != LAPWING__INVOKE_FRAME__REFUSE)
+        return text;
+    refuse = lapwing__refuse__unpack(NULL, fixture.got.len, fixture.got.data);
+    if (refuse != NULL)
+        (void)snprintf(text, sizeof text, "%s", refuse->text);
+    lapwing__refuse__free_unpacked(refuse, NULL);
+    (void)printf("# %s\n", text);
+    return text;
+}
+
+static void shell(const char *format)
+{
+    char command[512];
+
+    (void)snprintf(command, sizeof command, format, fixture.folder);
+    CHECK(system(command) == 0);
+}
+
+TEST(a_full_disk_refuses_new_packages_and_no_others)
+{
+    shell("mount -t tmpfs -o size=8m,mode=755 full %s/packages");
+    worker_fixture_restart(&fixture, "auto");
+    EXPECT(answers(&function));
+    shell("cat /dev/zero >%s/packages/.full 2>/dev/null; true");
+    EXPECT(!answers(&other));
+    EXPECT(strstr(refusal(), "No space left on device") != NULL);
+    EXPECT(answers(&function));
+    shell("rm %s/packages/.full");
+    EXPECT(answers(&other));
+    shell("umount -l %s/packages");
+}
+
 TEST(packages_of_a_former_run_start_without_the_store)
 {
+    char hex[65];
+
+    hex_encode(bytes_of(other.code_sha256.data, 32), hex);
     worker_fixture_kill_store(&fixture);
     worker_fixture_restart(&fixture, "auto");
     EXPECT_EQ(on_disk(true), 1);
     EXPECT(answers(&function));
     EXPECT(!answers(&other));
-    EXPECT_EQ(fixture.got_type, LAPWING__INVOKE_FRAME__REFUSE);
-    Lapwing__Refuse *refuse = lapwing__refuse__unpack(NULL, fixture.got.len, fixture.got.data);
-    char hex[65];
-    EXPECT(refuse != NULL);
-    if (refuse != NULL) {
-        hex_encode(bytes_of(other.code_sha256.data, 32), hex);
-        EXPECT(strstr(refuse->text, hex) != NULL);
-        (void)printf("# %s\n", refuse->text);
-        lapwing__refuse__free_unpacked(refuse, NULL);
-    }
+    EXPECT(strstr(refusal(), hex) != NULL);
     EXPECT(answers(&function));
 }
 

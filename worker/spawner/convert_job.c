@@ -191,6 +191,14 @@ static void read_result(struct convert *convert)
             convert->result[i] = '?';
 }
 
+/* Of what is shown of the converter's output. */
+static int line_length(const char *text)
+{
+    size_t len = strcspn(text, "\n");
+
+    return len < 160 ? (int)len : 160;
+}
+
 /* What was said of a package, taken over. */
 static enum status take_result(struct convert *convert,
                                const struct convert_result *result,
@@ -205,7 +213,8 @@ static enum status take_result(struct convert *convert,
         return err_set(err, st, "%.*s", (int)strcspn(result->text, "\n"), result->text);
     }
     if (wants_image != (result->image[0] != '\0'))
-        return err_set(err, ST_IO, "the converter said '%.120s'", convert->result);
+        return err_set(err, ST_IO, "the converter said '%.*s'", line_length(convert->result),
+                       convert->result);
     if (convert->task == CONVERT_VERIFY && strcmp(result->image, convert->image) != 0)
         return err_set(err, ST_CORRUPT, "the image of package %.16s... has rotted",
                        convert->package);
@@ -239,8 +248,8 @@ static enum status judge(struct convert *convert, int exit_code, struct err *err
                        CONVERT_SECONDS_MAX, CONVERT_OVERHEAD_MB);
     }
     if (!convert_result_parse(convert->result, &result))
-        return err_set(err, ST_IO, "the converter ended with %d and said '%.120s'", exit_code,
-                       convert->result);
+        return err_set(err, ST_IO, "the converter ended with %d and said '%.*s'", exit_code,
+                       line_length(convert->result), convert->result);
     return take_result(convert, &result, err);
 }
 
