@@ -139,6 +139,9 @@ TEST(a_zip_becomes_an_image_that_is_stored_beside_it)
     EXPECT(comes_to_store(&function, "1.manifest", 0));
     EXPECT_EQ(access(in_store(&function, "1.image"), F_OK), 0);
     EXPECT_EQ(on_disk(true), 1);
+    EXPECT(function.code_bytes >= 256 * 1024 && other.code_bytes < 256 * 1024);
+    EXPECT(answers(&other));
+    EXPECT(access(in_store(&other, "1.manifest"), F_OK) < 0); /* so small a zip needs none */
 }
 
 TEST(an_image_in_the_store_does_without_its_zip)

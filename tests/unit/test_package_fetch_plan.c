@@ -23,37 +23,37 @@ TEST(each_way_leads_to_the_package_or_says_why_not)
         enum fetch_action action;
     } rows[] = {
         { "an image",
-          { FETCH_IMAGES, FETCH_OK, FETCH_OK, FETCH_OK, FETCH_OK },
+          { FETCH_BY_IMAGE, FETCH_OK, FETCH_OK, FETCH_OK, FETCH_OK },
           5,
           FETCH_DONE,
           FETCH_DO_TELL },
         { "no image yet",
-          { FETCH_IMAGES, FETCH_MISSING, FETCH_OK, FETCH_OK_IMAGE, FETCH_OK },
+          { FETCH_BY_IMAGE, FETCH_MISSING, FETCH_OK, FETCH_OK_IMAGE, FETCH_OK },
           5,
           FETCH_DONE,
           FETCH_DO_END },
         { "an image that cannot be stored",
-          { FETCH_IMAGES, FETCH_MISSING, FETCH_OK, FETCH_OK_IMAGE, FETCH_FAILED },
+          { FETCH_BY_IMAGE, FETCH_MISSING, FETCH_OK, FETCH_OK_IMAGE, FETCH_FAILED },
           5,
           FETCH_DONE,
           FETCH_DO_END },
         { "a rotten chunk",
-          { FETCH_IMAGES, FETCH_OK, FETCH_OK, FETCH_MISSING },
+          { FETCH_BY_IMAGE, FETCH_OK, FETCH_OK, FETCH_MISSING },
           4,
           FETCH_ZIP,
           FETCH_DO_ZIP },
         { "an image that is none",
-          { FETCH_IMAGES, FETCH_OK, FETCH_OK, FETCH_OK, FETCH_MISSING },
+          { FETCH_BY_IMAGE, FETCH_OK, FETCH_OK, FETCH_OK, FETCH_MISSING },
           5,
           FETCH_ZIP,
           FETCH_DO_ZIP },
         { "a store that does not answer",
-          { FETCH_IMAGES, FETCH_FAILED },
+          { FETCH_BY_IMAGE, FETCH_FAILED },
           2,
           FETCH_DONE,
           FETCH_DO_TELL },
         { "one that stops answering",
-          { FETCH_IMAGES, FETCH_OK, FETCH_OK, FETCH_FAILED },
+          { FETCH_BY_IMAGE, FETCH_OK, FETCH_OK, FETCH_FAILED },
           4,
           FETCH_ZIP,
           FETCH_DO_ZIP },
@@ -63,10 +63,10 @@ TEST(each_way_leads_to_the_package_or_says_why_not)
           2,
           FETCH_MANIFEST,
           FETCH_DO_MANIFEST },
-        { "a folder", { FETCH_FOLDERS, FETCH_OK, FETCH_OK }, 3, FETCH_DONE, FETCH_DO_TELL },
-        { "no zip", { FETCH_FOLDERS, FETCH_MISSING }, 2, FETCH_DONE, FETCH_DO_TELL },
+        { "a folder", { FETCH_BY_ZIP, FETCH_OK, FETCH_OK }, 3, FETCH_DONE, FETCH_DO_TELL },
+        { "no zip", { FETCH_BY_ZIP, FETCH_MISSING }, 2, FETCH_DONE, FETCH_DO_TELL },
         { "a zip that is refused",
-          { FETCH_FOLDERS, FETCH_OK, FETCH_FAILED },
+          { FETCH_BY_ZIP, FETCH_OK, FETCH_FAILED },
           3,
           FETCH_DONE,
           FETCH_DO_TELL },
@@ -97,4 +97,10 @@ TEST(no_step_is_left_without_a_way_out)
     EXPECT_EQ(fetch_event_of(ST_NOT_FOUND), FETCH_MISSING);
     EXPECT_EQ(fetch_event_of(ST_IO), FETCH_FAILED);
     EXPECT_EQ(fetch_event_of(ST_BAD_INPUT), FETCH_FAILED);
+}
+
+TEST(an_image_of_a_small_zip_does_not_pay)
+{
+    EXPECT(!fetch_image_pays(FETCH_IMAGE_ZIP_BYTES_MIN - 1));
+    EXPECT(fetch_image_pays(FETCH_IMAGE_ZIP_BYTES_MIN));
 }

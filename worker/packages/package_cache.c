@@ -204,6 +204,11 @@ static struct fetch *fetch_new(struct package_cache *cache,
     return fetch;
 }
 
+static enum fetch_event how_to_begin(const struct package_cache *cache, uint64_t zip_bytes)
+{
+    return cache->images && fetch_image_pays(zip_bytes) ? FETCH_BY_IMAGE : FETCH_BY_ZIP;
+}
+
 enum status package_cache_fetch(struct package_cache *cache,
                                 const uint8_t hash[PACKAGE_HASH_BYTES],
                                 uint64_t zip_bytes,
@@ -211,7 +216,7 @@ enum status package_cache_fetch(struct package_cache *cache,
 {
     struct fetch *fetch = cache->fetches;
     uint32_t index = package_find(&cache->table, hash);
-    enum fetch_event event = cache->images ? FETCH_IMAGES : FETCH_FOLDERS;
+    enum fetch_event event = how_to_begin(cache, zip_bytes);
 
     while (fetch != NULL && memcmp(fetch->hash, hash, PACKAGE_HASH_BYTES) != 0)
         fetch = fetch->next;
@@ -251,7 +256,7 @@ static void listed(void *context, const struct package_result *result)
      * replaced. */
     for (struct fetch *fetch = cache->fetches; fetch != NULL; fetch = next) {
         next = fetch->next;
-        fetch_begin(fetch, cache->images ? FETCH_IMAGES : FETCH_FOLDERS);
+        fetch_begin(fetch, how_to_begin(cache, fetch->zip_bytes));
     }
     evict(cache);
 }

@@ -18,8 +18,8 @@
 
 enum {
     KEY_BYTES = PACKAGE_HEX_BYTES + 32,
-    MANIFEST_MS = 5000, /* a store that does not give this will not give the rest */
-    CHUNK_MS = 5000,    /* a chunk that is not to be had: the zip is */
+    SMALL_MS = 5000, /* a manifest, a small zip: a store that does not give these is away */
+    CHUNK_MS = 5000, /* a chunk that is not to be had: the zip is */
 };
 
 static void fetch_on(struct fetch *fetch, enum fetch_event event);
@@ -111,7 +111,7 @@ static void manifest_work_cb(uv_work_t *work)
     struct fetch_work *mine = container_of(work, struct fetch_work, work);
     struct fetch *fetch = mine->fetch;
     char key[KEY_BYTES];
-    struct objstore_name name = { OBJSTORE_PACKAGES_BUCKET, key, MANIFEST_MS };
+    struct objstore_name name = { OBJSTORE_PACKAGES_BUCKET, key, SMALL_MS };
     struct objstore_want want = { NULL, 0, IMAGE_MANIFEST_BYTES_MAX };
     uint64_t bytes = 0;
     int fd = memfd_create("manifest", MFD_CLOEXEC);
@@ -156,7 +156,9 @@ static void zip_work_cb(uv_work_t *work)
     struct fetch *fetch = mine->fetch;
     const struct package_settings *settings = fetch->settings;
     char key[KEY_BYTES];
-    struct objstore_name name = { OBJSTORE_PACKAGES_BUCKET, key, settings->fetch_ms };
+    struct objstore_name name = { OBJSTORE_PACKAGES_BUCKET, key,
+                                  fetch_image_pays(fetch->zip_bytes) ? settings->fetch_ms
+                                                                     : SMALL_MS };
     struct objstore_want want = { fetch->hash, fetch->zip_bytes, PACKAGE_ZIP_BYTES_MAX };
 
     key_of(fetch, "zip", key);
@@ -240,7 +242,8 @@ static void answered(void *context, const struct package_result *result)
         memcpy(fetch->image_fds, result->fds, sizeof fetch->image_fds);
         result->fds[0] = result->fds[1] = -1;
     }
-    if (fetch->state == FETCH_CONVERTING && event == FETCH_OK && result->fds[0] >= 0) {
+    if (fetch->state == FETCH_CONVERTING && event == FETCH_OK && result->fds[0] >= 0 &&
+        fetch_image_pays(fetch->zip_bytes)) {
         close_fd(&fetch->fd); /* the zip */
         fetch->fd = result->fds[0];
         result->fds[0] = -1;

@@ -6,8 +6,8 @@
 static const struct fetch_move moves[FETCH_STATES][FETCH_EVENTS] = {
     [FETCH_START] = {
         [FETCH_FOUND]    = { FETCH_VERIFYING,  FETCH_DO_VERIFY },
-        [FETCH_IMAGES]   = { FETCH_MANIFEST,   FETCH_DO_MANIFEST },
-        [FETCH_FOLDERS]  = { FETCH_ZIP,        FETCH_DO_ZIP },
+        [FETCH_BY_IMAGE]   = { FETCH_MANIFEST,   FETCH_DO_MANIFEST },
+        [FETCH_BY_ZIP]  = { FETCH_ZIP,        FETCH_DO_ZIP },
     },
     [FETCH_VERIFYING] = {
         [FETCH_OK]       = { FETCH_DONE,       FETCH_DO_TELL },
@@ -57,6 +57,11 @@ struct fetch_move fetch_next(enum fetch_state state, enum fetch_event event)
     CHECK(state < FETCH_STATES);
     CHECK(event < FETCH_EVENTS);
     return moves[state][event];
+}
+
+bool fetch_image_pays(uint64_t zip_bytes)
+{
+    return zip_bytes >= FETCH_IMAGE_ZIP_BYTES_MIN;
 }
 
 enum fetch_event fetch_event_of(enum status st)

@@ -2,9 +2,9 @@
  *
  *                 found ─► VERIFYING ──ok──────────────────────────────┐
  *                            │ no                                      │
- *   START ──images──► MANIFEST ─► OPENING ─► CHUNKS ─► ADDING ──ok──► DONE
+ *   START ──image───► MANIFEST ─► OPENING ─► CHUNKS ─► ADDING ──ok──► DONE
  *     │                  │ missing  │ no       │ missing │ no          ▲
- *     └──folders──────► ZIP ◄───────┴──────────┴─────────┘             │
+ *     └──zip──────────► ZIP ◄───────┴──────────┴─────────┘             │
  *                        └─► CONVERTING ──► (told) STORING ────────────┘
  *
  * An image that somebody has made is better than a zip: it need not be converted.  What is wrong
@@ -12,6 +12,9 @@
  * does not answer is one, as it would not give the zip either. */
 #ifndef WORKER_PACKAGES_PACKAGE_FETCH_PLAN_H
 #define WORKER_PACKAGES_PACKAGE_FETCH_PLAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "base/status.h"
 
@@ -30,9 +33,9 @@ enum fetch_state {
 };
 
 enum fetch_event {
-    FETCH_FOUND,   /* START: it is on the disk */
-    FETCH_IMAGES,  /* START: it is not; packages are images here */
-    FETCH_FOLDERS, /* START: packages are folders here */
+    FETCH_FOUND,    /* START: it is on the disk */
+    FETCH_BY_IMAGE, /* START: it is not */
+    FETCH_BY_ZIP,   /* START: it is not, and an image is of no use */
     FETCH_OK,
     FETCH_OK_IMAGE, /* CONVERTING: and here is the image */
     FETCH_MISSING,  /* not there, or not what it should be */
@@ -60,6 +63,12 @@ struct fetch_move {
 };
 
 struct fetch_move fetch_next(enum fetch_state state, enum fetch_event event);
+
+/* Does an image of a package of so large a zip pay?  One of a small zip costs every deployment
+ * more, two objects written in two zones, than it spares a worker: the zip comes as quickly as
+ * manifest and image do, and is unpacked before they are checked. */
+enum { FETCH_IMAGE_ZIP_BYTES_MIN = 256 * 1024 };
+bool fetch_image_pays(uint64_t zip_bytes);
 
 /* The event that a status is while something is got of the store or made of it. */
 enum fetch_event fetch_event_of(enum status st);
