@@ -10,6 +10,10 @@
 #include "base/log.h"
 #include "worker/packages/package_fetch.h"
 
+/* At once; the others wait for their turn.  Below the spawner's converters, of which a removal and
+ * the last steps of former fetches take some. */
+enum { FETCHES_MAX = 3 };
+
 /* One package being removed. */
 struct removal {
     struct package_cache *cache;
@@ -20,10 +24,12 @@ struct removal {
 struct package_cache {
     uv_loop_t *loop;
     struct package_settings settings;
-    bool is_listed; /* what is here of a former run is known */
-    bool images;    /* packages are images here */
-    bool disk_full; /* a package found no room, so one more must go than the bound says */
-    struct fetch *fetches;
+    bool is_listed;        /* what is here of a former run is known */
+    bool images;           /* packages are images here */
+    bool disk_full;        /* a package found no room, so one more must go than the bound says */
+    struct fetch *fetches; /* newest first */
+    bool is_beginning;
+    unsigned running; /* of them, those that have begun and are not told */
     struct package_table table;
 };
 
@@ -135,6 +141,31 @@ static uint64_t cost_us(const struct fetch *fetch)
     return fetch->is_former ? 0 : (uv_hrtime() - fetch->started_ns) / 1000 + 1;
 }
 
+/* The oldest that waits for its turn. */
+static struct fetch *next_of(const struct package_cache *cache)
+{
+    struct fetch *next = NULL;
+
+    for (struct fetch *fetch = cache->fetches; fetch != NULL; fetch = fetch->next)
+        if (fetch->state == FETCH_START)
+            next = fetch;
+    return next;
+}
+
+static void begin(struct package_cache *cache)
+{
+    struct fetch *fetch;
+
+    if (cache->is_beginning) /* one failed at once: the loop below goes on with the next */
+        return;
+    cache->is_beginning = true;
+    while (cache->is_listed && cache->running < FETCHES_MAX && (fetch = next_of(cache)) != NULL) {
+        cache->running++;
+        fetch_begin(fetch);
+    }
+    cache->is_beginning = false;
+}
+
 /* The package is here, or it is not.  Those who wait for the image to be stored hold it as well. */
 static void told(struct fetch *fetch)
 {
@@ -143,6 +174,7 @@ static void told(struct fetch *fetch)
     uint32_t index = package_find(&cache->table, fetch->hash);
 
     CHECK(index != PACKAGE_NONE);
+    cache->running--;
     if (result->status == ST_OK) {
         package_arrived(&cache->table, index, result->disk_bytes, cost_us(fetch));
         cache->table.entries[index].unzipped_bytes = result->unzipped_bytes;
@@ -156,6 +188,7 @@ static void told(struct fetch *fetch)
         tell(&fetch->until_stored, result);
     }
     tell(&fetch->waiters, result);
+    begin(cache);
 }
 
 static void ended(struct fetch *fetch)
@@ -193,7 +226,6 @@ static struct fetch *fetch_new(struct package_cache *cache,
     fetch->loop = cache->loop;
     fetch->fd = fetch->image_fds[0] = fetch->image_fds[1] = -1;
     fetch->zip_bytes = zip_bytes;
-    fetch->started_ns = uv_hrtime();
     fetch->told = told;
     fetch->ended = ended;
     fetch->context = cache;
@@ -234,9 +266,9 @@ enum status package_cache_fetch(struct package_cache *cache,
         return ST_LIMIT;
     }
     fetch = fetch_new(cache, hash, zip_bytes);
+    fetch->event = event;
     join(fetch, waiter);
-    if (cache->is_listed)
-        fetch_begin(fetch, event);
+    begin(cache);
     return ST_OK;
 }
 
@@ -245,7 +277,6 @@ enum status package_cache_fetch(struct package_cache *cache,
 static void listed(void *context, const struct package_result *result)
 {
     struct package_cache *cache = context;
-    struct fetch *next;
 
     cache->is_listed = true;
     cache->images = result->images;
@@ -254,10 +285,9 @@ static void listed(void *context, const struct package_result *result)
             package_found(&cache->table, result->here[i].hash, result->here[i].bytes);
     /* Those that were asked for meanwhile: an image of a former run that is one of them is
      * replaced. */
-    for (struct fetch *fetch = cache->fetches; fetch != NULL; fetch = next) {
-        next = fetch->next;
-        fetch_begin(fetch, how_to_begin(cache, fetch->zip_bytes));
-    }
+    for (struct fetch *fetch = cache->fetches; fetch != NULL; fetch = fetch->next)
+        fetch->event = how_to_begin(cache, fetch->zip_bytes);
+    begin(cache);
     evict(cache);
 }
 

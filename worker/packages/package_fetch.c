@@ -368,8 +368,9 @@ static void fetch_on(struct fetch *fetch, enum fetch_event event)
     }
 }
 
-void fetch_begin(struct fetch *fetch, enum fetch_event event)
+void fetch_begin(struct fetch *fetch)
 {
+    fetch->started_ns = uv_hrtime();
     fetch->manifest = must_calloc(1, sizeof *fetch->manifest);
-    fetch_on(fetch, event);
+    fetch_on(fetch, fetch->event);
 }

@@ -27,6 +27,7 @@ struct fetch {
     struct package_waiter *waiters;
     struct package_waiter *until_stored; /* told later than the others */
     enum fetch_state state;
+    enum fetch_event event;                  /* to begin with */
     const struct package_settings *settings; /* borrowed */
     uv_loop_t *loop;
     uint8_t hash[PACKAGE_HASH_BYTES];
@@ -51,8 +52,8 @@ struct fetch {
     void *context;
 };
 
-/* Begin, with one of START's events. */
-void fetch_begin(struct fetch *fetch, enum fetch_event event);
+/* Begin, with fetch->event. */
+void fetch_begin(struct fetch *fetch);
 void fetch_free(struct fetch *fetch);
 
 #endif

@@ -12,7 +12,7 @@
 enum {
     INSTANCE_BYTES_MAX = 31,
     ENVIRONMENTS_MAX = 1000, /* slots of one spawner */
-    CONVERTS_MAX = 4,        /* packages being unpacked at once */
+    CONVERTS_MAX = 8,        /* packages being converted, checked or removed at once */
     NETNS_POOL_MAX = 64,
     REFUSED_NETWORKS_MAX = 64, /* of [network] refuse */
     RUNTIME_ROOTS_MAX = 8,
