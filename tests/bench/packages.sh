@@ -1,7 +1,7 @@
 #!/bin/bash
-# Cold starts of one function with a package of 1 KB and one of 13 MB, where the package is on the host
-# and where it has to come from the zone's object store; and the package's bytes in two environments at
-# once.  Prints a table; the same as JSON in build/bench-packages.json.
+# Cold starts of a function with a package of a few bytes and of one with 13 MB, where the package is on
+# the host and where it has to come from the zone's object store.  ROUNDS and FETCHES say how many.
+# Prints a table; the same as JSON in build/bench-packages.json.
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
 BUILD=$(readlink -f "${BUILD:-$here/../../build}")
