@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import boto3
 from botocore.config import Config
@@ -12,6 +13,7 @@ from cluster_case import check, finish, package, runtime
 
 ENDPOINT, DATA = sys.argv[1:3]
 ZONES = "abc"
+AT_ONCE = 12
 ROLE = "arn:aws:iam::000000000000:role/test"
 client = boto3.client(
     "lambda",
@@ -48,9 +50,20 @@ def stores():
     return found
 
 
-def answer(payload):
-    reply = client.invoke(FunctionName="packed", Payload=json.dumps(payload).encode())
+def answer(payload, name="packed"):
+    reply = client.invoke(FunctionName=name, Payload=json.dumps(payload).encode())
     return reply["Payload"].read().decode()
+
+
+def create(number):
+    client.create_function(
+        FunctionName=f"packed-{number}",
+        Runtime=runtime(),
+        Role=ROLE,
+        Handler="main.handler",
+        Code={"ZipFile": package(f"def handler(event, context):\n    return '{number}'\n")},
+    )
+    client.get_waiter("function_active_v2").wait(FunctionName=f"packed-{number}")
 
 
 def is_image(zone):
@@ -75,6 +88,12 @@ check("it answers", answer({}) == '"first"')
 client.update_function_code(FunctionName="packed", ZipFile=second, Publish=True)
 check("so does new code", wait_until(lambda: all(len(images(z)) == 2 for z in ZONES)), [images(z) for z in ZONES])
 check("it answers", answer({}) == '"second"')
+
+with ThreadPoolExecutor(AT_ONCE) as pool:
+    # More at once than a worker fetches at a time, and than it has converters.
+    list(pool.map(create, range(AT_ONCE)))
+    answers = list(pool.map(lambda i: answer({}, f"packed-{i}"), range(AT_ONCE)))
+check("many new packages at once are all taken", answers == [f'"{i}"' for i in range(AT_ONCE)], answers)
 
 stopped = stores()
 check("there is an object store a zone", len(stopped) == len(ZONES), stopped)
