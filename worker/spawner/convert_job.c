@@ -273,10 +273,14 @@ static enum status take_made(struct convert *convert, const char *to, int *out, 
     return ST_OK;
 }
 
-/* The image that was fetched gets a name. */
+/* The image that was fetched gets a name, by way of /proc: AT_EMPTY_PATH would take a capability.
+ */
 static enum status take_fetched(struct convert *convert, const char *to, int *out, struct err *err)
 {
-    if (linkat(convert->image_fd, "", AT_FDCWD, to, AT_EMPTY_PATH) < 0 && errno != EEXIST)
+    char from[32];
+
+    (void)snprintf(from, sizeof from, "/proc/self/fd/%d", convert->image_fd);
+    if (linkat(AT_FDCWD, from, AT_FDCWD, to, AT_SYMLINK_FOLLOW) < 0 && errno != EEXIST)
         return err_set_errno(err, ST_IO, errno, "put an image in place");
     *out = convert->image_fd;
     convert->image_fd = -1;
