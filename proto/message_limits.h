@@ -25,6 +25,7 @@ enum {
     RAFT_KNOWN_MAX = 128,            /* logs that a replica knows by their incarnations */
     SPAWN_SLOTS_MAX = 4096,
     POOL_MAX = 4096,
+    SPAWN_PACKAGES_MAX = 1024,
 };
 
 /* Times in milliseconds since the epoch: beyond any clock, and still a number that SQLite holds. */

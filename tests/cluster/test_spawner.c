@@ -190,7 +190,9 @@ TEST(a_package_is_unpacked_used_and_removed)
     char path[PATH_MAX + 128];
     int zip;
 
-    fixture_start(&fixture, false);
+    fixture_prepare(&fixture, false);
+    fixture.config.package_mount = PACKAGE_MOUNT_FOLDER; /* images: test_spawner_packages */
+    fixture_launch(&fixture);
     zip = python_zip("z.write('/proc/self/exe', 'x'); z.write('/bin/true', 'd/true')");
     fixture.package[0] = 'c';
     fixture_convert(&fixture, fixture.package, zip, &conversion);

@@ -42,7 +42,7 @@ const char *worker_fixture_missing(void)
 /* A test's few texts live until its end. */
 static char *text(const char *format, const char *a, const char *b)
 {
-    enum { TEXTS_MAX = 64 };
+    enum { TEXTS_MAX = 256 };
     static struct buf texts[TEXTS_MAX];
     static size_t count;
 
@@ -103,6 +103,7 @@ static void start_spawner(struct worker_fixture *fixture, int fd)
     argv[n++] = text("--spawner.runtime_dir=%s%s", getenv("LAPWING_RUNTIME"), "");
     argv[n++] = text("--spawner.init_path=%s%s", getenv("LAPWING_INIT"), "");
     argv[n++] = text("--spawner.convert_path=%s%s", getenv("LAPWING_CONVERT"), "");
+    argv[n++] = text("--spawner.package_mount=%s%s", fixture->package_mount, "");
     argv[n++] = "--spawner.uid_base=1900800000";
     argv[n++] = "--network.outbound=no";
     argv[n++] = "--spawner.fd=3";
@@ -227,23 +228,29 @@ static void run_loop(struct worker_fixture *fixture)
     (void)uv_timer_stop(&fixture->timer);
 }
 
-void worker_fixture_start(struct worker_fixture *fixture, const char *const *settings)
+static void start_both(struct worker_fixture *fixture, const char *const *settings)
 {
-    struct err err = { 0 };
     int pair[2];
 
-    *fixture = (struct worker_fixture){ .folder = "/tmp/lapwing-alone-XXXXXX" };
-    CHECK(mkdtemp(fixture->folder) != NULL);
-    make_folders(fixture);
-    choose_address(fixture->address);
-    choose_address(fixture->registration);
-    start_store(fixture);
     CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
     start_spawner(fixture, pair[0]);
     start_worker(fixture, pair[1], settings);
     (void)close(pair[0]);
     (void)close(pair[1]);
+}
 
+void worker_fixture_start(struct worker_fixture *fixture, const char *const *settings)
+{
+    struct err err = { 0 };
+
+    *fixture =
+        (struct worker_fixture){ .folder = "/tmp/lapwing-alone-XXXXXX", .package_mount = "auto" };
+    CHECK(mkdtemp(fixture->folder) != NULL);
+    make_folders(fixture);
+    choose_address(fixture->address);
+    choose_address(fixture->registration);
+    start_store(fixture);
+    start_both(fixture, settings);
     CHECK(uv_loop_init(&fixture->loop) == 0);
     CHECK(uv_timer_init(&fixture->loop, &fixture->timer) == 0);
     CHECK(stream_dial(&fixture->loop,
@@ -451,6 +458,24 @@ static void end(pid_t pid, int signal_number)
         CHECK(WIFEXITED(state) && WEXITSTATUS(state) == 0);
 }
 
+void worker_fixture_restart(struct worker_fixture *fixture, const char *package_mount)
+{
+    end(fixture->worker, SIGTERM);
+    end(fixture->spawner, 0);
+    while (fixture->stream != NULL)
+        (void)uv_run(&fixture->loop, UV_RUN_ONCE);
+    fixture->package_mount = package_mount;
+    start_both(fixture, NULL);
+    run_loop(fixture);
+    CHECK(!fixture->late); /* no connection */
+}
+
+void worker_fixture_kill_store(struct worker_fixture *fixture)
+{
+    end(fixture->store, SIGKILL);
+    fixture->store = 0;
+}
+
 void worker_fixture_stop(struct worker_fixture *fixture)
 {
     char command[128];
@@ -462,7 +487,8 @@ void worker_fixture_stop(struct worker_fixture *fixture)
     CHECK(uv_loop_close(&fixture->loop) == 0);
     end(fixture->worker, SIGTERM);
     end(fixture->spawner, 0); /* ends with its agent */
-    end(fixture->store, SIGKILL);
+    if (fixture->store != 0)
+        end(fixture->store, SIGKILL);
     identity_done(&fixture->identity);
     buf_done(&fixture->got);
     (void)snprintf(command, sizeof command, "rm -rf %s", fixture->folder);

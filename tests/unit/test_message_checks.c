@@ -397,6 +397,9 @@ TEST(a_message_of_the_spawner_names_a_request_or_a_slot)
     Lapwing__SpawnerMessage message = LAPWING__SPAWNER_MESSAGE__INIT;
     Lapwing__SpawnReply reply = LAPWING__SPAWN_REPLY__INIT;
     Lapwing__EnvironmentExited exited = LAPWING__ENVIRONMENT_EXITED__INIT;
+    static Lapwing__PackageHere *packages[SPAWN_PACKAGES_MAX + 1];
+    static uint8_t hash[32];
+    Lapwing__PackageHere here = LAPWING__PACKAGE_HERE__INIT;
 
     EXPECT_EQ(spawner_message_check(&message, NULL), ST_BAD_INPUT);
     message.what_case = LAPWING__SPAWNER_MESSAGE__WHAT_REPLY;
@@ -404,6 +407,18 @@ TEST(a_message_of_the_spawner_names_a_request_or_a_slot)
     EXPECT_EQ(spawner_message_check(&message, NULL), ST_BAD_INPUT);
     reply.id = 1;
     EXPECT_EQ(spawner_message_check(&message, NULL), ST_OK);
+    here.sha256 = (ProtobufCBinaryData){ sizeof hash, hash };
+    for (size_t i = 0; i < ARRAY_LEN(packages); i++)
+        packages[i] = &here;
+    reply.packages = packages;
+    reply.n_packages = SPAWN_PACKAGES_MAX;
+    EXPECT_EQ(spawner_message_check(&message, NULL), ST_OK);
+    reply.n_packages++;
+    EXPECT_EQ(spawner_message_check(&message, NULL), ST_BAD_INPUT);
+    reply.n_packages = 1;
+    here.sha256.len = sizeof hash - 1;
+    EXPECT_EQ(spawner_message_check(&message, NULL), ST_BAD_INPUT);
+    reply.n_packages = 0;
     reply.status = STATUS_COUNT;
     EXPECT_EQ(spawner_message_check(&message, NULL), ST_BAD_INPUT);
     message.what_case = LAPWING__SPAWNER_MESSAGE__WHAT_EXITED;

@@ -63,6 +63,8 @@ TEST(names_of_instances_are_safe_in_paths_and_rules)
     EXPECT(!instance_name_valid(".."));
 }
 
+#define HASH "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
 static const struct {
     const char *flag;
     enum status want;
@@ -111,6 +113,11 @@ static const struct {
     { "ok 10\n", false, NULL },
     { "ok 10 2\nok 10 2\n", false, NULL },
     { "ok 10 2 \nmore", false, NULL },
+    { "ok 10 2 " HASH "\n", true, "" },
+    { "ok 10 2 " HASH "0\n", false, NULL },
+    { "ok 10 2 " HASH, false, NULL },
+    { "ok 10 2 x" HASH "\n", false, NULL },
+    { "refused not_an_image no superblock\n", true, "not_an_image" },
     { "refused path_escape a name: ../x\n", true, "path_escape" },
     { "refused whatever text\n", false, NULL },
     { "refused\n", false, NULL },
@@ -120,15 +127,11 @@ static const struct {
 TEST(the_converters_line_is_believed_only_when_it_is_well_formed)
 {
     for (size_t i = 0; i < ARRAY_LEN(results); i++) {
-        uint64_t bytes;
-        uint32_t files;
-        char reason[32] = "";
-        const char *text;
+        struct convert_result result;
 
         test_case = results[i].line;
-        EXPECT_EQ(convert_result_parse(results[i].line, &bytes, &files, reason, &text),
-                  results[i].want);
+        EXPECT_EQ(convert_result_parse(results[i].line, &result), results[i].want);
         if (results[i].want)
-            EXPECT_TEXT(reason, results[i].reason);
+            EXPECT_TEXT(result.reason, results[i].reason);
     }
 }

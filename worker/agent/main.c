@@ -271,6 +271,9 @@ int main(int argc, char **argv)
     https_context_free(worker.settings.api.trust);
     free(worker.controlplanes);
     config_free(config);
-    /* The store is left to the process's end: a pool thread may still be inside it. */
+    /* A pool thread may still be inside the store, for as long as a fetch may take.  The C
+     * library's way out would wait for it and take OpenSSL's memory from under its feet. */
+    if (uv_loop_alive(&worker.loop))
+        _exit(worker.exit_code);
     return worker.exit_code;
 }

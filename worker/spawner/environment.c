@@ -220,12 +220,15 @@ static enum status clone_child(struct environment *env,
 {
     AUTO_CLOSE int output = -1;
     AUTO_CLOSE int status = -1;
-    char package[128];
+    char package[PACKAGE_PATH_BYTES];
     struct texts texts;
     enum status st;
     int pipe_fds[2];
     int user;
 
+    st = package_store_path(&env->spawner->packages, req->package, package, err);
+    if (st != ST_OK)
+        return st;
     if (pipe2(pipe_fds, O_CLOEXEC) < 0)
         return err_set_errno(err, ST_IO, errno, "make a pipe");
     env->output = pipe_fds[0];
@@ -239,7 +242,6 @@ static enum status clone_child(struct environment *env,
     st = user_namespace_of(&env->spawner->users, env->slot, &user, err);
     if (st != ST_OK)
         return st;
-    (void)snprintf(package, sizeof package, ROOTFS_PACKAGES "/%s", req->package);
     gather_texts(&texts, req);
     return sandbox_start(
         &(struct sandbox){
@@ -266,19 +268,13 @@ static enum status clone_child(struct environment *env,
         &env->pidfd, err);
 }
 
-static enum status check_package(const struct environment *env,
-                                 const char *package,
-                                 struct err *err)
+static enum status check_package(struct environment *env, const char *package, struct err *err)
 {
-    char path[128];
+    char path[PACKAGE_PATH_BYTES];
 
     if (env->state != ENVIRONMENT_FREE)
         return err_set(err, ST_CONFLICT, "start an environment: slot %u is taken", env->slot);
-    (void)snprintf(path, sizeof path, ROOTFS_PACKAGES "/%s", package);
-    if (access(path, F_OK) < 0)
-        return err_set(err, ST_NOT_FOUND, "start an environment: package %.16s... is not here",
-                       package);
-    return ST_OK;
+    return package_store_path(&env->spawner->packages, package, path, err);
 }
 
 enum status environment_start(struct environment *env,

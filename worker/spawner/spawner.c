@@ -125,6 +125,51 @@ static enum status serve_convert(struct spawner *spawner,
     return convert_start(convert, req->id, req->convert, zip, err);
 }
 
+static enum status serve_verify(struct spawner *spawner,
+                                const Lapwing__SpawnRequest *req,
+                                struct err *err)
+{
+    struct convert *convert = convert_free(spawner);
+
+    if (convert == NULL)
+        return err_set(err, ST_LIMIT, "verify: %d packages are being unpacked", CONVERTS_MAX);
+    return convert_verify(convert, req->id, req->verify_package, err);
+}
+
+static void serve_new_image(struct spawner *spawner, uint64_t id)
+{
+    Lapwing__SpawnReply reply = LAPWING__SPAWN_REPLY__INIT;
+    struct err err = { 0 };
+    int fds[2];
+    enum status st = package_store_new_file(fds, &err);
+
+    reply.status = st;
+    reply.text = err.text;
+    spawner_reply(spawner, id, &reply, fds, st == ST_OK ? 2 : 0);
+    if (st != ST_OK)
+        return;
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+}
+
+static void serve_list(struct spawner *spawner, uint64_t id)
+{
+    Lapwing__SpawnReply reply = LAPWING__SPAWN_REPLY__INIT;
+    struct convert *convert = convert_free(spawner);
+    struct package_list *list;
+    struct err err = { 0 };
+
+    reply.status = convert == NULL ? err_set(&err, ST_LIMIT, "list packages: busy")
+                                   : convert_remove_former(convert, &err);
+    reply.text = err.text;
+    list = package_list_new(&spawner->packages);
+    reply.images = spawner->packages.way != PACKAGE_MOUNT_FOLDER;
+    reply.n_packages = list->count;
+    reply.packages = list->pointers;
+    spawner_reply(spawner, id, &reply, NULL, 0);
+    free(list);
+}
+
 static enum status serve_remove(struct spawner *spawner, const char *package, struct err *err)
 {
     struct convert *convert = convert_free(spawner);
@@ -188,6 +233,15 @@ static void serve(struct spawner *spawner,
         case LAPWING__SPAWN_REQUEST__WHAT_CONVERT:
             st = serve_convert(spawner, req, fds[0], &err);
             break;
+        case LAPWING__SPAWN_REQUEST__WHAT_VERIFY_PACKAGE:
+            st = serve_verify(spawner, req, &err);
+            break;
+        case LAPWING__SPAWN_REQUEST__WHAT_NEW_IMAGE:
+            serve_new_image(spawner, req->id);
+            return;
+        case LAPWING__SPAWN_REQUEST__WHAT_LIST_PACKAGES:
+            serve_list(spawner, req->id);
+            return;
         default:
             st = serve_now(spawner, req, &reply, &err);
             reply.status = st;
@@ -331,6 +385,8 @@ static enum status open_host(struct spawner *spawner, struct err *err)
     if (st == ST_OK)
         st = network_open(&spawner->network, config, err);
     if (st == ST_OK)
+        st = package_store_open(&spawner->packages, err);
+    if (st == ST_OK)
         st = rootfs_enter(config, err);
     for (size_t i = 0; i <= config->runtime_root_count && st == ST_OK; i++)
         st = rootfs_template(i, &spawner->mounts[i], err);
@@ -385,7 +441,7 @@ enum status spawner_open(struct spawner *spawner, struct err *err)
     enum status st;
 
     spawner->agent = spawner->epoll = spawner->signals = -1;
-    spawner->self = spawner->init = spawner->convert = -1;
+    spawner->self = spawner->init = spawner->convert = spawner->packages.devices = -1;
     for (size_t i = 0; i < ARRAY_LEN(spawner->mounts); i++)
         spawner->mounts[i] = -1;
     spawner->groups = (struct cgroups){ .core = -1, .core_parent = -1 };
@@ -407,6 +463,9 @@ enum status spawner_open(struct spawner *spawner, struct err *err)
     init_tables(spawner);
     look_at_limits(spawner);
     convert_sweep();
+    st = package_store_start(&spawner->packages, spawner->config.package_mount, err);
+    if (st != ST_OK)
+        return st;
     st = spawner_watch(spawner, spawner->signals, EPOLLIN, &spawner->signal_source, err);
     if (st == ST_OK)
         st = spawner_watch(spawner, spawner->agent, EPOLLIN, &spawner->agent_source, err);
@@ -528,6 +587,7 @@ void spawner_close(struct spawner *spawner)
     while (waitpid(-1, NULL, WNOHANG) > 0) {
     }
     cgroups_close(&spawner->groups);
+    package_store_done(&spawner->packages);
     user_namespaces_done(&spawner->users);
     free(spawner->environments);
     spawner->environments = NULL;

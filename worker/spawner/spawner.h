@@ -17,6 +17,7 @@
 #include "worker/spawner/convert_job.h"
 #include "worker/spawner/environment.h"
 #include "worker/spawner/network.h"
+#include "worker/spawner/package_store.h"
 #include "worker/spawner/source.h"
 #include "worker/spawner/spawner_config.h"
 #include "worker/spawner/user_namespaces.h"
@@ -26,6 +27,7 @@ struct spawner {
     struct cgroups groups;
     struct cgroup_pool group_pool;
     struct network network;
+    struct package_store packages;
     struct user_namespaces users; /* by slot, then by converter */
     struct sock_fprog filter;
     int epoll;

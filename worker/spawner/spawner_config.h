@@ -12,13 +12,22 @@
 enum {
     INSTANCE_BYTES_MAX = 31,
     ENVIRONMENTS_MAX = 1000, /* slots of one spawner */
-    CONVERTS_MAX = 4,        /* packages being unpacked at once */
+    CONVERTS_MAX = 8,        /* packages being converted, checked or removed at once */
     NETNS_POOL_MAX = 64,
     CGROUP_POOL_MAX = 64,
     REFUSED_NETWORKS_MAX = 64, /* of [network] refuse */
     RUNTIME_ROOTS_MAX = 8,
     RUNTIME_NAME_MAX = 23,
     UID_BASE_MIN = 65536, /* below are the host's own users */
+};
+
+/* How environments get to see a package. */
+enum package_mount {
+    PACKAGE_MOUNT_AUTO,   /* the first of the others that works, tried at the start */
+    PACKAGE_MOUNT_FILE,   /* images, mounted from their files: Linux 6.12 and newer */
+    PACKAGE_MOUNT_LOOP,   /* images, by loop devices */
+    PACKAGE_MOUNT_FOLDER, /* no images: unpacked folders */
+    PACKAGE_MOUNTS,
 };
 
 /* An IPv4 network, host byte order. */
@@ -35,7 +44,7 @@ struct runtime_root {
 
 struct spawner_config {
     char instance[INSTANCE_BYTES_MAX + 1]; /* [a-z0-9-]: names cgroups, nft table, uplink */
-    char packages_dir[PATH_MAX];           /* unpacked trees by hash; ours to write */
+    char packages_dir[PATH_MAX];           /* images or unpacked trees by hash; ours to write */
     char runtime_dir[PATH_MAX];            /* /var/runtime inside; empty: an empty folder */
     char root_dir[PATH_MAX];               /* whose /usr and /lib* environments see */
     struct runtime_root runtime_roots[RUNTIME_ROOTS_MAX];
@@ -43,7 +52,8 @@ struct spawner_config {
     char init_path[PATH_MAX];
     char convert_path[PATH_MAX];
     char cgroup_parent[PATH_MAX]; /* below each cgroup mount; empty: its root */
-    uint32_t uid_base;            /* environment: base + slot; converter: base + max + n */
+    enum package_mount package_mount;
+    uint32_t uid_base; /* environment: base + slot; converter: base + max + n */
     uint32_t environments_max;
     uint32_t netns_pool; /* prepared network namespaces */
     uint32_t group_pool; /* prepared control groups, and user namespaces of slots */
@@ -67,6 +77,9 @@ enum status spawner_config_read(const struct config *read,
                                 const char *program_dir,
                                 struct spawner_config *out,
                                 struct err *err);
+
+/* "auto", "file", "loop", "folder". */
+const char *package_mount_name(enum package_mount way);
 
 /* May `text` be an instance's name?  1 to 31 of [a-z0-9-], not starting with '-'. */
 bool instance_name_valid(const char *text);

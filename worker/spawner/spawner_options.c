@@ -7,7 +7,8 @@
 // clang-format off
 const struct config_option spawner_options[] = {
     { "spawner", "instance", NULL, "name of this spawner on its host: cgroups, nft table, uplink", CONFIG_TEXT, false, 1, INSTANCE_BYTES_MAX },
-    { "spawner", "packages_dir", NULL, "folder of unpacked packages", CONFIG_TEXT, false, 1, PATH_MAX - 1 },
+    { "spawner", "packages_dir", NULL, "folder of packages", CONFIG_TEXT, false, 1, PATH_MAX - 1 },
+    { "spawner", "package_mount", "auto", "how packages are mounted: file (Linux 6.12), loop, folder (unpacked); auto: the first that works", CONFIG_TEXT, false, 0, 16 },
     { "spawner", "runtime_dir", "", "folder seen as /var/runtime inside", CONFIG_TEXT, false, 0, PATH_MAX - 1 },
     { "spawner", "root_dir", "/", "folder whose /usr and /lib environments see", CONFIG_TEXT, false, 1, PATH_MAX - 1 },
     { "spawner", "init_path", "", "lapwing-init; beside this program when empty", CONFIG_TEXT, false, 0, PATH_MAX - 1 },
@@ -25,6 +26,13 @@ const struct config_option spawner_options[] = {
     { 0 },
 };
 // clang-format on
+
+const char *package_mount_name(enum package_mount way)
+{
+    static const char *const names[PACKAGE_MOUNTS] = { "auto", "file", "loop", "folder" };
+
+    return names[way];
+}
 
 /* Paths fit: the table bounds them below PATH_MAX. */
 static void read_path(const struct config *read, const char *key, char out[PATH_MAX])
@@ -59,6 +67,21 @@ static enum status check_together(const struct spawner_config *config, struct er
         return err_set(err, ST_BAD_INPUT, "network.subnet: prefix %u, want 8 to 22",
                        config->subnet.prefix);
     return ST_OK;
+}
+
+static enum status read_package_mount(const struct config *read,
+                                      struct spawner_config *out,
+                                      struct err *err)
+{
+    const char *text = config_text(read, "spawner", "package_mount");
+
+    for (int way = 0; way < PACKAGE_MOUNTS; way++) {
+        out->package_mount = (enum package_mount)way;
+        if (strcmp(text, package_mount_name(out->package_mount)) == 0)
+            return ST_OK;
+    }
+    return err_set(err, ST_BAD_INPUT,
+                   "spawner.package_mount: '%s', want auto, file, loop or folder", text);
 }
 
 static enum status read_runtime_roots(const struct config *read,
@@ -110,7 +133,9 @@ enum status spawner_config_read(const struct config *read,
     out->group_pool = (uint32_t)config_unsigned(read, "spawner", "group_pool");
     out->fd = (int)config_unsigned(read, "spawner", "fd");
     out->outbound = config_boolean(read, "network", "outbound");
-    st = ipv4_network_parse(config_text(read, "network", "subnet"), &out->subnet, err);
+    st = read_package_mount(read, out, err);
+    if (st == ST_OK)
+        st = ipv4_network_parse(config_text(read, "network", "subnet"), &out->subnet, err);
     if (st == ST_OK)
         st = read_runtime_roots(read, out, err);
     if (st != ST_OK)
