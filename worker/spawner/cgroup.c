@@ -386,6 +386,16 @@ void cgroup_usage(const struct cgroups *groups,
     groups->limiter->usage(group, out);
 }
 
+bool cgroup_guards_sockets(const struct cgroups *groups)
+{
+    return groups->limiter->sockets_full != NULL;
+}
+
+bool cgroup_sockets_full(const struct cgroups *groups, const struct cgroup *group)
+{
+    return cgroup_guards_sockets(groups) && groups->limiter->sockets_full(group);
+}
+
 enum status cgroup_remove(const struct cgroups *groups, struct cgroup *group, struct err *err)
 {
     enum status st = ST_OK;

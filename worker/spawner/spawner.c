@@ -348,7 +348,7 @@ enum status spawner_open(struct spawner *spawner, struct err *err)
     st = spawner_watch(spawner, spawner->signals, EPOLLIN, &spawner->signal_source, err);
     if (st == ST_OK)
         st = spawner_watch(spawner, spawner->agent, EPOLLIN, &spawner->agent_source, err);
-    return st;
+    return st == ST_OK ? socket_guard_open(spawner, err) : st;
 }
 
 /* How long it must be quiet before the pools get one more each; -1: they are full.  What is made

@@ -17,6 +17,7 @@
 #include "worker/spawner/convert_job.h"
 #include "worker/spawner/environment.h"
 #include "worker/spawner/network.h"
+#include "worker/spawner/socket_guard.h"
 #include "worker/spawner/source.h"
 #include "worker/spawner/spawner_config.h"
 
@@ -39,6 +40,7 @@ struct spawner {
 
     struct environment *environments; /* by slot; config.environments_max of them */
     struct convert converts[CONVERTS_MAX];
+    struct socket_guard socket_guard;
     struct source agent_source;
     struct source signal_source;
 };
