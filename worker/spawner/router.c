@@ -52,6 +52,14 @@ static void append_network(struct buf *out, struct ipv4_network network)
                network.prefix);
 }
 
+static void append_networks(struct buf *out, const struct ipv4_networks *networks)
+{
+    for (uint32_t i = 0; i < networks->count; i++) {
+        buf_append_text(out, i == 0 ? "" : ", ");
+        append_network(out, networks->list[i]);
+    }
+}
+
 /* Interface names have 15 characters and instances 31: a hash (FNV-1a) stands for the name. */
 static void uplink_name(const char *instance, char out[16])
 {
@@ -81,12 +89,13 @@ static enum status load_router_rules(const struct network *network, struct err *
                "  ip daddr { %s, ",
                never);
     append_network(&rules, config->subnet);
-    for (uint32_t i = 0; i < config->refused_count; i++) {
-        buf_append_text(&rules, ", ");
-        append_network(&rules, config->refused[i]);
-    }
+    buf_append_text(&rules, config->refused.count > 0 ? ", " : "");
+    append_networks(&rules, &config->refused);
     buf_append_text(&rules, " } reject\n"
-                            "  meta nfproto ipv4 iifname \"e*\" oifname \"up0\" accept\n"
+                            "  iifname \"e*\" oifname \"up0\" ip daddr { ");
+    append_networks(&rules, &config->allowed);
+    buf_append_text(&rules, " } accept\n"
+                            "  iifname \"e*\" reject\n"
                             " }\n"
                             "}\n");
     st = nft_load(buf_view(&rules), err);

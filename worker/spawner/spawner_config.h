@@ -14,7 +14,7 @@ enum {
     ENVIRONMENTS_MAX = 1000, /* slots of one spawner */
     CONVERTS_MAX = 4,        /* packages being unpacked at once */
     NETNS_POOL_MAX = 64,
-    REFUSED_NETWORKS_MAX = 64, /* of [network] refuse */
+    NETWORKS_MAX = 64, /* of [network] allow, and of refuse */
     RUNTIME_ROOTS_MAX = 8,
     RUNTIME_NAME_MAX = 23,
     UID_BASE_MIN = 65536, /* below are the host's own users */
@@ -24,6 +24,11 @@ enum {
 struct ipv4_network {
     uint32_t address;
     uint32_t prefix; /* 0..32 */
+};
+
+struct ipv4_networks {
+    uint32_t count;
+    struct ipv4_network list[NETWORKS_MAX];
 };
 
 /* A root folder for one runtime only; the others have root_dir. */
@@ -47,9 +52,9 @@ struct spawner_config {
     uint32_t netns_pool; /* prepared network namespaces */
     int fd;              /* our end of the pair with the agent */
     bool outbound;
-    struct ipv4_network subnet; /* at least /22: 16 of ours, then one an environment */
-    struct ipv4_network refused[REFUSED_NETWORKS_MAX]; /* cluster nodes */
-    uint32_t refused_count;
+    struct ipv4_network subnet;   /* at least /22: 16 of ours, then one an environment */
+    struct ipv4_networks allowed; /* nothing else is reached */
+    struct ipv4_networks refused; /* of these nothing: cluster nodes */
 };
 
 /* What the program understands, for config_start(). */
@@ -73,9 +78,6 @@ bool instance_name_valid(const char *text);
 enum status ipv4_network_parse(const char *text, struct ipv4_network *out, struct err *err);
 
 /* A comma separated list of networks; empty is none. */
-enum status ipv4_networks_parse(const char *text,
-                                struct ipv4_network out[REFUSED_NETWORKS_MAX],
-                                uint32_t *out_count,
-                                struct err *err);
+enum status ipv4_networks_parse(const char *text, struct ipv4_networks *out, struct err *err);
 
 #endif
