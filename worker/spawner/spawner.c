@@ -269,17 +269,41 @@ static enum status open_program(const char *path, int *out, struct err *err)
     return ST_OK;
 }
 
+/* A service manager that starts us when somebody connects hands over the listening socket.  Who
+ * connected is the agent, and the only one: the listener stays with the service manager, for the
+ * next start. */
+static enum status accept_agent(struct spawner *spawner, struct err *err)
+{
+    int listening = 0;
+    socklen_t len = sizeof listening;
+    int fd;
+
+    if (getsockopt(spawner->agent, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) < 0 || !listening)
+        return ST_OK;
+    fd = accept4(spawner->agent, NULL, NULL, SOCK_CLOEXEC);
+    if (fd < 0)
+        return err_set_errno(err, ST_IO, errno, "accept the agent on descriptor %d",
+                             spawner->agent);
+    (void)close(spawner->agent);
+    spawner->agent = fd;
+    return ST_OK;
+}
+
 static enum status open_agent(struct spawner *spawner, struct err *err)
 {
     int type = 0;
     socklen_t len = sizeof type;
+    enum status st;
 
     spawner->agent = spawner->config.fd;
     if (getsockopt(spawner->agent, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_SEQPACKET)
         return err_set(err, ST_BAD_INPUT,
                        "spawner.fd: descriptor %d is no SOCK_SEQPACKET socket; this program is "
-                       "started by the worker's parent",
+                       "started by the worker's parent or a socket unit",
                        spawner->agent);
+    st = accept_agent(spawner, err);
+    if (st != ST_OK)
+        return st;
     if (fcntl(spawner->agent, F_SETFD, FD_CLOEXEC) < 0)
         return err_set_errno(err, ST_IO, errno, "use descriptor %d", spawner->agent);
     spawner->epoll = epoll_create1(EPOLL_CLOEXEC);

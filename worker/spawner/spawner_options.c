@@ -16,7 +16,7 @@ const struct config_option spawner_options[] = {
     { "spawner", "uid_base", "2000000", "first host uid of environments", CONFIG_UNSIGNED, false, UID_BASE_MIN, INT32_MAX - 65536 },
     { "spawner", "environments_max", "64", "environments at once", CONFIG_UNSIGNED, false, 1, ENVIRONMENTS_MAX },
     { "spawner", "netns_pool", "8", "prepared network namespaces", CONFIG_UNSIGNED, false, 1, NETNS_POOL_MAX },
-    { "spawner", "fd", "3", "inherited SOCK_SEQPACKET descriptor to the agent", CONFIG_UNSIGNED, false, 0, 1023 },
+    { "spawner", "fd", "3", "inherited SOCK_SEQPACKET descriptor: the agent's, or one that listens for it", CONFIG_UNSIGNED, false, 0, 1023 },
     { "runtimes", "name", NULL, "root folder of a runtime that is not to use root_dir: NAME = FOLDER", CONFIG_ENTRIES, true, 0, 0 },
     { "network", "outbound", "yes", "may functions reach the outside network", CONFIG_BOOLEAN, false, 0, 0 },
     { "network", "subnet", "10.213.0.0/20", "addresses of environments, one subnet a spawner", CONFIG_TEXT, false, 1, 31 },
