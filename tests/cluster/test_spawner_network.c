@@ -205,6 +205,30 @@ TEST(only_allowed_networks_are_reached_and_refused_ones_never)
     }
 }
 
+/* Of this namespace, which is the host here. */
+static unsigned connections_tracked(void)
+{
+    FILE *file = fopen("/proc/sys/net/netfilter/nf_conntrack_count", "re");
+    unsigned count = 0;
+
+    CHECK(file != NULL && fscanf(file, "%u", &count) == 1);
+    (void)fclose(file);
+    return count;
+}
+
+TEST(an_environment_cannot_fill_the_hosts_table_of_connections)
+{
+    unsigned before;
+
+    start();
+    before = connections_tracked();
+    fixture_run(&fixture, (const char *const[]){ "datagrams", "198.51.100.2", "3000", NULL }, &run);
+    EXPECT(connections_tracked() - before > 1900); /* what is allowed is */
+    EXPECT(connections_tracked() - before <= 2048);
+    EXPECT_TEXT(connect_from_inside("198.51.100.2"), "connect ok"); /* another's address */
+    EXPECT_EQ(fixture_stop(&fixture), 0);
+}
+
 TEST(nothing_is_left_after_an_orderly_end)
 {
     start();

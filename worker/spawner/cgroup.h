@@ -22,6 +22,9 @@
 enum cgroup_part { CGROUP_MEMORY, CGROUP_CPU, CGROUP_PIDS, CGROUP_PARTS };
 enum { CGROUP_NAME_BYTES = 32 };
 
+/* Process ids are the host's: all of our groups together get one part in so many of them. */
+enum { CGROUP_PROCESS_SHARE = 4 };
+
 struct cgroup_limiter;
 
 /* The folders that hold our groups.  Opened once. */
@@ -31,7 +34,8 @@ struct cgroups {
     int parts[CGROUP_PARTS];              /* the same in v1, -1 under the v2 back end */
     int core_parent;                      /* the folders these are in, for removal */
     int part_parents[CGROUP_PARTS];
-    char name[64]; /* "lapwing-INSTANCE" */
+    char name[64];          /* "lapwing-INSTANCE" */
+    uint64_t processes_max; /* of all groups together */
 };
 
 /* One group.  Owned by its environment; given back by cgroup_remove(). */

@@ -333,6 +333,16 @@ static enum status open_host(struct spawner *spawner, struct err *err)
     return st;
 }
 
+static void warn_of_few_processes(const struct spawner *spawner)
+{
+    uint64_t wanted = (uint64_t)spawner->config.environments_max * SPAWN_PROCESSES_MAX;
+
+    if (spawner->groups.processes_max < wanted)
+        log_event(LOG_WARN, "few_process_ids", LU("environments", spawner->config.environments_max),
+                  LU("wanted", wanted), LU("together", spawner->groups.processes_max),
+                  LS("then", "full ones may meet that limit; raise kernel.pid_max, threads-max"));
+}
+
 static void init_tables(struct spawner *spawner)
 {
     uint32_t count = spawner->config.environments_max;
@@ -368,6 +378,7 @@ enum status spawner_open(struct spawner *spawner, struct err *err)
     if (st != ST_OK)
         return st;
     init_tables(spawner);
+    warn_of_few_processes(spawner);
     convert_sweep();
     st = spawner_watch(spawner, spawner->signals, EPOLLIN, &spawner->signal_source, err);
     if (st == ST_OK)
