@@ -114,11 +114,14 @@ static int add_names(scmp_filter_ctx ctx, uint32_t action, const char *const *na
 
 static const char *const nothing[] = { "sync", "syncfs" };
 
-/* socket(): a type has flags above its lowest four bits. */
-enum { TYPE_MASK = 0xf };
+/* socket(): a type has flags above its lowest four bits, and IPv4 and IPv6 are told apart by one
+ * bit, so that one rule does for both: each costs a start its loading. */
+enum { TYPE_MASK = 0xf, FAMILY_BIT = AF_INET ^ AF_INET6 };
+
+#define INTERNET SCMP_A0(SCMP_CMP_MASKED_EQ, UINT32_MAX & ~(uint32_t)FAMILY_BIT, AF_INET)
 
 /* TCP and UDP, named or by default; raw sockets get the answer that they have everywhere else. */
-static int add_internet(scmp_filter_ctx ctx, int family)
+static int add_internet(scmp_filter_ctx ctx)
 {
     // clang-format off
     static const struct { uint32_t type, protocol; } allow[] = {
@@ -127,14 +130,13 @@ static int add_internet(scmp_filter_ctx ctx, int family)
     // clang-format on
     int rv = 0;
 
+    _Static_assert(FAMILY_BIT == 8 && (AF_INET & FAMILY_BIT) == 0, "one bit, clear in AF_INET");
     for (size_t i = 0; i < ARRAY_LEN(allow) && rv == 0; i++)
-        rv = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 3,
-                              SCMP_A0_32(SCMP_CMP_EQ, (uint32_t)family),
+        rv = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 3, INTERNET,
                               SCMP_A1(SCMP_CMP_MASKED_EQ, TYPE_MASK, allow[i].type),
-                              SCMP_A2_32(SCMP_CMP_EQ, allow[i].protocol));
+                              SCMP_A2(SCMP_CMP_MASKED_EQ, UINT32_MAX, allow[i].protocol));
     if (rv == 0)
-        rv = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 2,
-                              SCMP_A0_32(SCMP_CMP_EQ, (uint32_t)family),
+        rv = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 2, INTERNET,
                               SCMP_A1(SCMP_CMP_MASKED_EQ, TYPE_MASK, SOCK_RAW));
     return rv;
 }
@@ -148,9 +150,7 @@ static int add_sockets(scmp_filter_ctx ctx)
     rv = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
                           SCMP_A0_32(SCMP_CMP_EQ, AF_UNIX));
     if (rv == 0)
-        rv = add_internet(ctx, AF_INET);
-    if (rv == 0)
-        rv = add_internet(ctx, AF_INET6);
+        rv = add_internet(ctx);
     if (rv == 0)
         rv = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
                               SCMP_A0_32(SCMP_CMP_EQ, AF_NETLINK),
@@ -174,28 +174,35 @@ static int add_sockets(scmp_filter_ctx ctx)
 /* Limits may be asked for and lowered, but the one for core files stays at the value that keeps the
  * kernel from running the host's handler (sandbox_child.c).  Who sets it wants no core file, as
  * good as always, and has none: so the answer is "done".  The kernel looks at the lower half of the
- * argument only, and so must we. */
-static int add_limits(scmp_filter_ctx ctx)
+ * argument only, and so must we: a comparison of all of it would be passed by a number above. */
+static int add_limit_call(scmp_filter_ctx ctx, int call, unsigned which, unsigned value)
 {
+    /* Every number but RLIMIT_CORE has bit 2 clear, or one of the others below 16 set. */
+    static const uint32_t others[][2] = { { 4, 0 }, { 1, 1 }, { 2, 2 }, { 8, 8 } };
+    struct scmp_arg_cmp is_core =
+        SCMP_CMP(which, SCMP_CMP_MASKED_EQ, UINT32_MAX, (scmp_datum_t)RLIMIT_CORE);
     int rv = 0;
 
-    for (uint32_t which = 0; which < RLIM_NLIMITS && rv == 0; which++) {
-        uint32_t action = which == RLIMIT_CORE ? SCMP_ACT_ERRNO(0) : SCMP_ACT_ALLOW;
-
-        rv = seccomp_rule_add(ctx, action, SCMP_SYS(setrlimit), 1,
-                              SCMP_A0(SCMP_CMP_MASKED_EQ, UINT32_MAX, which));
-        if (rv == 0 && which != RLIMIT_CORE)
-            rv = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1,
-                                  SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, which));
-    }
+    _Static_assert(RLIMIT_CORE == 4 && RLIM_NLIMITS <= 16, "the table above");
+    for (size_t i = 0; i < ARRAY_LEN(others) && rv == 0; i++)
+        rv = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, call, 1,
+                              SCMP_CMP(which, SCMP_CMP_MASKED_EQ, others[i][0], others[i][1]));
     if (rv == 0)
+        rv = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(0), call, 2, is_core,
+                              SCMP_CMP(value, SCMP_CMP_NE, 0));
+    return rv;
+}
+
+static int add_limits(scmp_filter_ctx ctx)
+{
+    int rv = add_limit_call(ctx, SCMP_SYS(setrlimit), 0, 1);
+
+    if (rv == 0)
+        rv = add_limit_call(ctx, SCMP_SYS(prlimit64), 1, 2);
+    if (rv == 0) /* only asked for */
         rv = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 2,
                               SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, RLIMIT_CORE),
                               SCMP_A2(SCMP_CMP_EQ, 0));
-    if (rv == 0)
-        rv = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(0), SCMP_SYS(prlimit64), 2,
-                              SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, RLIMIT_CORE),
-                              SCMP_A2(SCMP_CMP_NE, 0));
     return rv;
 }
 

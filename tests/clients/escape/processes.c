@@ -248,6 +248,9 @@ static const char *core_limit_of_zero(void)
 
     (void)setrlimit(RLIMIT_CORE, &limit);
     (void)prlimit(0, RLIMIT_CORE, &limit, NULL);
+    /* A number of 64 bits of which the kernel looks at 32. */
+    (void)syscall(SYS_setrlimit, 1L << 32 | RLIMIT_CORE, &limit);
+    (void)syscall(SYS_prlimit64, 0, 1L << 32 | RLIMIT_CORE, &limit, NULL);
     (void)getrlimit(RLIMIT_CORE, &limit);
     return limit.rlim_cur == 1 && limit.rlim_max == 1 ? "kept" : "ok";
 }
