@@ -18,6 +18,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.parse
 import zipfile
 
@@ -255,7 +256,7 @@ class Neighbour:
         return self
 
     def run(self):
-        while not self.stop.is_set():
+        while not self.stop.wait(0.02):
             self.calls += 1
             answer = invoke("escape-victim", do="echo", text=self.calls)[:2]
             if answer[1] is not None:
@@ -295,21 +296,21 @@ def bombs():
     check(f"the neighbours answered each of {calls} calls", not neighbour.wrong and calls > 0, neighbour.wrong[:3])
 
 
+def functions():
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        list(pool.map(lambda one: create(*one[:2], **one[2]), [
+            ("escape-c", "c", {}), ("escape-py", "py", {}),
+            ("escape-victim", "py", {"role": "victim", "Environment": {"Variables": {"SECRET": SECRET}}})]))
+
+
 def main():
     host, reach = Host(), targets()
     try:
-        outside(host, reach)
-        with concurrent.futures.ThreadPoolExecutor() as pool:
-            list(pool.map(lambda one: create(*one[:2], **one[2]), [
-                ("escape-c", "c", {}), ("escape-py", "py", {}),
-                ("escape-victim", "py", {"role": "victim", "Environment": {"Variables": {"SECRET": SECRET}}})]))
-        attempts()
-        network(host, reach)
-        public_api()
-        tenants()
-        log_lines()
-        runtime_api()
-        bombs()
+        for step in (lambda: outside(host, reach), functions, attempts, lambda: network(host, reach), public_api,
+                     tenants, log_lines, runtime_api, bombs):
+            start = time.monotonic()
+            step()
+            print(f"# {time.monotonic() - start:.1f} s", flush=True)
     finally:
         host.close()
     finish()

@@ -102,7 +102,7 @@ static bool fill_udp(void)
     if (to < 0 || from < 0 || bind(to, (struct sockaddr *)&address, sizeof address) < 0 ||
         getsockname(to, (struct sockaddr *)&address, &len) < 0)
         return false;
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 4; i++)
         if (sendto(from, block, 32768, 0, (struct sockaddr *)&address, sizeof address) > 0)
             (void)atomic_fetch_add(&tally->bytes, 32768);
     (void)close(from);

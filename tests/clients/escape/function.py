@@ -11,8 +11,13 @@ import urllib.request
 
 RUNTIME_API = ("127.0.0.1", 9001)
 API = "http://169.254.100.1:4566"
-CONNECT_S = 3.0
+CONNECT_S = 2.0
 MARK = "/tmp/left-by-a-former-tenant"
+
+
+def address_of(host, port):
+    """As the kernel wants it; a scope ("%eth0") is looked up only where there is one."""
+    return socket.getaddrinfo(host, port)[0][4] if "%" in host else (host, port)
 
 
 def connect_all(targets):
@@ -24,8 +29,7 @@ def connect_all(targets):
         sock = socket.socket(family, socket.SOCK_STREAM)
         sock.setblocking(False)
         try:
-            address = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)[0][4]
-            sock.connect(address)
+            sock.connect(address_of(host, port))
             answers[name] = "ok"
         except BlockingIOError:
             waiting[sock] = name
@@ -51,7 +55,7 @@ def send_all(targets):
             try:
                 if host.endswith(".255"):
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-                sock.sendto(f"escape to {host}".encode(), socket.getaddrinfo(host, port, family)[0][4])
+                sock.sendto(f"escape to {host}".encode(), address_of(host, port))
                 answers[f"{host} {port}"] = "sent"
             except OSError as error:
                 answers[f"{host} {port}"] = str(error)
