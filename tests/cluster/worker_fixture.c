@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -110,7 +111,22 @@ static void start_spawner(struct worker_fixture *fixture, int fd)
     fixture->spawner = run(argv, fd, -1, 0);
 }
 
-static void start_worker(struct worker_fixture *fixture, int fd, const char *const *settings)
+/* As a service manager makes it: `lapwing dev` gives both ends of a pair, so both ways are tested.
+ */
+static int spawner_socket(const struct worker_fixture *fixture)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+    (void)snprintf(address.sun_path, sizeof address.sun_path, "%s/spawner", fixture->folder);
+    (void)unlink(address.sun_path); /* of the spawner before */
+    CHECK(fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0);
+    CHECK(listen(fd, 1) == 0);
+    CHECK(chown(address.sun_path, WORKER_UID, WORKER_UID) == 0);
+    return fd;
+}
+
+static void start_worker(struct worker_fixture *fixture, const char *const *settings)
 {
     char *argv[ARGS_MAX] = { 0 };
     char port[16];
@@ -130,10 +146,11 @@ static void start_worker(struct worker_fixture *fixture, int fd, const char *con
     argv[n++] = text("--objstore.addresses=127.0.0.1:%s%s", port, "");
     argv[n++] = text("--controlplane.registration=%s%s", fixture->registration, "");
     argv[n++] = text("--api.addresses=127.0.0.1:9,127.0.0.1:%s%s", port, "");
+    argv[n++] = text("--spawner.socket=%s/spawner%s", fixture->folder, "");
     CHECK(n < FIRST_FLAGS);
     for (size_t i = 0; settings != NULL && settings[i] != NULL; i++)
         argv[n++] = text("%s%s", settings[i], "");
-    fixture->worker = run(argv, fd, -1, WORKER_UID);
+    fixture->worker = run(argv, -1, -1, WORKER_UID);
 }
 
 static void make_folders(struct worker_fixture *fixture)
@@ -230,13 +247,11 @@ static void run_loop(struct worker_fixture *fixture)
 
 static void start_both(struct worker_fixture *fixture, const char *const *settings)
 {
-    int pair[2];
+    int listener = spawner_socket(fixture);
 
-    CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
-    start_spawner(fixture, pair[0]);
-    start_worker(fixture, pair[1], settings);
-    (void)close(pair[0]);
-    (void)close(pair[1]);
+    start_worker(fixture, settings);
+    start_spawner(fixture, listener);
+    (void)close(listener);
 }
 
 void worker_fixture_start(struct worker_fixture *fixture, const char *const *settings)

@@ -34,20 +34,20 @@ TEST(networks_are_read_or_refused)
 
 TEST(a_list_of_networks_may_be_empty_and_has_a_bound)
 {
-    struct ipv4_network out[REFUSED_NETWORKS_MAX];
-    char text[REFUSED_NETWORKS_MAX * 9 + 16] = "";
-    uint32_t count = 7;
+    struct ipv4_networks out = { .count = 7 };
+    char text[NETWORKS_MAX * 9 + 16] = "";
 
-    EXPECT_EQ(ipv4_networks_parse("", out, &count, NULL), ST_OK);
-    EXPECT_EQ(count, 0);
-    EXPECT_EQ(ipv4_networks_parse("10.0.0.0/8, 192.0.2.1", out, &count, NULL), ST_OK);
-    EXPECT_EQ(count, 2);
-    for (int i = 0; i < REFUSED_NETWORKS_MAX; i++)
+    EXPECT_EQ(ipv4_networks_parse("", &out, NULL), ST_OK);
+    EXPECT_EQ(out.count, 0);
+    EXPECT_EQ(ipv4_networks_parse("10.0.0.0/8, 192.0.2.1", &out, NULL), ST_OK);
+    EXPECT_EQ(out.count, 2);
+    for (int i = 0; i < NETWORKS_MAX; i++)
         strcat(text, "10.0.0.1,");
-    EXPECT_EQ(ipv4_networks_parse(text, out, &count, NULL), ST_OK);
-    EXPECT_EQ(count, REFUSED_NETWORKS_MAX);
+    EXPECT_EQ(ipv4_networks_parse(text, &out, NULL), ST_OK);
+    EXPECT_EQ(out.count, NETWORKS_MAX);
     strcat(text, "10.0.0.2");
-    EXPECT_EQ(ipv4_networks_parse(text, out, &count, NULL), ST_BAD_INPUT);
+    EXPECT_EQ(ipv4_networks_parse(text, &out, NULL), ST_BAD_INPUT);
+    EXPECT_EQ(out.count, NETWORKS_MAX); /* as it was */
 }
 
 TEST(names_of_instances_are_safe_in_paths_and_rules)

@@ -28,7 +28,7 @@ static void clear(struct environment *env)
     env->netns.fd = env->output = env->status = env->pidfd = -1;
     for (int i = 0; i < NETWORK_SOCKETS; i++)
         env->netns.sockets[i] = -1;
-    env->killed = env->out_of_memory = false;
+    env->killed = env->out_of_memory = env->frozen = false;
     env->last = (struct sandbox_record){ 0 };
 }
 
@@ -87,6 +87,7 @@ static void read_records(struct environment *env)
             env->state = ENVIRONMENT_RUNNING;
             env->spawner->starting--;
             answer_start(env, ST_OK, NULL);
+            socket_guard_wake(env->spawner);
         } else if (env->last.kind != SANDBOX_NO_PROGRAM) {
             env->last = record; /* after NO_PROGRAM comes an exit status that says nothing */
         }
@@ -100,6 +101,12 @@ static void status_ready(struct source *source, uint32_t events)
     read_records(env);
 }
 
+void environment_out_of_memory(struct environment *env)
+{
+    env->out_of_memory = true;
+    (void)cgroup_kill(&env->group, NULL);
+}
+
 static void oom_ready(struct source *source, uint32_t events)
 {
     struct environment *env = container_of(source, struct environment, oom_source);
@@ -107,8 +114,7 @@ static void oom_ready(struct source *source, uint32_t events)
 
     /* Told once when armed by the removal of the group, too; a kill is then without effect. */
     (void)!read(env->group.oom_event, &count, sizeof count);
-    env->out_of_memory = true;
-    (void)cgroup_kill(&env->group, NULL);
+    environment_out_of_memory(env);
 }
 
 static void say_exited(struct environment *env, const struct cgroup_usage *usage)
@@ -131,6 +137,19 @@ static void say_exited(struct environment *env, const struct cgroup_usage *usage
     exited.cpu_us = usage->cpu_us;
     exited.killed = env->killed;
     spawner_say_exited(env->spawner, &exited);
+}
+
+/* The limits that it met, in the log of the host: the function's own log has its errors. */
+static void log_limits(const struct environment *env, const struct cgroup_usage *usage)
+{
+    if (env->out_of_memory || usage->oom_kills > 0)
+        log_event(LOG_WARN, "memory_limit_reached", LU("slot", env->slot),
+                  LU("memory_mb", env->memory_mb), LS("setting", "MemorySize"),
+                  LS("then", "killed all processes"));
+    if (usage->processes_refused > 0)
+        log_event(LOG_WARN, "process_limit_reached", LU("slot", env->slot),
+                  LU("processes_max", env->processes_max), LU("refused", usage->processes_refused),
+                  LS("then", "fork() failed with EAGAIN"));
 }
 
 static void say_start_failed(struct environment *env)
@@ -157,6 +176,7 @@ static void pid_ready(struct source *source, uint32_t events)
     CHECK(info.si_pid != 0); /* the descriptor said that it has ended */
     read_records(env);
     cgroup_usage(&env->spawner->groups, &env->group, &usage);
+    log_limits(env, &usage);
     /* Said before the release, which takes four folders of control groups apart: the agent may use
      * the slot again at once, but is not listened to before this is over. */
     if (env->state == ENVIRONMENT_RUNNING) {
@@ -188,6 +208,8 @@ static enum status make_group(struct environment *env,
     };
     enum status st;
 
+    env->memory_mb = req->memory_mb;
+    env->processes_max = limits.processes_max;
     limits.processes_max++; /* lapwing-init is not the function's */
     st = cgroup_pool_take(&env->spawner->group_pool, &env->spawner->groups, &limits, &env->group,
                           err);
@@ -329,7 +351,14 @@ enum status environment_freeze(struct environment *env, bool frozen, struct err 
 {
     enum status st = check_taken(env, err);
 
-    return st != ST_OK ? st : cgroup_freeze(&env->group, frozen, err);
+    if (st == ST_OK)
+        st = cgroup_freeze(&env->group, frozen, err);
+    if (st != ST_OK)
+        return st;
+    env->frozen = frozen;
+    if (!frozen)
+        socket_guard_wake(env->spawner);
+    return ST_OK;
 }
 
 enum status environment_usage(const struct environment *env,

@@ -36,6 +36,9 @@ struct environment {
     int pidfd;
     bool killed; /* the agent asked for it */
     bool out_of_memory;
+    bool frozen;
+    uint32_t memory_mb; /* its limits, for who asks why it was killed */
+    uint32_t processes_max;
     struct sandbox_record last; /* how it ended, as far as known; kind 0: not at all */
 
     struct source status_source;
@@ -51,6 +54,9 @@ enum status environment_start(struct environment *env,
                               uint64_t request,
                               const Lapwing__SpawnEnvironment *req,
                               struct err *err);
+
+/* It is over its memory limit: end all of it, and say so when it has ended. */
+void environment_out_of_memory(struct environment *env);
 
 /* Kill, freeze, thaw.  ST_NOT_FOUND when the slot is free. */
 enum status environment_kill(struct environment *env, struct err *err);

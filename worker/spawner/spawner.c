@@ -345,6 +345,26 @@ static enum status open_program(const char *path, int *out, struct err *err)
     return ST_OK;
 }
 
+/* A service manager that starts us when somebody connects hands over the listening socket.  Who
+ * connected is the agent, and the only one: the listener stays with the service manager, for the
+ * next start. */
+static enum status accept_agent(struct spawner *spawner, struct err *err)
+{
+    int listening = 0;
+    socklen_t len = sizeof listening;
+    int fd;
+
+    if (getsockopt(spawner->agent, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) < 0 || !listening)
+        return ST_OK;
+    fd = accept4(spawner->agent, NULL, NULL, SOCK_CLOEXEC);
+    if (fd < 0)
+        return err_set_errno(err, ST_IO, errno, "accept the agent on descriptor %d",
+                             spawner->agent);
+    (void)close(spawner->agent);
+    spawner->agent = fd;
+    return ST_OK;
+}
+
 static enum status open_agent(struct spawner *spawner, struct err *err)
 {
     int given = spawner->config.fd;
@@ -355,8 +375,13 @@ static enum status open_agent(struct spawner *spawner, struct err *err)
     if (getsockopt(given, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_SEQPACKET)
         return err_set(err, ST_BAD_INPUT,
                        "spawner.fd: descriptor %d is no SOCK_SEQPACKET socket; this program is "
-                       "started by the worker's parent",
+                       "started by the worker's parent or a socket unit",
                        given);
+    spawner->agent = given;
+    st = accept_agent(spawner, err);
+    if (st != ST_OK)
+        return st;
+    given = spawner->agent;
     spawner->agent = fcntl(given, F_DUPFD_CLOEXEC, STAGE_END); /* out of the stage's way */
     if (spawner->agent < 0)
         return err_set_errno(err, ST_IO, errno, "use descriptor %d", given);
@@ -391,6 +416,16 @@ static enum status open_host(struct spawner *spawner, struct err *err)
     for (size_t i = 0; i <= config->runtime_root_count && st == ST_OK; i++)
         st = rootfs_template(i, &spawner->mounts[i], err);
     return st;
+}
+
+static void warn_of_few_processes(const struct spawner *spawner)
+{
+    uint64_t wanted = (uint64_t)spawner->config.environments_max * SPAWN_PROCESSES_MAX;
+
+    if (spawner->groups.processes_max < wanted)
+        log_event(LOG_WARN, "few_process_ids", LU("environments", spawner->config.environments_max),
+                  LU("wanted", wanted), LU("together", spawner->groups.processes_max),
+                  LS("then", "full ones may meet that limit; raise kernel.pid_max, threads-max"));
 }
 
 static void init_tables(struct spawner *spawner)
@@ -462,6 +497,7 @@ enum status spawner_open(struct spawner *spawner, struct err *err)
         return st;
     init_tables(spawner);
     look_at_limits(spawner);
+    warn_of_few_processes(spawner);
     convert_sweep();
     st = package_store_start(&spawner->packages, spawner->config.package_mount, err);
     if (st != ST_OK)
@@ -469,7 +505,7 @@ enum status spawner_open(struct spawner *spawner, struct err *err)
     st = spawner_watch(spawner, spawner->signals, EPOLLIN, &spawner->signal_source, err);
     if (st == ST_OK)
         st = spawner_watch(spawner, spawner->agent, EPOLLIN, &spawner->agent_source, err);
-    return st;
+    return st == ST_OK ? socket_guard_open(spawner, err) : st;
 }
 
 static void pool_levels(const struct spawner *spawner, struct pool_level out[POOLS])

@@ -18,6 +18,7 @@
 #include "worker/spawner/environment.h"
 #include "worker/spawner/network.h"
 #include "worker/spawner/package_store.h"
+#include "worker/spawner/socket_guard.h"
 #include "worker/spawner/source.h"
 #include "worker/spawner/spawner_config.h"
 #include "worker/spawner/user_namespaces.h"
@@ -46,6 +47,7 @@ struct spawner {
 
     struct environment *environments; /* by slot; config.environments_max of them */
     struct convert converts[CONVERTS_MAX];
+    struct socket_guard socket_guard;
     struct source agent_source;
     struct source signal_source;
     struct source maker_source;

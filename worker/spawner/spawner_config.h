@@ -15,7 +15,7 @@ enum {
     CONVERTS_MAX = 8,        /* packages being converted, checked or removed at once */
     NETNS_POOL_MAX = 64,
     CGROUP_POOL_MAX = 64,
-    REFUSED_NETWORKS_MAX = 64, /* of [network] refuse */
+    NETWORKS_MAX = 64, /* of [network] allow, and of refuse */
     RUNTIME_ROOTS_MAX = 8,
     RUNTIME_NAME_MAX = 23,
     UID_BASE_MIN = 65536, /* below are the host's own users */
@@ -34,6 +34,11 @@ enum package_mount {
 struct ipv4_network {
     uint32_t address;
     uint32_t prefix; /* 0..32 */
+};
+
+struct ipv4_networks {
+    uint32_t count;
+    struct ipv4_network list[NETWORKS_MAX];
 };
 
 /* A root folder for one runtime only; the others have root_dir. */
@@ -59,9 +64,9 @@ struct spawner_config {
     uint32_t group_pool; /* prepared control groups, and user namespaces of slots */
     int fd;              /* our end of the pair with the agent */
     bool outbound;
-    struct ipv4_network subnet; /* at least /22: 16 of ours, then one an environment */
-    struct ipv4_network refused[REFUSED_NETWORKS_MAX]; /* cluster nodes */
-    uint32_t refused_count;
+    struct ipv4_network subnet;   /* at least /22: 16 of ours, then one an environment */
+    struct ipv4_networks allowed; /* nothing else is reached */
+    struct ipv4_networks refused; /* of these nothing: cluster nodes */
 };
 
 /* What the program understands, for config_start(). */
@@ -88,9 +93,6 @@ bool instance_name_valid(const char *text);
 enum status ipv4_network_parse(const char *text, struct ipv4_network *out, struct err *err);
 
 /* A comma separated list of networks; empty is none. */
-enum status ipv4_networks_parse(const char *text,
-                                struct ipv4_network out[REFUSED_NETWORKS_MAX],
-                                uint32_t *out_count,
-                                struct err *err);
+enum status ipv4_networks_parse(const char *text, struct ipv4_networks *out, struct err *err);
 
 #endif

@@ -18,10 +18,11 @@ const struct config_option spawner_options[] = {
     { "spawner", "environments_max", "64", "environments at once", CONFIG_UNSIGNED, false, 1, ENVIRONMENTS_MAX },
     { "spawner", "netns_pool", "8", "prepared network namespaces", CONFIG_UNSIGNED, false, 0, NETNS_POOL_MAX },
     { "spawner", "group_pool", "8", "prepared control groups, and user namespaces", CONFIG_UNSIGNED, false, 0, CGROUP_POOL_MAX },
-    { "spawner", "fd", "3", "inherited SOCK_SEQPACKET descriptor to the agent", CONFIG_UNSIGNED, false, 0, 1023 },
+    { "spawner", "fd", "3", "inherited SOCK_SEQPACKET descriptor: the agent's, or one that listens for it", CONFIG_UNSIGNED, false, 0, 1023 },
     { "runtimes", "name", NULL, "root folder of a runtime that is not to use root_dir: NAME = FOLDER", CONFIG_ENTRIES, true, 0, 0 },
     { "network", "outbound", "yes", "may functions reach the outside network", CONFIG_BOOLEAN, false, 0, 0 },
     { "network", "subnet", "10.213.0.0/20", "addresses of environments, one subnet a spawner", CONFIG_TEXT, false, 1, 31 },
+    { "network", "allow", "0.0.0.0/0", "the only networks that functions may reach, comma separated; refuse goes before it", CONFIG_TEXT, false, 1, 2048 },
     { "network", "refuse", "", "networks that functions must not reach, comma separated: the cluster's nodes", CONFIG_TEXT, false, 0, 2048 },
     { 0 },
 };
@@ -63,6 +64,9 @@ static enum status check_together(const struct spawner_config *config, struct er
     if (strstr(config->cgroup_parent, "..") != NULL)
         return err_set(err, ST_BAD_INPUT, "spawner.cgroup_parent: '%.100s' must not hold '..'",
                        config->cgroup_parent);
+    if (config->outbound && config->allowed.count == 0)
+        return err_set(err, ST_BAD_INPUT,
+                       "network.allow: no network; for none at all set network.outbound = no");
     if (config->subnet.prefix < 8 || config->subnet.prefix > 22)
         return err_set(err, ST_BAD_INPUT, "network.subnet: prefix %u, want 8 to 22",
                        config->subnet.prefix);
@@ -82,6 +86,18 @@ static enum status read_package_mount(const struct config *read,
     }
     return err_set(err, ST_BAD_INPUT,
                    "spawner.package_mount: '%s', want auto, file, loop or folder", text);
+}
+
+static enum status read_networks(const struct config *read,
+                                 const char *key,
+                                 struct ipv4_networks *out,
+                                 struct err *err)
+{
+    struct err why = { 0 };
+
+    if (ipv4_networks_parse(config_text(read, "network", key), out, &why) == ST_OK)
+        return ST_OK;
+    return err_set(err, ST_BAD_INPUT, "network.%s: %s", key, why.text);
 }
 
 static enum status read_runtime_roots(const struct config *read,
@@ -140,9 +156,8 @@ enum status spawner_config_read(const struct config *read,
         st = read_runtime_roots(read, out, err);
     if (st != ST_OK)
         return st;
-    st = ipv4_networks_parse(config_text(read, "network", "refuse"), out->refused,
-                             &out->refused_count, err);
-    if (st != ST_OK)
-        return st;
-    return check_together(out, err);
+    st = read_networks(read, "allow", &out->allowed, err);
+    if (st == ST_OK)
+        st = read_networks(read, "refuse", &out->refused, err);
+    return st == ST_OK ? check_together(out, err) : st;
 }
