@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/check.h"
@@ -430,7 +431,8 @@ int main(int argc, char **argv)
     st = node_start(node, &err);
     if (st != ST_OK) {
         log_event(LOG_ERROR, "cannot_start", LS("why", err.text));
-        return node->forgot ? REPLICA_EXIT_FORGOT : 1;
+        /* A group that did start has a thread: OpenSSL is not to be taken apart under it. */
+        _exit(node->forgot ? REPLICA_EXIT_FORGOT : 1);
     }
     (void)uv_run(&node->loop, UV_RUN_DEFAULT);
     CHECK(uv_loop_close(&node->loop) == 0);
