@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <raft.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -409,6 +410,7 @@ static void thread_main(void *context)
 {
     struct replica *replica = context;
 
+    (void)pthread_setname_np(pthread_self(), replica->group); /* for top and perf */
     (void)uv_run(&replica->loop, UV_RUN_DEFAULT); /* until stopped and every handle is closed */
 }
 
