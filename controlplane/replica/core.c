@@ -153,7 +153,9 @@ static bool host_apply(void *context, uint64_t index, const struct log_entry *en
         st = entry_decode(bytes_of(entry->data->bytes, entry->data->len), &decoded, &err);
     if (st != ST_OK)
         check_failed(__FILE__, __LINE__, err.text);
-    st = state_apply_entry(core->state, decoded, position, on_outcome, core, &err);
+    /* Elsewhere than where its callers are, an entry's outcomes are for nobody. */
+    st = state_apply_entry(core->state, decoded, position,
+                           core->proposal_count > 0 ? on_outcome : NULL, core, &err);
     entry_free(decoded);
     if (st == ST_NO_SPACE) {
         disk_apply_held(core);
