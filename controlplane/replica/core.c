@@ -134,6 +134,15 @@ _Noreturn static void rows_failed(struct core *core, enum status st, const struc
     check_failed(__FILE__, __LINE__, err->text);
 }
 
+static bool state_has(const struct state *state, uint64_t index)
+{
+    uint64_t applied;
+    uint64_t term;
+
+    state_applied(state, &applied, &term);
+    return index <= applied;
+}
+
 static bool host_apply(void *context, uint64_t index, const struct log_entry *entry)
 {
     struct core *core = context;
@@ -144,6 +153,7 @@ static bool host_apply(void *context, uint64_t index, const struct log_entry *en
     uint64_t began_us;
 
     if (entry->data == NULL) { /* the state has it since before this start */
+        CHECK(state_has(core->state, index));
         note_applied(core, index);
         snapshot_need_add(&core->since_snapshot, entry->bytes, 0);
         return true;

@@ -753,6 +753,7 @@ static void install_done(struct rules *rules, const struct disk_op *op) /* [7] *
     rules->snapshot = *meta;
     rules->persisted = meta->index;
     rules->applied = meta->index;
+    rules->state_index = meta->index; /* though they may have been further before */
     if (rules->commit < meta->index)
         rules->commit = meta->index;
     rules->change_index = meta->configuration_index;

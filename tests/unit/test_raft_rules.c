@@ -14,7 +14,8 @@ struct host {
     struct raft_message sent[16];
     unsigned sent_count;
     uint64_t applied;
-    bool no_room; /* for applying */
+    unsigned skipped; /* applied without their data */
+    bool no_room;     /* for applying */
     unsigned reads;
 };
 
@@ -48,11 +49,11 @@ static bool apply(void *context, uint64_t index, const struct log_entry *entry)
 {
     struct host *host = context;
 
-    (void)entry;
     EXPECT_EQ(index, host->applied + 1);
     if (host->no_room)
         return false;
     host->applied = index;
+    host->skipped += entry->data == NULL;
     return true;
 }
 
@@ -67,17 +68,22 @@ static void read(void *context, uint64_t first, unsigned count, struct log_entry
         out[i] = (struct log_entry){ 2, LOG_COMMAND, log_data_new(bytes_of_text("x")), 1 };
 }
 
-static struct rules *start_all(struct host *host,
-                               unsigned voters,
-                               uint64_t term,
-                               unsigned count,
-                               uint64_t votes_from_ms,
-                               uint64_t memory_bytes)
+/* What a start finds: a log of `count` entries, the first of which names the voters. */
+struct found {
+    unsigned voters;
+    uint64_t term;
+    unsigned count;
+    uint64_t votes_from_ms;
+    uint64_t memory_bytes;
+    uint64_t state_index;
+};
+
+static struct rules *start_all(struct host *host, const struct found *found)
 {
     static const struct snapshot_meta none;
     const uint64_t ids[] = { 1, 2, 3 };
     struct rules_host callbacks = { set_vote, disk, send, apply, read, host };
-    struct log_entry entries[4] = { { 1, LOG_CHANGE, rules_bootstrap(ids, voters) } };
+    struct log_entry entries[4] = { { 1, LOG_CHANGE, rules_bootstrap(ids, found->voters) } };
     struct rules_config config = { .id = 1,
                                    .address = "1",
                                    .election_ms = 300,
@@ -85,21 +91,22 @@ static struct rules *start_all(struct host *host,
                                    .install_ms = 1000,
                                    .random_seed = 1,
                                    .now_ms = 1000,
-                                   .votes_from_ms = votes_from_ms,
-                                   .term = term,
+                                   .votes_from_ms = found->votes_from_ms,
+                                   .term = found->term,
                                    .snapshot = &none,
                                    .first = 1,
                                    .entries = entries,
-                                   .count = count,
-                                   .memory_bytes = memory_bytes };
+                                   .count = found->count,
+                                   .state_index = found->state_index,
+                                   .memory_bytes = found->memory_bytes };
     struct rules *rules;
 
     memset(host, 0, sizeof *host);
-    for (unsigned i = 1; i < count; i++)
+    for (unsigned i = 1; i < found->count; i++)
         entries[i] = (struct log_entry){ 1, LOG_COMMAND, log_data_new(bytes_of_text("x")) };
     rules = rules_new(&config, &callbacks);
     rules_apply_more(rules, 1 << 20);
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; i < found->count; i++)
         log_data_drop(entries[i].data);
     return rules;
 }
@@ -107,13 +114,13 @@ static struct rules *start_all(struct host *host,
 static struct rules *start_with(
     struct host *host, unsigned voters, uint64_t term, unsigned count, uint64_t memory_bytes)
 {
-    return start_all(host, voters, term, count, 0, memory_bytes);
+    return start_all(host, &(struct found){ voters, term, count, .memory_bytes = memory_bytes });
 }
 
 static struct rules *start_held(
     struct host *host, unsigned voters, uint64_t term, unsigned count, uint64_t votes_from_ms)
 {
-    return start_all(host, voters, term, count, votes_from_ms, 1 << 20);
+    return start_all(host, &(struct found){ voters, term, count, votes_from_ms, 1 << 20 });
 }
 
 static struct rules *start(struct host *host, unsigned voters, uint64_t term, unsigned count)
@@ -400,6 +407,73 @@ TEST(a_rotten_snapshot_is_taken_again_at_the_same_entry)
     EXPECT_EQ(host.op_count, 0);
     EXPECT_EQ(rules_snapshot(rules)->bytes, 8192);
     EXPECT(!rules_snapshot_ready(rules, false, &meta));
+    rules_free(rules);
+}
+
+/* Entries behind `prev` from node 2, the leader of term 2, as far as `count`; then durable here. */
+static void append_to(struct rules *rules, struct host *host, uint64_t prev, unsigned count)
+{
+    struct raft_message message = { .type = RAFT_APPEND_ENTRIES };
+    struct log_entry entries[4];
+
+    CHECK(count <= ARRAY_LEN(entries));
+    for (unsigned i = 0; i < count; i++)
+        entries[i] = (struct log_entry){ 2, LOG_COMMAND, log_data_new(bytes_of_text("x")), 1 };
+    message.append_entries.term = 2;
+    message.append_entries.prev_log_index = prev;
+    message.append_entries.prev_log_term = 2;
+    message.append_entries.leader_commit = prev;
+    message.append_entries.n_entries = count;
+    host->sent_count = 0;
+    rules_receive(rules, 1010, 2, &message, entries, NULL);
+    for (unsigned i = 0; i < count; i++)
+        log_data_drop(entries[i].data);
+    while (host->op_count > 0)
+        rules_disk_done(rules, 1010, oldest(host));
+}
+
+static void install_from_leader(struct rules *rules, struct host *host, uint64_t index)
+{
+    const uint64_t ids[] = { 1, 2, 3 };
+    struct log_data *members = rules_bootstrap(ids, ARRAY_LEN(ids));
+    struct raft_message message = { .type = RAFT_INSTALL_SNAPSHOT };
+    struct snapshot_meta meta = { .index = index, .term = 2, .configuration_index = 1 };
+
+    meta.configuration_len = members->len;
+    memcpy(meta.configuration, members->bytes, members->len);
+    log_data_drop(members);
+    message.install_snapshot.term = 2;
+    message.install_snapshot.last_index = index;
+    message.install_snapshot.last_term = 2;
+    rules_receive(rules, 1005, 2, &message, NULL, &meta);
+    EXPECT(rules_installing(rules));
+    while (host->op_count > 0)
+        rules_disk_done(rules, 1006, oldest(host));
+    EXPECT(!rules_installing(rules));
+    host->applied = index;
+}
+
+/* Killed with its log behind its rows (a full disk), a node may be sent a snapshot that is older
+ * than the rows were: then they are not that far any more. */
+TEST(what_the_rows_had_before_a_snapshot_took_their_place_is_applied_again)
+{
+    struct host host;
+    struct rules *rules = start_all(
+        &host,
+        &(struct found){ .voters = 3, .term = 1, .count = 1, .memory_bytes = 1, .state_index = 8 });
+    struct raft_message commit = { .type = RAFT_APPEND_ENTRIES };
+
+    install_from_leader(rules, &host, 4);
+    append_to(rules, &host, 4, 3); /* durable, and out of the memory, before they are committed */
+    commit.append_entries.term = 2;
+    commit.append_entries.prev_log_index = 7;
+    commit.append_entries.prev_log_term = 2;
+    commit.append_entries.leader_commit = 7;
+    rules_receive(rules, 1020, 2, &commit, NULL, NULL);
+    rules_apply_more(rules, 1 << 20);
+    EXPECT_EQ(host.applied, 7);
+    EXPECT(host.reads > 0);
+    EXPECT_EQ(host.skipped, 0);
     rules_free(rules);
 }
 
