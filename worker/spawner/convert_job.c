@@ -396,6 +396,7 @@ static enum status clone_child(struct convert *convert, int zip, struct err *err
             .input = zip,
             .output = output,
             .status = status,
+            .wait = -1,
             .program = spawner->convert,
             .argv = (char *const[]){ name, folder, NULL },
             .environment = (char *const[]){ time_zone, NULL },
