@@ -82,6 +82,17 @@ TEST(those_are_kept_that_are_worth_their_memory)
     test_case = NULL;
 }
 
+TEST(one_is_made_in_quiet_or_beside_a_processor_with_nothing_to_do)
+{
+    EXPECT(!ready_is_calm(READY_QUIET_MS - 1, 100, 2));
+    EXPECT(ready_is_calm(READY_QUIET_MS, 100, 2));
+    EXPECT(!ready_is_calm(0, 1, 1));
+    EXPECT(!ready_is_calm(0, 1, 2)); /* it, and what was just started */
+    EXPECT(ready_is_calm(0, 1, 3));
+    EXPECT(ready_is_calm(0, 14, 16));
+    EXPECT(!ready_is_calm(0, 15, 16));
+}
+
 TEST(a_new_kind_takes_a_free_place_or_that_of_the_oldest)
 {
     struct ready_kind_view views[READY_KINDS_MAX] = { 0 };

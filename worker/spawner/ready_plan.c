@@ -61,6 +61,11 @@ struct ready_step ready_next(const struct ready_kind_view *views,
     return (struct ready_step){ READY_START, wanted };
 }
 
+bool ready_is_calm(uint64_t quiet_ms, uint32_t runnable, uint32_t processors)
+{
+    return quiet_ms >= READY_QUIET_MS || runnable + 1 < processors;
+}
+
 size_t ready_place(const struct ready_kind_view *views, const struct ready_limits *limits)
 {
     size_t vacant = READY_KINDS_MAX;

@@ -15,7 +15,8 @@ enum {
     READY_KINDS_MAX = 16,
     READY_POOL_MAX = 16,     /* of one kind */
     READY_FAILURES_MAX = 3,  /* in a row: then a kind is not tried before it was forgotten */
-    READY_START_MS = 10000,  /* for an interpreter to say that it is ready */
+    READY_START_MS = 30000,  /* for an interpreter to say that it is ready */
+    READY_QUIET_MS = 80,
     READY_LOOK_MS = 5000,    /* how often it is looked whether they are still worth their memory */
     READY_DROP_PERCENT = 10, /* of the host's memory: with less available, all are given up */
     READY_REFILL_PERCENT = 15, /* with less, none is made */
@@ -52,6 +53,13 @@ struct ready_step ready_next(const struct ready_kind_view *views,
                              const struct ready_limits *limits,
                              uint64_t now_ms,
                              uint32_t memory_percent);
+
+/* May one be made now?  It takes a processor: so when no start came for READY_QUIET_MS, or while at
+ * least one processor has nothing to do besides.  In a burst of starts on a small host each would
+ * otherwise run beside the making of what the next ones need.
+ *
+ * runnable  processes of the host that run or want to, we among them */
+bool ready_is_calm(uint64_t quiet_ms, uint32_t runnable, uint32_t processors);
 
 /* Where a new kind goes: a free entry, or that of the kind which was asked for longest ago, to be
  * forgotten first.  Only when kinds_max and pool are not 0. */

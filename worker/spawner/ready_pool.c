@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,8 +23,8 @@
 #include "worker/spawner/sandbox_mounts.h"
 #include "worker/spawner/spawner.h"
 
-/* An interpreter on its way gives way to functions; when it gets one, it gets that one's share. */
-enum { READY_CPU_WEIGHT = 177 };
+/* An interpreter on its way gives way to functions; when it gets one, it has that one's share. */
+enum { READY_CPU_WEIGHT = 16 }; /* an eighth of the smallest function */
 
 static char wait_variable[] = "_LAPWING_WAIT=1";
 
@@ -209,6 +210,7 @@ bool ready_pool_take(struct ready_pool *pool,
     struct buf key = { 0 };
     size_t kind;
 
+    pool->last_start_ms = now_ms();
     if (pool->count == 0 || req->n_ready_environment == 0)
         return false;
     pack_key(req, &key);
@@ -368,6 +370,24 @@ static uint32_t memory_percent(void)
     return all == 0 ? 100 : (uint32_t)(available * 100 / all);
 }
 
+/* "0.10 0.20 0.30 RUNNABLE/ALL LAST"; where the kernel does not say, all are busy. */
+static uint32_t runnable_count(void)
+{
+    AUTO_CLOSE int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char text[128];
+    unsigned count;
+
+    if (file_read(proc, "loadavg", text, sizeof text, NULL) != ST_OK ||
+        sscanf(text, "%*s %*s %*s %9u/", &count) != 1)
+        return UINT32_MAX / 2;
+    return count;
+}
+
+static bool is_calm(const struct ready_pool *pool)
+{
+    return ready_is_calm(now_ms() - pool->last_start_ms, runnable_count(), pool->processors);
+}
+
 static bool drop_late(struct ready_pool *pool)
 {
     for (uint32_t i = 0; i < pool->count; i++) {
@@ -395,7 +415,8 @@ bool ready_pool_step(struct ready_pool *pool)
         forget_kind(pool, step.kind);
         return true;
     }
-    if (step.action == READY_NOTHING || !has_room(pool))
+    pool->waits_for_calm = step.action == READY_START && !is_calm(pool);
+    if (step.action == READY_NOTHING || pool->waits_for_calm || !has_room(pool))
         return false;
     if (start(pool, step.kind, &err) == ST_OK)
         return true;
@@ -407,7 +428,7 @@ int ready_pool_rest_ms(const struct ready_pool *pool)
 {
     for (size_t i = 0; i < READY_KINDS_MAX; i++)
         if (pool->views[i].used)
-            return READY_LOOK_MS;
+            return pool->waits_for_calm ? READY_QUIET_MS : READY_LOOK_MS;
     return -1;
 }
 
@@ -436,7 +457,12 @@ void ready_pool_init(struct ready_pool *pool,
                      const struct ready_limits *limits,
                      uint32_t user_first)
 {
+    cpu_set_t usable;
+
     *pool = (struct ready_pool){ .spawner = spawner, .limits = *limits, .user_first = user_first };
+    CPU_ZERO(&usable);
+    (void)sched_getaffinity(0, sizeof usable, &usable);
+    pool->processors = (uint32_t)CPU_COUNT(&usable);
     pool->count = capacity_of(limits);
     pool->user_count = ready_pool_users(limits, spawner->config.environments_max);
     pool->list = must_calloc(pool->count + 1, sizeof *pool->list);

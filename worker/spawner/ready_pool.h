@@ -50,6 +50,9 @@ struct ready_pool {
     struct ready_kind kinds[READY_KINDS_MAX];
     uint32_t count; /* of entries in `list` */
     struct ready_environment *list;
+    uint64_t last_start_ms; /* of any environment */
+    uint32_t processors;
+    bool waits_for_calm; /* there is one to make */
     uint32_t user_first; /* its user namespaces: as many as slots and entries together */
     uint32_t user_count;
     bool *users;
