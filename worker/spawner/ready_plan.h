@@ -13,9 +13,9 @@
 
 enum {
     READY_KINDS_MAX = 16,
-    READY_POOL_MAX = 16,     /* of one kind */
-    READY_FAILURES_MAX = 3,  /* in a row: then a kind is not tried before it was forgotten */
-    READY_START_MS = 30000,  /* for an interpreter to say that it is ready */
+    READY_POOL_MAX = 16,    /* of one kind */
+    READY_FAILURES_MAX = 3, /* in a row: then a kind is not tried before it was forgotten */
+    READY_START_MS = 30000, /* for an interpreter to say that it is ready */
     READY_QUIET_MS = 80,
     READY_LOOK_MS = 5000,    /* how often it is looked whether they are still worth their memory */
     READY_DROP_PERCENT = 10, /* of the host's memory: with less available, all are given up */
