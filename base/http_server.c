@@ -387,6 +387,8 @@ static unsigned sweep_interval(const struct http_server_options *options)
         ms = options->idle_ms;
     if (options->stall_ms < ms)
         ms = options->stall_ms;
+    if (options->handshake_turn_ms < ms)
+        ms = options->handshake_turn_ms;
     return ms;
 }
 
@@ -413,6 +415,8 @@ enum status http_server_new(uv_loop_t *loop,
         .idle_ms = or_default(given.idle_ms, HTTP_IDLE_MS),
         .head_ms = or_default(given.head_ms, HTTP_HEAD_MS),
         .stall_ms = or_default(given.stall_ms, HTTP_STALL_MS),
+        .handshakes_max = or_default(given.handshakes_max, HTTP_HANDSHAKES_MAX),
+        .handshake_turn_ms = or_default(given.handshake_turn_ms, HTTP_HANDSHAKE_TURN_MS),
     };
     server->sweep_ms = sweep_interval(&server->options);
     server->gone_fd = epoll_create1(EPOLL_CLOEXEC);

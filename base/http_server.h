@@ -55,12 +55,22 @@ struct http_handler {
 };
 
 struct http_server_options {
-    unsigned connections_max; /* 0: HTTP_CONNECTIONS_MAX, or half of the descriptors if fewer */
-    unsigned idle_ms;         /* keep-alive between requests; 0: HTTP_IDLE_MS */
-    unsigned head_ms;         /* from first byte wanted to a complete head, TLS's handshake
-                               * included; 0: HTTP_HEAD_MS */
-    unsigned stall_ms;        /* body or answer moving slower than HTTP_RATE_BYTES_MIN bytes a
-                               * second for so long; 0: HTTP_STALL_MS */
+    unsigned connections_max;   /* 0: HTTP_CONNECTIONS_MAX, or half of the descriptors if fewer */
+    unsigned idle_ms;           /* keep-alive between requests; 0: HTTP_IDLE_MS */
+    unsigned head_ms;           /* from first byte wanted to a complete head, TLS's handshake
+                                 * included; 0: HTTP_HEAD_MS */
+    unsigned stall_ms;          /* body or answer moving slower than HTTP_RATE_BYTES_MIN bytes a
+                                 * second for so long; 0: HTTP_STALL_MS */
+    unsigned handshakes_max;    /* of TLS at once, others wait; 0: HTTP_HANDSHAKES_MAX */
+    unsigned handshake_turn_ms; /* what one may take while others wait; 0: HTTP_HANDSHAKE_TURN_MS */
+};
+
+/* Who is there now. */
+struct http_server_load {
+    unsigned connections;
+    unsigned handshakes;         /* of TLS, under way */
+    unsigned handshakes_waiting; /* with a client that has spoken, for one of the others to end */
+    uint64_t handshakes_cut;     /* ever, for others that waited */
 };
 
 /* A server without sockets yet.  `handler` is borrowed for its life; options may be NULL. */
@@ -90,6 +100,7 @@ enum status http_server_listen_fd(struct http_server *server, int fd, struct err
 enum status http_server_add(struct http_server *server, int fd, struct err *err);
 /* The port of the first listening socket. */
 unsigned http_server_port(const struct http_server *server);
+void http_server_load(const struct http_server *server, struct http_server_load *out);
 /* Take no more connections; those that are open go on. */
 void http_server_stop_listening(struct http_server *server);
 /* Requests that on_request announced and on_done has not. */

@@ -1,6 +1,6 @@
 /* The inside of the HTTP server, shared by http_server.c (loop, connections, limits),
- * http_server_listen.c (who comes in), http_server_secure.c (TLS) and http_request.c (the life of
- * one request).  Only these include libmicrohttpd. */
+ * http_server_listen.c (who comes in), http_server_secure.c (TLS), http_server_handshakes.c (how
+ * many at once) and http_request.c (the life of one request).  Only these include libmicrohttpd. */
 #ifndef BASE_HTTP_SERVER_INTERNAL_H
 #define BASE_HTTP_SERVER_INTERNAL_H
 
@@ -10,6 +10,13 @@
 #include "base/log_limit_rules.h"
 
 struct tls_link;
+
+enum http_handshake {
+    HTTP_HANDSHAKE_SILENT, /* the client has said nothing */
+    HTTP_HANDSHAKE_WAITING,
+    HTTP_HANDSHAKE_UNDER_WAY,
+    HTTP_HANDSHAKE_OVER,
+};
 
 /* One HTTPS client: its TLS connection, and the plain one behind it that libmicrohttpd serves once
  * the first byte of a request is here.  Made at the accept, freed when both have ended. */
@@ -23,7 +30,10 @@ struct http_secure {
     struct http_secure *next_joining;
     int inner_fd;      /* of the plain connection, while `connection` is expected; else -1 */
     bool joined;       /* there was a first byte */
-    uint64_t since_ms; /* since when there is no `connection` */
+    uint64_t since_ms; /* since when there is no `connection`, waiting for a turn not counted */
+    enum http_handshake handshake;
+    struct http_secure *next_waiting; /* and the one before it */
+    struct http_secure *previous_waiting;
     uint64_t mark_bytes;
 };
 
@@ -48,6 +58,15 @@ struct http_connection {
     uint64_t mark_bytes;
 };
 
+/* The handshakes of a server.  Those that wait stand in a queue. */
+struct http_handshakes {
+    unsigned under_way;
+    unsigned waiting;
+    uint64_t cut;
+    struct http_secure *first;
+    struct http_secure *last;
+};
+
 /* A socket that accepts. */
 struct http_listener {
     struct http_listener *next;
@@ -70,6 +89,7 @@ struct http_server {
     struct http_secure *secures;
     struct http_secure *joining; /* handed to the daemon, which has not told of them yet */
     unsigned secure_alone;       /* those without a connection of `connections` */
+    struct http_handshakes handshakes;
     unsigned adopted;  /* handed to the daemon, which may tell of them only when it runs */
     unsigned requests; /* announced, not done */
     int gone_fd;       /* an epoll set that reports only peers that closed */
@@ -86,7 +106,8 @@ struct http_server {
 
     struct log_limit slow; /* lines of the log about slow clients, refused heads, a full table */
     struct log_limit heads;
-    struct log_limit handshakes;
+    struct log_limit refused;
+    struct log_limit queued;
     struct log_limit full;
 
     bool dirty;   /* the daemon has something to do */
@@ -191,6 +212,16 @@ void http_secure_sweep(struct http_server *server, uint64_t now_ms);
 /* The one without a connection that has been so for longest; NULL if there is none. */
 struct http_secure *http_secure_oldest(const struct http_server *server);
 void http_secure_cut(struct http_secure *secure);
+
+/* Turns of TLS handshakes (http_server_handshakes.c). */
+
+/* A client has spoken.  True: its handshake begins; false: it waits for tls_link_begin(). */
+bool http_handshake_begin(struct http_secure *secure);
+/* It is over, or will never be: the next one begins.  Harmless when it is over already. */
+void http_handshake_end(struct http_secure *secure);
+/* While others wait, cut those that take too long. */
+void http_handshakes_sweep(struct http_server *server, uint64_t now_ms);
+
 /* The server closes: nothing is read any more, and what was said is sent as far as the kernel takes
  * it.  Each counts among the server's handles until it has ended. */
 void http_secure_finish_all(struct http_server *server);

@@ -51,6 +51,16 @@ static unsigned clients(const struct http_server *server)
     return server->connection_count + server->adopted + server->secure_alone;
 }
 
+void http_server_load(const struct http_server *server, struct http_server_load *out)
+{
+    *out = (struct http_server_load){
+        .connections = clients(server),
+        .handshakes = server->handshakes.under_way,
+        .handshakes_waiting = server->handshakes.waiting,
+        .handshakes_cut = server->handshakes.cut,
+    };
+}
+
 /* The connection without a request that has waited for longest. */
 static struct http_connection *oldest_idle(const struct http_server *server)
 {

@@ -6,7 +6,10 @@
  * who only connects costs one descriptor.  The life of a client:
  *
  *   accepted ─► handshake ─► first byte: joined, a connection ─► answered ─► rest sent ─► ended
- *       └────── alone, head_ms ──────┘                               └── alone, stall_ms ──┘ */
+ *       └────── alone, head_ms ──────┘                               └── alone, stall_ms ──┘
+ *
+ * A client that has spoken waits for its turn first, which is not counted: it is us who are slow.
+ */
 #include "base/http_server.h"
 
 #include <errno.h>
@@ -80,6 +83,16 @@ static void first_cb(struct tls_link *link, void *context)
     tls_link_cut(link);
 }
 
+static bool hello_cb(void *context)
+{
+    return http_handshake_begin(context);
+}
+
+static void ready_cb(void *context)
+{
+    http_handshake_end(context);
+}
+
 static void passed_cb(void *context)
 {
     http_server_touch(((struct http_secure *)context)->server);
@@ -104,8 +117,9 @@ static void closed_cb(enum status outcome, const struct err *why, void *context)
     struct http_server *server = secure->server;
 
     secure->link = NULL;
+    http_handshake_end(secure);
     if ((outcome == ST_DENIED || outcome == ST_UNSUPPORTED) &&
-        http_server_may_log(server, &server->handshakes, "https_refused"))
+        http_server_may_log(server, &server->refused, "https_refused"))
         log_event(LOG_INFO, "https_refused", LS("why", why->text));
     if (secure->connection != NULL)
         http_connection_gone(secure->connection); /* libmicrohttpd sees its end of the pair close */
@@ -114,6 +128,8 @@ static void closed_cb(enum status outcome, const struct err *why, void *context)
 }
 
 static const struct tls_link_events events = {
+    .on_hello = hello_cb,
+    .on_ready = ready_cb,
     .on_first = first_cb,
     .on_passed = passed_cb,
     .on_plain = plain_cb,
@@ -218,7 +234,8 @@ static void sweep_one(struct http_secure *secure, uint64_t now_ms)
         sweep_ended(secure, now_ms);
         return;
     }
-    if (now_ms - secure->since_ms < server->options.head_ms)
+    if (secure->handshake == HTTP_HANDSHAKE_WAITING ||
+        now_ms - secure->since_ms < server->options.head_ms)
         return;
     if (http_server_may_log(server, &server->slow, "http_slow_client"))
         log_event(LOG_INFO, "http_slow_client", LS("waited_for", "TLS handshake or head"));
@@ -229,6 +246,7 @@ void http_secure_sweep(struct http_server *server, uint64_t now_ms)
 {
     for (struct http_secure *secure = server->secures; secure != NULL; secure = secure->next)
         sweep_one(secure, now_ms);
+    http_handshakes_sweep(server, now_ms);
 }
 
 struct http_secure *http_secure_oldest(const struct http_server *server)
@@ -237,6 +255,7 @@ struct http_secure *http_secure_oldest(const struct http_server *server)
 
     for (struct http_secure *secure = server->secures; secure != NULL; secure = secure->next)
         if (secure->connection == NULL && secure->link != NULL &&
+            secure->handshake != HTTP_HANDSHAKE_WAITING &&
             (oldest == NULL || secure->since_ms <= oldest->since_ms))
             oldest = secure;
     return oldest;

@@ -83,6 +83,8 @@ enum {
     HTTP_TRAILER_BYTES_MAX = 16384,  /* all trailers: a function's error may come in one */
     HTTP_CHUNK_LINE_BYTES_MAX = 256, /* chunk size and extensions */
     HTTP_CONNECTIONS_MAX = 4096,
+    HTTP_HANDSHAKES_MAX = 256,      /* of TLS, under way at once: up to 138 KB of memory each */
+    HTTP_HANDSHAKE_TURN_MS = 5000,  /* then one makes room, if others wait to begin */
     HTTP_IDLE_MS = 75000,           /* keep-alive; above the 60 s of common proxies and clients */
     HTTP_HEAD_MS = 20000,           /* a head must be complete by then */
     HTTP_STALL_MS = 30000,          /* so long may a body or an answer move slower than the rate */

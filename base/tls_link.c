@@ -42,6 +42,7 @@ struct tls_link {
     SSL *ssl;
     bool server;
     bool spoken;      /* the peer's first byte was looked at */
+    bool held;        /* by on_hello: nothing is read */
     bool ready;       /* the handshake is over */
     bool wants_write; /* OpenSSL has something of its own to send first */
     bool first_told;  /* on_first ran */
@@ -211,6 +212,8 @@ static void look_at_first_byte(struct tls_link *link)
     link->spoken = true;
     if (first >= 'A' && first <= 'Z')
         refuse_plain(link);
+    else if (link->callbacks->on_hello != NULL)
+        link->held = !link->callbacks->on_hello(link->context);
 }
 
 static void handshake(struct tls_link *link)
@@ -219,11 +222,13 @@ static void handshake(struct tls_link *link)
 
     if (link->server && !link->spoken)
         look_at_first_byte(link);
-    if (link->closing)
+    if (link->closing || link->held)
         return;
     rv = SSL_do_handshake(link->ssl);
     if (rv == 1) {
         link->ready = true;
+        if (link->callbacks->on_ready != NULL)
+            link->callbacks->on_ready(link->context);
         return;
     }
     if (must_wait(link, rv))
@@ -420,7 +425,7 @@ static void end_watch(struct link_end *end, int events)
 
 static void watch(struct tls_link *link)
 {
-    bool reads = !link->peer_ended && link->inward.len == 0;
+    bool reads = !link->held && !link->peer_ended && link->inward.len == 0;
     bool writes = link->wants_write || link->outward.len > 0;
 
     end_watch(&link->peer, (reads ? UV_READABLE : 0) | (writes ? UV_WRITABLE : 0));
@@ -514,6 +519,12 @@ enum status tls_link_new(uv_loop_t *loop,
     end_watch(&link->peer, link->server ? UV_READABLE : UV_WRITABLE);
     *out = link;
     return ST_OK;
+}
+
+void tls_link_begin(struct tls_link *link)
+{
+    link->held = false;
+    link_turn(link);
 }
 
 void tls_link_join(struct tls_link *link, int fd)

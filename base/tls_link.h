@@ -19,6 +19,11 @@ struct ssl_ctx_st;
 struct tls_link; /* freed by itself after on_closed */
 
 struct tls_link_events {
+    /* The peer of a server has said something, TLS by its first byte.  False: nothing of it is read
+     * before tls_link_begin().  May be NULL, as if true. */
+    bool (*on_hello)(void *context);
+    /* The handshake is over.  May be NULL. */
+    void (*on_ready)(void *context);
     /* The handshake is over and the first plain byte is here: call tls_link_join() or
      * tls_link_cut().  Not called for links that were joined before. */
     void (*on_first)(struct tls_link *link, void *context);
@@ -49,6 +54,9 @@ enum status tls_link_new(uv_loop_t *loop,
                          const struct tls_link_spec *spec,
                          struct tls_link **out,
                          struct err *err);
+
+/* Go on with a handshake that on_hello held back. */
+void tls_link_begin(struct tls_link *link);
 
 /* Give it the plain side; takes `fd` in any case, and ends the link if it cannot be watched.  Once
  * a link, from on_first or before the loop runs. */

@@ -4,13 +4,31 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/check.h"
 #include "cli/api.h"
 #include "cli/commands.h"
+#include "cli/terminal_text.h"
 
 enum { FOLLOW_PAUSE_MS = 300 };
+
+static void print_line(const char *text)
+{
+    static int terminal = -1;
+    struct buf shown = { 0 };
+
+    if (terminal < 0)
+        terminal = isatty(STDOUT_FILENO);
+    if (!terminal) {
+        (void)puts(text);
+        return;
+    }
+    terminal_text(&shown, text);
+    (void)puts(buf_text(&shown));
+    buf_done(&shown);
+}
 
 /* Print one answer and remember where it ended.  Returns how many lines it had. */
 static size_t print_lines(const json_t *answer, char **next)
@@ -20,7 +38,7 @@ static size_t print_lines(const json_t *answer, char **next)
     json_t *line;
     size_t i;
 
-    json_array_foreach(lines, i, line)(void) puts(json_string_value(json_object_get(line, "text")));
+    json_array_foreach(lines, i, line) print_line(json_string_value(json_object_get(line, "text")));
     (void)fflush(stdout);
     if (end != NULL) {
         free(*next);

@@ -41,11 +41,12 @@ static void print_group(const json_t *group)
         const char *disk = text_of(member, "disk");
         bool fit = strcmp(disk, "fit") == 0 || strcmp(disk, "-") == 0;
 
-        (void)printf("  %-12s zone %-4s %-22s %s%s%s\n", text_of(member, "node"),
+        (void)printf("  %-12s zone %-4s %-22s %s%s%s%s\n", text_of(member, "node"),
                      text_of(member, "zone"), text_of(member, "address"),
                      json_is_true(json_object_get(member, "connected")) ? "connected"
                                                                         : "NOT CONNECTED",
-                     fit ? "" : " ", fit ? "" : disk);
+                     fit ? "" : " ", fit ? "" : disk,
+                     json_is_true(json_object_get(member, "forgot")) ? " HAS LOST ITS DATA" : "");
     }
 }
 

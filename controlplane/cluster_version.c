@@ -8,6 +8,8 @@
 #include "controlplane/cluster_version_plan.h"
 #include "proto/command.pb-c.h"
 
+/* A timer, since what it waits for is no change of rows: another node's release, which its stream
+ * tells when it is opened.  It runs while some node is of an older one, and stops for good then. */
 enum { LOOK_MS = 500, RAISE_MS = 5000 };
 
 struct watched {

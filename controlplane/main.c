@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/check.h"
@@ -61,6 +62,7 @@ struct node {
     uv_signal_t interrupt;
     bool stopping;
     bool removed;       /* no member of the cluster any more */
+    bool forgot;        /* its folder is not the one that it took part with */
     unsigned handovers; /* of leadership, on their way */
     bool handles;       /* the timer and the signals are open */
     bool failed;        /* could not listen: the exit code says so */
@@ -120,6 +122,7 @@ static enum status start_group(struct node *node,
         },
         out, err);
     buf_done(&dir);
+    node->forgot = node->forgot || st == ST_DENIED;
     return st;
 }
 
@@ -428,7 +431,8 @@ int main(int argc, char **argv)
     st = node_start(node, &err);
     if (st != ST_OK) {
         log_event(LOG_ERROR, "cannot_start", LS("why", err.text));
-        return 1;
+        /* A group that did start has a thread: OpenSSL is not to be taken apart under it. */
+        _exit(node->forgot ? REPLICA_EXIT_FORGOT : 1);
     }
     (void)uv_run(&node->loop, UV_RUN_DEFAULT);
     CHECK(uv_loop_close(&node->loop) == 0);

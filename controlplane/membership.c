@@ -11,6 +11,9 @@
 #include "controlplane/state/members.h"
 #include "controlplane/state/state.h"
 
+/* Rows that are known are looked at when they change, which costs an idle node nothing, and not
+ * more often than this.  Rows that are not there yet are looked for as often: that this node leads,
+ * and may make them, is no change of rows. */
 enum {
     LOOK_MS = 100,
     BOOTSTRAP_MS = 5000,
@@ -20,6 +23,8 @@ enum {
 struct membership {
     struct membership_config config;
     uv_timer_t timer;
+    uv_async_t changed;
+    unsigned handles;            /* these two */
     struct state_reader *reader; /* NULL until it could be opened */
     uint64_t seen;               /* replica_changes() when the rows were read */
     bool read;
@@ -146,13 +151,31 @@ static void look_for_removal(struct membership *membership)
     membership->config.on_removed(membership->config.context); /* may stop us */
 }
 
+static bool rows_are_known(const struct membership *membership)
+{
+    return membership->read && membership->count > 0 &&
+           membership->seen == replica_changes(membership->config.control);
+}
+
 static void timer_cb(uv_timer_t *timer)
 {
     struct membership *membership = container_of(timer, struct membership, timer);
 
+    replica_watch(membership->config.control, &membership->changed);
+    replica_watch(membership->config.storage, &membership->changed);
     look_at_rows(membership);
+    if (!rows_are_known(membership))
+        (void)uv_timer_start(timer, timer_cb, LOOK_MS, 0);
     if (!membership->removed)
         look_for_removal(membership);
+}
+
+static void changed_cb(uv_async_t *changed)
+{
+    struct membership *membership = container_of(changed, struct membership, changed);
+
+    if (!uv_is_active((uv_handle_t *)&membership->timer))
+        (void)uv_timer_start(&membership->timer, timer_cb, LOOK_MS, 0);
 }
 
 struct membership *membership_start(const struct membership_config *config)
@@ -161,16 +184,23 @@ struct membership *membership_start(const struct membership_config *config)
     int rv = uv_timer_init(config->loop, &membership->timer);
 
     CHECK(rv == 0);
+    rv = uv_async_init(config->loop, &membership->changed, changed_cb);
+    CHECK(rv == 0);
+    membership->handles = 2;
+    membership->timer.data = membership;
+    membership->changed.data = membership;
     membership->config = *config;
-    rv = uv_timer_start(&membership->timer, timer_cb, 0, LOOK_MS);
+    rv = uv_timer_start(&membership->timer, timer_cb, 0, 0);
     CHECK(rv == 0);
     return membership;
 }
 
 static void close_cb(uv_handle_t *handle)
 {
-    struct membership *membership = container_of((uv_timer_t *)handle, struct membership, timer);
+    struct membership *membership = handle->data;
 
+    if (--membership->handles > 0)
+        return;
     state_reader_close(membership->reader);
     free(membership);
 }
@@ -178,6 +208,10 @@ static void close_cb(uv_handle_t *handle)
 /* A bootstrap on its way is not waited for: closing the client drops its callback. */
 void membership_stop(struct membership *membership)
 {
-    if (membership != NULL)
-        uv_close((uv_handle_t *)&membership->timer, close_cb);
+    if (membership == NULL)
+        return;
+    replica_watch(membership->config.control, NULL);
+    replica_watch(membership->config.storage, NULL);
+    uv_close((uv_handle_t *)&membership->timer, close_cb);
+    uv_close((uv_handle_t *)&membership->changed, close_cb);
 }

@@ -1,6 +1,8 @@
 /* Checks of the messages between replicas; pure, any thread. */
 #include "proto/raft_check.h"
 
+#include <stdbool.h>
+
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/limits.h"
@@ -31,21 +33,38 @@ static enum status numbers_check(const struct field_number *numbers, size_t coun
 static enum status request_vote_check(const Lapwing__RequestVote *m, struct err *err)
 {
     const struct field_number numbers[] = {
-        { "term", m->term, 1, INT64_MAX },
+        { "term", m->term, 1, RAFT_NUMBER_MAX },
         { "candidate", m->candidate, 1, INT64_MAX },
-        { "last_index", m->last_index, 0, INT64_MAX },
+        { "last_index", m->last_index, 0, RAFT_NUMBER_MAX },
         { "last_term", m->last_term, 0, m->term },
     };
 
     return numbers_check(numbers, ARRAY_LEN(numbers), err);
 }
 
-static enum status append_entries_check(const Lapwing__AppendEntries *m, struct err *err)
+static enum status entry_check(const Lapwing__RaftEntry *entry,
+                               uint64_t term_before,
+                               uint64_t term,
+                               struct err *err)
 {
     const struct field_number numbers[] = {
-        { "term", m->term, 1, INT64_MAX },
-        { "prev_index", m->prev_index, 0, INT64_MAX - RAFT_ENTRIES_MAX },
-        { "prev_term", m->prev_term, 0, m->term },
+        { "entry term", entry->term, term_before > 0 ? term_before : 1, term },
+        { "entry type", entry->type, RAFT_ENTRY_TYPE_MIN, RAFT_ENTRY_TYPE_MAX },
+    };
+    enum status st = numbers_check(numbers, ARRAY_LEN(numbers), err);
+
+    return st == ST_OK ? field_bytes_check("entry data", &entry->data, 0, ENTRY_BYTES_MAX, err)
+                       : st;
+}
+
+/* Before the first entry there is none, of no term. */
+static enum status append_entries_check(const Lapwing__AppendEntries *m, struct err *err)
+{
+    bool first = m->prev_index == 0;
+    const struct field_number numbers[] = {
+        { "term", m->term, 1, RAFT_NUMBER_MAX },
+        { "prev_index", m->prev_index, 0, RAFT_NUMBER_MAX },
+        { "prev_term", m->prev_term, first ? 0 : 1, first ? 0 : m->term },
         { "leader_commit", m->leader_commit, 0, INT64_MAX },
     };
     uint64_t term_before = m->prev_term;
@@ -54,16 +73,8 @@ static enum status append_entries_check(const Lapwing__AppendEntries *m, struct 
     if (st == ST_OK)
         st = field_count_check("entries", m->n_entries, RAFT_ENTRIES_MAX, err);
     for (size_t i = 0; st == ST_OK && i < m->n_entries; i++) {
-        const Lapwing__RaftEntry *entry = m->entries[i];
-        const struct field_number entry_numbers[] = {
-            { "entry term", entry->term, term_before, m->term },
-            { "entry type", entry->type, RAFT_ENTRY_TYPE_MIN, RAFT_ENTRY_TYPE_MAX },
-        };
-
-        st = numbers_check(entry_numbers, ARRAY_LEN(entry_numbers), err);
-        if (st == ST_OK)
-            st = field_bytes_check("entry data", &entry->data, 0, ENTRY_BYTES_MAX, err);
-        term_before = entry->term;
+        st = entry_check(m->entries[i], term_before, m->term, err);
+        term_before = m->entries[i]->term;
     }
     return st;
 }
@@ -71,7 +82,7 @@ static enum status append_entries_check(const Lapwing__AppendEntries *m, struct 
 static enum status server_check(const Lapwing__RaftServer *server, struct err *err)
 {
     static const struct field_text address_rule = { "server address", FIELD_ADDRESS, 1,
-                                                    ADDRESS_BYTES_MAX };
+                                                    RAFT_SERVER_NAME_BYTES_MAX };
     const struct field_number numbers[] = {
         { "server id", server->id, 1, INT64_MAX },
         { "server role", server->role, 0, RAFT_ROLE_MAX },
@@ -84,8 +95,8 @@ static enum status server_check(const Lapwing__RaftServer *server, struct err *e
 static enum status install_snapshot_check(const Lapwing__InstallSnapshot *m, struct err *err)
 {
     const struct field_number numbers[] = {
-        { "term", m->term, 1, INT64_MAX },
-        { "last_index", m->last_index, 1, INT64_MAX },
+        { "term", m->term, 1, RAFT_NUMBER_MAX },
+        { "last_index", m->last_index, 1, RAFT_NUMBER_MAX },
         { "last_term", m->last_term, 1, m->term },
         { "configuration_index", m->configuration_index, 0, m->last_index },
         { "servers", m->n_configuration, 1, NODES_MAX },
@@ -103,8 +114,8 @@ static enum status install_snapshot_check(const Lapwing__InstallSnapshot *m, str
 static enum status timeout_now_check(const Lapwing__TimeoutNow *m, struct err *err)
 {
     const struct field_number numbers[] = {
-        { "term", m->term, 1, INT64_MAX },
-        { "last_index", m->last_index, 0, INT64_MAX },
+        { "term", m->term, 1, RAFT_NUMBER_MAX },
+        { "last_index", m->last_index, 0, RAFT_NUMBER_MAX },
         { "last_term", m->last_term, 0, m->term },
     };
 
@@ -117,12 +128,14 @@ enum status raft_message_check(const Lapwing__RaftMessage *message, struct err *
     case LAPWING__RAFT_MESSAGE__WHAT_REQUEST_VOTE:
         return request_vote_check(message->request_vote, err);
     case LAPWING__RAFT_MESSAGE__WHAT_REQUEST_VOTE_RESULT:
-        return field_number_check("term", message->request_vote_result->term, 0, INT64_MAX, err);
+        return field_number_check("term", message->request_vote_result->term, 0, RAFT_NUMBER_MAX,
+                                  err);
     case LAPWING__RAFT_MESSAGE__WHAT_APPEND_ENTRIES:
         return append_entries_check(message->append_entries, err);
     case LAPWING__RAFT_MESSAGE__WHAT_APPEND_ENTRIES_RESULT:
         /* `rejected` may be all ones: rule 4 of the driver says so. */
-        return field_number_check("term", message->append_entries_result->term, 0, INT64_MAX, err);
+        return field_number_check("term", message->append_entries_result->term, 0, RAFT_NUMBER_MAX,
+                                  err);
     case LAPWING__RAFT_MESSAGE__WHAT_INSTALL_SNAPSHOT:
         return install_snapshot_check(message->install_snapshot, err);
     case LAPWING__RAFT_MESSAGE__WHAT_TIMEOUT_NOW:
@@ -141,8 +154,8 @@ enum status raft_snapshot_chunk_check(const Lapwing__RaftSnapshotChunk *chunk, s
         { "last_term", chunk->last_term, 1, INT64_MAX },
         { "bytes_total", chunk->bytes_total, 1, INT64_MAX },
         { "offset", chunk->offset, 0, chunk->bytes_total },
-        { "data bytes", chunk->data.len, 1, FRAME_BYTES_MAX },
-        { "end", chunk->offset + chunk->data.len, 1, chunk->bytes_total },
+        { "data bytes", chunk->data.len, 0, RAFT_CHUNK_BYTES_MAX }, /* none: how far are you? */
+        { "end", chunk->offset + chunk->data.len, 0, chunk->bytes_total },
     };
     enum status st = numbers_check(numbers, ARRAY_LEN(numbers), err);
 
@@ -190,6 +203,21 @@ enum status barrier_done_check(const Lapwing__BarrierDone *done, struct err *err
     return st == ST_OK ? field_number_check("index", done->index, 0, INT64_MAX, err) : st;
 }
 
+enum status raft_known_check(Lapwing__RaftKnown *const *known, size_t count, struct err *err)
+{
+    enum status st = field_count_check("known", count, RAFT_KNOWN_MAX, err);
+
+    for (size_t i = 0; st == ST_OK && i < count; i++) {
+        const struct field_number numbers[] = {
+            { "known id", known[i]->id, 1, INT64_MAX },
+            { "known incarnation", known[i]->incarnation, 1, UINT64_MAX },
+        };
+
+        st = numbers_check(numbers, ARRAY_LEN(numbers), err);
+    }
+    return st;
+}
+
 enum status raft_hello_check(const Lapwing__RaftHello *hello, struct err *err)
 {
     static const struct field_text address_rule = { "address", FIELD_ADDRESS, 1,
@@ -203,5 +231,7 @@ enum status raft_hello_check(const Lapwing__RaftHello *hello, struct err *err)
     if (st == ST_OK && hello->from == hello->to)
         st = err_set(err, ST_BAD_INPUT, "from: %llu, want another than to",
                      (unsigned long long)hello->from);
+    if (st == ST_OK)
+        st = raft_known_check(hello->known, hello->n_known, err);
     return st == ST_OK ? field_text_check(&address_rule, hello->address, err) : st;
 }

@@ -10,18 +10,33 @@ static enum status slot_check(uint32_t slot, struct err *err)
     return field_number_check("slot", slot, 0, SPAWN_SLOTS_MAX - 1, err);
 }
 
+static enum status packages_check(const Lapwing__SpawnReply *reply, struct err *err)
+{
+    if (reply->n_packages > SPAWN_PACKAGES_MAX)
+        return err_set(err, ST_BAD_INPUT, "packages: %zu of them, want at most %d",
+                       reply->n_packages, SPAWN_PACKAGES_MAX);
+    for (size_t i = 0; i < reply->n_packages; i++)
+        if (reply->packages[i]->sha256.len != 32)
+            return err_set(err, ST_BAD_INPUT, "packages[%zu].sha256: %zu bytes, want 32", i,
+                           reply->packages[i]->sha256.len);
+    return ST_OK;
+}
+
 static enum status spawn_reply_check(const Lapwing__SpawnReply *reply, struct err *err)
 {
     static const struct field_text rules[] = {
         { "text", FIELD_ANY, 0, PERSON_TEXT_BYTES_MAX },
         { "reason", FIELD_NAME, 0, REASON_BYTES_MAX },
+        { "image", FIELD_NAME, 0, 64 },
     };
-    const char *const values[] = { reply->text, reply->reason };
+    const char *const values[] = { reply->text, reply->reason, reply->image };
     enum status st = field_status_check("status", reply->status, err);
 
     if (st == ST_OK)
         st = field_number_check("id", reply->id, 1, UINT64_MAX, err);
-    return st == ST_OK ? field_texts_check(rules, values, ARRAY_LEN(rules), err) : st;
+    if (st == ST_OK)
+        st = field_texts_check(rules, values, ARRAY_LEN(rules), err);
+    return st == ST_OK ? packages_check(reply, err) : st;
 }
 
 static enum status environment_exited_check(const Lapwing__EnvironmentExited *exited,

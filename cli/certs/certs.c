@@ -261,6 +261,8 @@ static enum status run_sign(const struct certs_options *options, struct buf *sai
     }
     if (st == ST_OK)
         st = new_file(options->folder, subject.identity.node, ".crt", &certificate, said, err);
+    if (st == ST_OK) /* the host chose its names itself: whoever signs sees them */
+        st = certificate_describe(buf_view(&certificate), now_s(), said, err);
     buf_done(&certificate);
     buf_done(&request);
     ca_done(&ca);
@@ -408,7 +410,8 @@ static void help(void)
         "  request DIR --cluster NAME --node N --role R --zone Z [--host NAME|IP]...\n"
         "                                       on the host itself: DIR/N.key, N.csr\n"
         "  sign DIR FILE.csr --node N --role R --zone Z [--days D]\n"
-        "                                       where the CA is: DIR/N.crt from such a request\n"
+        "                                       where the CA is: DIR/N.crt from such a request;\n"
+        "                                       says which host names were signed\n"
         "  renew DIR [--within DAYS] [--days D] [--old-ca FILE]\n"
         "                                       new dates for every certificate in DIR of which "
         "less\n"

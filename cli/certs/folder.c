@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/folder.h"
 
 char *certs_path(const char *folder, const char *name, const char *end)
 {
@@ -25,12 +26,11 @@ char *certs_path(const char *folder, const char *name, const char *end)
 
 enum status certs_folder_make(const char *folder, struct err *err)
 {
+    enum status st = folder_make(folder, 0700, 1, err);
     struct stat info;
 
-    if (mkdir(folder, 0700) == 0)
-        return ST_OK;
-    if (errno != EEXIST)
-        return err_set_errno(err, ST_IO, errno, "make the folder %s", folder);
+    if (st != ST_OK)
+        return st;
     if (stat(folder, &info) == 0 && S_ISDIR(info.st_mode))
         return ST_OK;
     return err_set(err, ST_BAD_INPUT, "%s is not a folder", folder);
@@ -54,15 +54,10 @@ static enum status write_all(int fd, const char *path, struct bytes text, struct
 static enum status sync_folder_of(const char *path, struct err *err)
 {
     char *folder = must_strdup(path);
-    enum status st = ST_OK;
-    int fd;
+    enum status st;
 
     *(strrchr(folder, '/') + 1) = '\0';
-    fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || fsync(fd) < 0)
-        st = err_set_errno(err, ST_IO, errno, "sync the folder %s", folder);
-    if (fd >= 0)
-        (void)close(fd);
+    st = folder_sync(AT_FDCWD, folder, err);
     free(folder);
     return st;
 }

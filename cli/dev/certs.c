@@ -19,6 +19,7 @@
 #include "base/certificate_make.h"
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/folder.h"
 #include "base/tls_files.h"
 #include "cli/dev/dev.h"
 #include "cli/dev/plan.h"
@@ -48,11 +49,13 @@ static enum status open_ca_folder(const char *data, int *out_fd, struct err *err
 {
     char path[PATH_MAX];
     struct stat info;
+    enum status st;
     int fd;
 
     (void)snprintf(path, sizeof path, "%.4000s/ca", data);
-    if (mkdir(path, 0700) != 0 && errno != EEXIST)
-        return err_set_errno(err, ST_IO, errno, "mkdir %s", path);
+    st = folder_make(path, 0700, 1, err);
+    if (st != ST_OK)
+        return st;
     fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return err_set_errno(err, ST_IO, errno, "open %s", path);
@@ -103,7 +106,7 @@ static enum status write_ca_key(int folder, const struct buf *key, struct err *e
         (void)close(fd);
     if (!ok || renameat(folder, "ca.key.new", folder, "ca.key") != 0)
         return err_set_errno(err, ST_IO, errno, "write the CA's key");
-    return ST_OK;
+    return folder_sync(folder, ".", err);
 }
 
 /* ---- files of the user ---- */

@@ -114,6 +114,10 @@ enum status dispatch_check_package(struct dispatch *dispatch,
                                    dispatch_checked_fn done,
                                    void *context);
 
+/* Have one worker of each zone fetch the package of a function that has just been deployed, if none
+ * there has it.  Nobody waits for it: who cannot is asked again by the first call. */
+void dispatch_prefetch(struct dispatch *dispatch, const Lapwing__Function *function);
+
 typedef void (*dispatch_logs_fn)(enum status st, const Lapwing__Logs *logs, void *context);
 /* Ask one worker, by its place in dispatch_workers(), for what a function printed. */
 enum status dispatch_read_logs(struct dispatch *dispatch,

@@ -7,12 +7,8 @@
 
 #include "base/check.h"
 #include "base/log.h"
-#include "controlplane/dispatch/worker_view.h"
 #include "proto/message_limits.h"
 #include "proto/worker_check.h"
-
-/* Each worker has one, and a second one for the moment in which it replaces the first. */
-enum { SESSIONS_MAX = 2 * WORKERS_MAX };
 
 /* One open stream.  Owned by the registration, from its hello to its close. */
 struct session {
@@ -141,7 +137,8 @@ static void *accepted(struct stream *stream, const struct stream_hello *peer, vo
     struct registration *registration = context;
     struct session *session;
 
-    if (strcmp(peer->role, "worker") != 0 || registration->session_count == SESSIONS_MAX)
+    if (strcmp(peer->role, "worker") != 0 ||
+        registration->session_count == REGISTRATION_SESSIONS_MAX)
         return NULL;
     session = must_calloc(1, sizeof *session);
     session->registration = registration;

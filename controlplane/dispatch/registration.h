@@ -10,9 +10,14 @@
 
 #include "base/status.h"
 #include "base/stream.h"
+#include "controlplane/dispatch/worker_view.h"
 #include "proto/worker.pb-c.h"
 
 struct registration;
+
+/* Streams at once: each worker has one, and a second one for the moment in which it replaces the
+ * first.  One more is closed, and its worker dials again. */
+enum { REGISTRATION_SESSIONS_MAX = 2 * WORKERS_MAX };
 
 struct registration_handler {
     /* A heartbeat that passed its checks.  Fills the reply, whose texts need to live until it

@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/log.h"
 #include "controlplane/dispatch/dispatch_internal.h"
+#include "controlplane/dispatch/prefetch_plan.h"
 
 /* Taken from the pool by a start, given back when its timer has closed. */
 struct worker_question {
@@ -56,6 +58,20 @@ static void question_timer_cb(uv_timer_t *timer)
     question_answer(container_of(timer, struct worker_question, timer), ST_TIMEOUT, NULL);
 }
 
+static enum status check_ask_worker(struct worker_question *question, struct worker *worker)
+{
+    enum status st = worker_call_start(&worker->link, &question->call);
+
+    if (st != ST_OK)
+        return st;
+    question->check.id = question->call.id;
+    st = worker_call_send(&question->call, LAPWING__INVOKE_FRAME__CHECK_PACKAGE,
+                          &question->check.base, (struct bytes){ 0 });
+    if (st != ST_OK)
+        worker_call_end(&question->call);
+    return st;
+}
+
 /* Ask the next worker to check.  ST_UNAVAILABLE when all were asked. */
 static enum status check_ask(struct worker_question *question)
 {
@@ -71,14 +87,8 @@ static enum status check_ask(struct worker_question *question)
         if (worker == NULL)
             return ST_UNAVAILABLE;
         question->excluded |= bit;
-        if (worker_call_start(&worker->link, &question->call) != ST_OK)
-            continue;
-        question->check.id = question->call.id;
-        st = worker_call_send(&question->call, LAPWING__INVOKE_FRAME__CHECK_PACKAGE,
-                              &question->check.base, (struct bytes){ 0 });
-        if (st == ST_OK)
+        if (check_ask_worker(question, worker) == ST_OK)
             return ST_OK;
-        worker_call_end(&question->call);
     }
 }
 
@@ -138,6 +148,15 @@ static enum status question_discard(struct worker_question *question, enum statu
     return st;
 }
 
+static void fill_check(struct worker_question *question, const uint8_t sha256[32], uint64_t bytes)
+{
+    memcpy(question->sha256, sha256, sizeof question->sha256);
+    lapwing__check_package__init(&question->check);
+    question->check.sha256.data = question->sha256;
+    question->check.sha256.len = sizeof question->sha256;
+    question->check.bytes = bytes;
+}
+
 enum status dispatch_check_package(struct dispatch *dispatch,
                                    const uint8_t sha256[32],
                                    uint64_t bytes,
@@ -149,15 +168,39 @@ enum status dispatch_check_package(struct dispatch *dispatch,
 
     if (question == NULL)
         return ST_LIMIT;
-    memcpy(question->sha256, sha256, sizeof question->sha256);
-    lapwing__check_package__init(&question->check);
-    question->check.sha256.data = question->sha256;
-    question->check.sha256.len = sizeof question->sha256;
-    question->check.bytes = bytes;
+    fill_check(question, sha256, bytes);
     question->checked = done;
     question->context = context;
     st = check_ask(question);
     return st == ST_OK ? ST_OK : question_discard(question, st);
+}
+
+static void prefetched_cb(enum status st, const Lapwing__PackageChecked *checked, void *context)
+{
+    if (st == ST_OK && checked->status != ST_OK)
+        log_event(LOG_INFO, "package_not_prefetched", LS("why", checked->text));
+}
+
+static void prefetch_by(struct worker *worker, const Lapwing__Function *function)
+{
+    struct worker_question *question = question_new(worker->dispatch, PACKAGE_CHECK_MS);
+
+    if (question == NULL)
+        return;
+    question->excluded = UINT64_MAX; /* nobody is asked instead */
+    question->checked = prefetched_cb;
+    fill_check(question, function->code_sha256.data, function->code_bytes);
+    if (check_ask_worker(question, worker) != ST_OK)
+        (void)question_discard(question, ST_UNAVAILABLE);
+}
+
+void dispatch_prefetch(struct dispatch *dispatch, const Lapwing__Function *function)
+{
+    uint64_t chosen = prefetch_choose(dispatch->views, dispatch->worker_count, function);
+
+    for (size_t i = 0; i < dispatch->worker_count; i++)
+        if ((chosen >> i & 1) != 0)
+            prefetch_by(dispatch->workers[i], function);
 }
 
 enum status dispatch_read_logs(struct dispatch *dispatch,

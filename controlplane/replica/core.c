@@ -17,10 +17,15 @@ struct peer *core_peer(struct core *core, uint64_t id)
     return NULL;
 }
 
+void core_scan_at(struct core *core, uint64_t at_ms)
+{
+    if (core->next_scan == 0 || at_ms < core->next_scan)
+        core->next_scan = at_ms;
+}
+
 void core_wait_scan(struct core *core)
 {
-    if (core->next_scan == 0)
-        core->next_scan = core->now + CORE_SCAN_MS;
+    core_scan_at(core, core->now + CORE_SCAN_MS);
 }
 
 /* ---- what raft_rules asks for ---- */
@@ -148,7 +153,9 @@ static bool host_apply(void *context, uint64_t index, const struct log_entry *en
         st = entry_decode(bytes_of(entry->data->bytes, entry->data->len), &decoded, &err);
     if (st != ST_OK)
         check_failed(__FILE__, __LINE__, err.text);
-    st = state_apply_entry(core->state, decoded, position, on_outcome, core, &err);
+    /* Elsewhere than where its callers are, an entry's outcomes are for nobody. */
+    st = state_apply_entry(core->state, decoded, position,
+                           core->proposal_count > 0 ? on_outcome : NULL, core, &err);
     entry_free(decoded);
     if (st == ST_NO_SPACE) {
         disk_apply_held(core);
@@ -213,6 +220,12 @@ struct core *core_new(const struct core_config *config,
         core->config.apply_bytes = CORE_APPLY_BYTES;
     CHECK(core->config.chunk_bytes <= CORE_CHUNK_BYTES);
     core->io = *io;
+    if (config->known != NULL) {
+        core->known = *config->known;
+        (void)snprintf(core->address, sizeof core->address, "%s", config->address);
+    }
+    core->config.known = NULL;
+    core->config.address = NULL;
     core->part = config->part;
     core->state = state;
     core->now = config->now_ms;
@@ -302,7 +315,8 @@ void core_tick(struct core *core, uint64_t now_ms)
     uint64_t until;
 
     advance(core, now_ms);
-    if (core->now >= rules_timeout_ms(core->rules) && !disk_withholds_tick(core, &until))
+    if (core->now >= rules_timeout_ms(core->rules) && !disk_withholds_tick(core, &until) &&
+        !core_is_silent(core))
         rules_tick(core->rules, core->now);
     turn_end(core);
     if (core->next_scan != 0 && core->now >= core->next_scan) {
@@ -335,6 +349,8 @@ uint64_t core_timeout_ms(const struct core *core)
         return core->now;
     if (disk_withholds_tick(core, &until) && until > at)
         at = until;
+    if (core_is_silent(core)) /* libraft's time does not go on */
+        at = core->now + core->config.election_ms;
     if (core->next_scan != 0 && core->next_scan < at)
         at = core->next_scan;
     if (core->tell_at != 0 && core->tell_at < at)
@@ -363,6 +379,7 @@ void core_link(struct core *core, uint64_t now_ms, uint64_t peer_id, bool up)
     advance(core, now_ms);
     CHECK(peer != NULL);
     peer->up = up;
+    known_link(core, peer, up); /* first: what we know goes ahead of all else */
     disk_link(core, peer, up);
     snapshot_link(core, peer, up);
     if (!up) {
@@ -384,6 +401,8 @@ static enum status on_raft_message(struct core *core,
 
     if (st != ST_OK)
         return st;
+    if (message.raft.type == RAFT_REQUEST_VOTE && known_withholds_vote(core))
+        return ST_OK;
     if (message.raft.type == RAFT_INSTALL_SNAPSHOT)
         received = snapshot_received(core, &message.snapshot);
     if (message.raft.type == RAFT_APPEND_ENTRIES)
@@ -405,6 +424,8 @@ enum status core_frame(struct core *core,
 {
     advance(core, now_ms);
     CHECK(core_peer(core, peer) != NULL);
+    if (core_peer(core, peer)->denied || core_is_silent(core))
+        return ST_OK; /* nothing of it counts, or nothing of ours */
     core_peer(core, peer)->heard_ms = core->now;
     switch (type) {
     case LAPWING__RAFT_FRAME__RAFT_MESSAGE:

@@ -14,10 +14,13 @@
 #include "base/limits.h"
 #include "base/status.h"
 #include "controlplane/replica/disk_rules.h"
+#include "controlplane/replica/known_rules.h"
 #include "controlplane/replica/log_entry.h"
 #include "controlplane/replica/members_plan.h"
 #include "controlplane/replica/snapshot_rules.h"
 #include "proto/command.pb-c.h"
+#include "proto/message_limits.h"
+#include "proto/raft.pb-c.h"
 
 struct core;
 struct state;
@@ -27,7 +30,7 @@ enum {
     CORE_QUEUE_MAX = 16384,     /* commands at the leader, not in an entry yet */
     CORE_BARRIERS_MAX = 16384,
     CORE_ENTRIES_IN_FLIGHT_MAX = 2,
-    CORE_CHUNK_BYTES = 262144,
+    CORE_CHUNK_BYTES = RAFT_CHUNK_BYTES_MAX,
     CORE_CHUNKS_IN_FLIGHT_MAX = 8,
     CORE_MESSAGE_BYTES_MAX = 4 << 20, /* entries in one AppendEntries frame */
     CORE_WANTS_MAX = 64,              /* wanted, and removed but not forgotten yet */
@@ -45,6 +48,11 @@ struct core_io {
     void (*disk)(void *context, struct disk_op *op);
     /* state.db failed, rotten rows included, and not for lack of room: does not return. */
     void (*disk_failed)(void *context, const struct err *err);
+    /* Make durable, synced, which logs are known.  ST_NO_SPACE: nothing has changed. */
+    enum status (*known_store)(void *context, const struct known *known, struct err *err);
+    /* `by` knows another log under this node's id, of `incarnation`: this one has begun anew where
+     * one was lost.  It is silent from here on, for good, and known_store() was told. */
+    void (*forgotten)(void *context, uint64_t by, uint64_t incarnation);
     /* A frame (enum RaftFrame) for `peer`: best effort, in order while the link holds. */
     void (*send)(void *context, uint64_t peer, uint16_t type, struct bytes body);
     /* The machine's clock, for stamping entries: may jump, the core does not. */
@@ -100,6 +108,8 @@ struct core_config {
     const struct log_entry *entries;
     unsigned entry_count;
     struct snapshot_progress part; /* what is there, right so far, of a snapshot being received */
+    const struct known *known;     /* NULL: which log is whose is not looked at (tests) */
+    const char *address;           /* where this node listens, for its hello; with `known` */
 };
 
 /* `state` is borrowed: at or past the snapshot's index, and of this log. */
@@ -122,6 +132,19 @@ enum status core_frame(struct core *core,
                        uint16_t type,
                        struct bytes body,
                        struct err *err);
+/* The hello that a peer's link towards us began with, or said again; checked by raft_hello_check().
+ * NULL: its release says none.  Before any frame that comes behind it.
+ *
+ * ST_DENIED: it, or this node, has lost its log, and nothing that it sends is taken.  ST_NO_SPACE,
+ * ST_LIMIT: close the link, so that it comes again. */
+enum status core_hello(struct core *core,
+                       uint64_t now_ms,
+                       uint64_t from,
+                       const Lapwing__RaftHello *hello,
+                       struct err *err);
+/* It neither votes nor stands for election nor acknowledges anything, since it is not known yet to
+ * those who could tell it from one that has forgotten; or since it is told to be one. */
+bool core_is_silent(const struct core *core);
 /* Our link towards `peer` opened, or broke: then frames sent on it may be lost. */
 void core_link(struct core *core, uint64_t now_ms, uint64_t peer, bool up);
 /* Takes `op` back, the oldest one asked for. */
@@ -192,6 +215,8 @@ struct core_member {
     bool voter;               /* else it only takes the log */
     bool up;                  /* leader only: heard of lately */
     uint64_t match;           /* leader only */
+    bool takes_part;          /* as it says itself; false until it has said anything */
+    bool forgot;              /* who talks as it has lost its log */
     enum disk_condition disk; /* as last heard from it */
 };
 

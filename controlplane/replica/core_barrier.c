@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
-#include "proto/raft.pb-c.h"
+#include "proto/raft_check.h"
 
 static struct barrier *barrier_add(struct core *core)
 {
@@ -243,6 +243,10 @@ enum status barrier_done_frame(struct core *core, uint64_t peer, struct bytes bo
 
     if (message == NULL)
         return err_set(err, ST_BAD_INPUT, "barrier done: does not decode");
+    if (barrier_done_check(message, err) != ST_OK) {
+        lapwing__barrier_done__free_unpacked(message, NULL);
+        return ST_BAD_INPUT;
+    }
     if (core->barrier_asked != 0 && message->id == core->barrier_asked &&
         peer == core->barrier_asked_of) {
         for (struct barrier *b = core->barriers; b != NULL; b = b->next) {

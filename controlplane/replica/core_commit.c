@@ -13,9 +13,8 @@
 
 #include "base/check.h"
 #include "controlplane/state/state.h"
-#include "proto/command_check.h"
 #include "proto/entry.h"
-#include "proto/raft.pb-c.h"
+#include "proto/raft_check.h"
 
 static struct proposal **bucket(struct core *core, const Lapwing__Command *command)
 {
@@ -380,11 +379,8 @@ enum status commit_forward(struct core *core, uint64_t peer, struct bytes body, 
     struct proposal *proposal;
     enum status refused = ST_OK;
 
-    if (message == NULL || message->command == NULL) {
-        if (message != NULL)
-            lapwing__forward__free_unpacked(message, NULL);
+    if (message == NULL)
         return err_set(err, ST_BAD_INPUT, "forward: does not decode");
-    }
     if (!rules_is_leader(core->rules))
         refused = ST_NOT_LEADER;
     else if (!disk_takes_commands(core))
@@ -392,7 +388,7 @@ enum status commit_forward(struct core *core, uint64_t peer, struct bytes body, 
     else if (core->queue_count >= CORE_QUEUE_MAX)
         refused = ST_LIMIT;
     else
-        refused = command_check(message->command, err);
+        refused = forward_check(message, err);
     if (refused != ST_OK) {
         send_forwarded(core, peer, message->id, refused);
         lapwing__forward__free_unpacked(message, NULL);
@@ -415,6 +411,10 @@ enum status commit_forwarded(struct core *core, uint64_t peer, struct bytes body
 
     if (message == NULL)
         return err_set(err, ST_BAD_INPUT, "forwarded: does not decode");
+    if (forwarded_check(message, err) != ST_OK) {
+        lapwing__forwarded__free_unpacked(message, NULL);
+        return ST_BAD_INPUT;
+    }
     for (size_t i = 0; core->proposal_count > 0 && i < PROPOSAL_BUCKETS; i++)
         for (struct proposal *p = core->buckets[i]; p != NULL; p = p->bucket_next)
             if (p->sent_to == peer && p->peer_request == message->id) {

@@ -8,6 +8,7 @@
  *   core_transfer.c   handing leadership over
  *   core_disk.c       what a full, slow or failed disk means
  *   core_members.c    making the members those that are wanted
+ *   core_known.c      telling a member's log from one that took its place
  *   core_tell.c       telling followers what is committed */
 #ifndef CONTROLPLANE_REPLICA_CORE_INTERNAL_H
 #define CONTROLPLANE_REPLICA_CORE_INTERNAL_H
@@ -85,6 +86,11 @@ struct peer {
     uint64_t heard_ms;        /* when it last said anything; 0: never */
     enum disk_condition disk; /* as it said last... */
     uint64_t disk_ms;         /* ...then */
+    bool said_hello;          /* what its last one said: */
+    bool says_incarnation;    /* it is of a release that takes a second hello */
+    uint64_t told_known;      /* the newest that we told it: core.known_changes */
+    bool waits;               /* it does not take part yet */
+    bool denied;              /* it is not the log that is known under its id */
     struct transfer transfer;
     uint64_t finished_index; /* of the snapshot that it was sent last, all of it */
     uint64_t wants_index;    /* waits for it to be committed: its command, or its read point */
@@ -106,6 +112,10 @@ struct handover {
 
 struct core {
     struct core_config config; /* its borrowed pointers cleared */
+    char address[ADDRESS_BYTES_MAX + 1];
+    struct known known;
+    uint64_t known_changes;
+    struct known_by known_by; /* while we do not take part */
     struct core_io io;
     struct state *state;
     struct rules *rules;
@@ -167,7 +177,9 @@ struct core {
 };
 
 struct peer *core_peer(struct core *core, uint64_t id); /* NULL: not a member */
-void core_wait_scan(struct core *core);
+/* Scan at that time or before. */
+void core_scan_at(struct core *core, uint64_t at_ms);
+void core_wait_scan(struct core *core); /* CORE_SCAN_MS from now */
 
 /* core_commit.c */
 void commit_flush(struct core *core);
@@ -227,6 +239,10 @@ enum status disk_frame(struct core *core, uint64_t peer, struct bytes body, stru
 void tell_wanted(struct core *core, uint64_t peer, uint64_t index);
 void tell_forget(struct core *core); /* another term */
 void tell_turn(struct core *core);
+
+/* core_known.c */
+void known_link(struct core *core, struct peer *peer, bool up);
+bool known_withholds_vote(const struct core *core);
 
 /* core_lease.c */
 void core_lease_heard(struct core *core, uint64_t peer, const struct wire_message *message);

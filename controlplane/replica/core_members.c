@@ -42,6 +42,23 @@ static bool is_up(const struct core *core, uint64_t id)
            core->now - peer->heard_ms < core->config.election_ms;
 }
 
+/* As it said; this node knows of itself. */
+static bool takes_part(const struct core *core, uint64_t id)
+{
+    for (unsigned i = 0; i < core->peer_count; i++)
+        if (core->peers[i].id == id)
+            return core->peers[i].said_hello && !core->peers[i].waits && !core->peers[i].denied;
+    return id == core->config.self_id && !core_is_silent(core);
+}
+
+static bool forgot(const struct core *core, uint64_t id)
+{
+    for (unsigned i = 0; i < core->peer_count; i++)
+        if (core->peers[i].id == id)
+            return core->peers[i].denied;
+    return false;
+}
+
 static enum disk_condition disk_of(const struct core *core, uint64_t id)
 {
     for (unsigned i = 0; i < core->peer_count; i++)
@@ -83,6 +100,7 @@ static void promote(struct core *core, uint64_t id)
     if (st == ST_UNAVAILABLE && core->promoting == 0) {
         core->promoting = id;
         core->promote_until = core->now + core->config.election_ms;
+        core_wait_scan(core);
     } else if (st != ST_UNAVAILABLE) {
         core->promoting = 0;
     }
@@ -108,15 +126,21 @@ void members_step(struct core *core)
     }
     if (core->want_count == 0)
         return;
-    core_wait_scan(core);
     if (core->promoting != 0) {
+        core_wait_scan(core);
         go_on_promoting(core);
         return;
     }
-    if (core->now < core->members_look || core->handover.active ||
-        rules_change_pending(core->rules))
+    if (core->now < core->members_look) {
+        core_scan_at(core, core->members_look);
         return;
+    }
+    if (core->handover.active || rules_change_pending(core->rules)) {
+        core_wait_scan(core);
+        return;
+    }
     core->members_look = core->now + LOOK_MS;
+    core_scan_at(core, core->members_look);
     change = members_next(core);
     switch (change.step) {
     case MEMBERS_SETTLED:
@@ -146,8 +170,11 @@ void members_view(const struct core *core, struct core_view *out)
     for (unsigned i = 0; i < out->member_count; i++) {
         uint64_t id = members[i].id;
 
-        out->members[i] =
-            (struct core_member){ .id = id, .voter = members[i].voter, .disk = disk_of(core, id) };
+        out->members[i] = (struct core_member){ .id = id,
+                                                .voter = members[i].voter,
+                                                .takes_part = takes_part(core, id),
+                                                .forgot = forgot(core, id),
+                                                .disk = disk_of(core, id) };
         if (!leader)
             continue;
         out->members[i].up = is_up(core, id);

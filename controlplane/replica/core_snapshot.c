@@ -19,7 +19,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "controlplane/state/state.h"
-#include "proto/raft.pb-c.h"
+#include "proto/raft_check.h"
 
 /* ---- taking ---- */
 
@@ -190,6 +190,10 @@ enum status snapshot_ack(struct core *core, uint64_t peer_id, struct bytes body,
 
     if (ack == NULL)
         return err_set(err, ST_BAD_INPUT, "snapshot ack: does not decode");
+    if (raft_snapshot_ack_check(ack, err) != ST_OK) {
+        lapwing__raft_snapshot_ack__free_unpacked(ack, NULL);
+        return ST_BAD_INPUT;
+    }
     ours = transfer->active && ack->last_index == transfer->meta.index &&
            ack->last_term == transfer->meta.term && ack->offset <= transfer->meta.bytes;
     if (ours) {
@@ -280,14 +284,14 @@ enum status snapshot_chunk(struct core *core, uint64_t peer, struct bytes body, 
 {
     Lapwing__RaftSnapshotChunk *chunk =
         lapwing__raft_snapshot_chunk__unpack(NULL, body.len, body.data);
-    enum status st = ST_OK;
+    enum status st;
 
     if (chunk == NULL)
         return err_set(err, ST_BAD_INPUT, "snapshot chunk: does not decode");
-    if (chunk->data.len > CORE_CHUNK_BYTES || chunk->last_index == 0 || chunk->last_term == 0 ||
-        hash_crc32c(0, bytes_of(chunk->data.data, chunk->data.len)) != chunk->crc32c) {
+    st = raft_snapshot_chunk_check(chunk, err);
+    if (st != ST_OK) {
         lapwing__raft_snapshot_chunk__free_unpacked(chunk, NULL);
-        return err_set(err, ST_BAD_INPUT, "snapshot chunk: wrong size or checksum");
+        return st;
     }
     if (core->disk == DISK_FULL) {
         /* Without an answer the sender gives up, and offers it again later.  What was received is

@@ -1,6 +1,8 @@
 #include "controlplane/replica/disk.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/check.h"
@@ -229,7 +231,10 @@ static void thread_main(void *context)
     struct disk *disk = context;
     bool stopping = false;
     bool going = true;
+    char name[16]; /* as long as the kernel takes */
 
+    (void)snprintf(name, sizeof name, "%.10s-disk", disk->config.group);
+    (void)pthread_setname_np(pthread_self(), name);
     while (!stopping && going) {
         struct disk_op *first;
 

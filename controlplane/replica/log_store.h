@@ -66,6 +66,8 @@ enum status log_store_open(const char *dir,
                            struct log_recovery *out_recovery,
                            struct err *err);
 void log_store_close(struct log_store *store); /* accepts NULL */
+/* There is something in DIR/log.db. */
+bool log_store_is_made(const char *dir);
 
 enum status log_store_set_vote(struct log_store *store,
                                uint64_t term,

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/folder.h"
 #include "controlplane/replica/log_store_internal.h"
 
 enum { LOG_FORMAT = 1, LOG_PATH_BYTES = 512 };
@@ -404,6 +405,13 @@ static bool is_there(const char *dir, const char *name, bool *out_empty)
     return there;
 }
 
+bool log_store_is_made(const char *dir)
+{
+    bool empty;
+
+    return is_there(dir, "log.db", &empty) && !empty;
+}
+
 /* Is the log yet to be made, or was its making interrupted?  SQLite would make a new database where
  * ours is gone, and throw away the write-ahead log beside an empty one.  The mark is made first, so
  * behind an interrupted start it is empty or promises nothing.  (One that is lowered to 0 later has
@@ -469,19 +477,6 @@ static enum status open_reader(struct log_store *store, const char *path, struct
     return ST_OK;
 }
 
-/* The names of the new files are durable before anything is promised by them. */
-static enum status sync_folder(const char *dir, struct err *err)
-{
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    enum status st = ST_OK;
-
-    if (fd < 0 || fsync(fd) < 0)
-        st = err_set_errno(err, ST_IO, errno, "sync folder %s", dir);
-    if (fd >= 0)
-        (void)close(fd);
-    return st;
-}
-
 static enum status make(struct log_store *store,
                         const char *dir,
                         struct log_data *bootstrap,
@@ -493,7 +488,8 @@ static enum status make(struct log_store *store,
         st = settle(store, err);
     if (st == ST_OK)
         st = bootstrap_log(store, bootstrap, err);
-    return st == ST_OK ? sync_folder(dir, err) : st;
+    /* The names of the new files are durable before anything is promised by them. */
+    return st == ST_OK ? folder_sync(AT_FDCWD, dir, err) : st;
 }
 
 static enum status open_all(struct log_store *store,

@@ -4,20 +4,21 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <raft.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/folder.h"
 #include "base/log.h"
 #include "controlplane/replica/mapped_wal.h"
 #include "controlplane/replica/raft_rules.h"
-#include "controlplane/replica/recovery_rules.h"
 #include "controlplane/replica/replica_internal.h"
 
 uint64_t replica_now_ms(void)
@@ -83,17 +84,6 @@ static uint64_t io_stamp_ms(void *context)
     return clock_stamp_ms(&clock_system);
 }
 
-static void remove_state(const struct replica *replica)
-{
-    static const char *const tails[] = { "", "-wal", "-shm" };
-    char path[SNAPSHOT_PATH_BYTES + 8];
-
-    for (size_t i = 0; i < ARRAY_LEN(tails); i++) {
-        (void)snprintf(path, sizeof path, "%s%s", replica->state_path, tails[i]);
-        (void)unlink(path);
-    }
-}
-
 static uint64_t io_work_us(void *context)
 {
     (void)context;
@@ -105,7 +95,7 @@ static void io_state_failed(void *context, const struct err *err)
     struct replica *replica = context;
 
     /* Our own boot wrote them, so the next start would keep them and meet the same page again. */
-    remove_state(replica);
+    replica_rows_remove(replica);
     log_event(LOG_ERROR, "state_failed", LS("group", replica->group), LS("error", err->text),
               LS("then", "stopping; made anew from snapshot and log at the start"));
 }
@@ -126,6 +116,24 @@ uint64_t replica_changes(const struct replica *replica)
     return atomic_load(&replica->changes);
 }
 
+void replica_watch(struct replica *replica, uv_async_t *async)
+{
+    uv_mutex_lock(&replica->status_mutex);
+    replica->watcher = async;
+    atomic_store(&replica->watched, async != NULL);
+    uv_mutex_unlock(&replica->status_mutex);
+}
+
+static void wake_watcher(struct replica *replica)
+{
+    if (!atomic_exchange(&replica->watched, false))
+        return;
+    uv_mutex_lock(&replica->status_mutex); /* it may be taken away */
+    if (replica->watcher != NULL)
+        (void)uv_async_send(replica->watcher);
+    uv_mutex_unlock(&replica->status_mutex);
+}
+
 static void note_changes(struct replica *replica)
 {
     uint64_t applied = core_applied(replica->core);
@@ -134,6 +142,7 @@ static void note_changes(struct replica *replica)
         return;
     replica->changed_at = applied;
     (void)atomic_fetch_add(&replica->changes, 1);
+    wake_watcher(replica);
 }
 
 /* Comes from within the apply, when the index has not moved yet but the rows have. */
@@ -143,6 +152,7 @@ static void io_proposed(void *context, void *token, enum status st, const Lapwin
 
     news_leaves(replica);
     (void)atomic_fetch_add(&replica->changes, 1);
+    wake_watcher(replica);
     replica_client_proposed(token, st, outcome);
 }
 
@@ -171,6 +181,8 @@ static const struct core_io core_io = {
     .work_us = io_work_us,
     .state_failed = io_state_failed,
     .log_read = io_log_read,
+    .known_store = replica_known_store,
+    .forgotten = replica_forgotten,
     .snapshot_write = replica_snapshot_write,
     .snapshot_read = replica_snapshot_read,
     .snapshot_doubt = replica_snapshot_doubt,
@@ -197,8 +209,10 @@ static void log_change(struct replica *replica, const struct replica_status *now
 
 static void fill_member(const struct replica_member *member,
                         const struct core_view *view,
-                        struct replica_member_status *out)
+                        struct replica_member_status *out,
+                        bool *out_takes_part)
 {
+    *out_takes_part = true; /* what is no member yet holds up nobody */
     out->member = *member;
     for (unsigned i = 0; i < view->member_count; i++) {
         if (view->members[i].id != member->id)
@@ -207,6 +221,8 @@ static void fill_member(const struct replica_member *member,
         out->up = view->members[i].up;
         out->match = view->members[i].match;
         out->disk = view->members[i].disk;
+        out->forgot = view->members[i].forgot;
+        *out_takes_part = view->members[i].takes_part;
     }
 }
 
@@ -215,17 +231,18 @@ static void fill_members(const struct replica *replica,
                          struct replica_status *out)
 {
     struct replica_member_status *self = &out->members[out->member_count++];
+    bool takes_part;
 
-    fill_member(&replica->self, view, self);
+    fill_member(&replica->self, view, self, &takes_part);
     self->connected = true;
-    self->version = replica->identity->self.version;
+    self->version = takes_part ? replica->identity->self.version : 0;
     for (unsigned i = 0; i < replica->peer_count; i++) {
         const struct replica_peer *peer = replica->peers[i];
         struct replica_member_status *member = &out->members[out->member_count++];
 
-        fill_member(&peer->member, view, member);
+        fill_member(&peer->member, view, member, &takes_part);
         member->connected = peer->out != NULL;
-        if (peer->out != NULL)
+        if (peer->out != NULL && takes_part)
             member->version = stream_peer(peer->out)->version;
     }
 }
@@ -257,6 +274,7 @@ static void publish_status(struct replica *replica)
     now.lease = replica_now_ms() < view.lease_until_ms;
     fill_members(replica, &view, &now);
     log_change(replica, &now);
+    replica_known_look(replica);
     uv_mutex_lock(&replica->status_mutex);
     replica->status = now;
     uv_mutex_unlock(&replica->status_mutex);
@@ -392,81 +410,11 @@ static void thread_main(void *context)
 {
     struct replica *replica = context;
 
+    (void)pthread_setname_np(pthread_self(), replica->group); /* for top and perf */
     (void)uv_run(&replica->loop, UV_RUN_DEFAULT); /* until stopped and every handle is closed */
 }
 
 /* ---- recovery ---- */
-
-static void read_boot_id(char out[STATE_BOOT_ID_BYTES_MAX + 1])
-{
-    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
-
-    out[0] = '\0';
-    if (file == NULL)
-        return;
-    if (fgets(out, STATE_BOOT_ID_BYTES_MAX + 1, file) != NULL)
-        out[strcspn(out, "\n")] = '\0';
-    (void)fclose(file);
-}
-
-/* The rows are a cache of the log: kept only if this boot of the machine wrote them for this log,
- * and the disk has not failed since.  They are written without syncing, so after a power cut a torn
- * page could not be seen. */
-static enum status open_state(struct replica *replica, bool fresh_log, struct err *err)
-{
-    char boot_id[STATE_BOOT_ID_BYTES_MAX + 1];
-    enum status st = ST_NOT_FOUND;
-
-    read_boot_id(boot_id);
-    if (!fresh_log && !state_doubt_stands(replica->doubt_path))
-        st = state_open(replica->state_path, replica->state_group, &replica->state, NULL);
-    if (st == ST_OK && boot_id[0] != '\0' && strcmp(state_boot_id(replica->state), boot_id) == 0)
-        return ST_OK;
-    state_close(replica->state);
-    replica->state = NULL;
-    remove_state(replica);
-    st = state_open(replica->state_path, replica->state_group, &replica->state, err);
-    if (st == ST_OK)
-        st = state_set_boot_id(replica->state, boot_id, err);
-    if (st == ST_OK)
-        state_doubt_clear(replica->doubt_path);
-    return st;
-}
-
-/* Rows of another history than the log's are made anew, too. */
-static enum status judge_state(struct replica *replica,
-                               const struct log_recovery *recovery,
-                               struct err *err)
-{
-    uint64_t index;
-    uint64_t term;
-
-    state_applied(replica->state, &index, &term);
-    if (recovery_judge_rows(recovery, index, term) != RECOVERY_ROWS_FOREIGN)
-        return ST_OK;
-    log_event(LOG_WARN, "state_not_of_the_log", LS("group", replica->group), LU("index", index),
-              LU("term", term), LS("then", "made anew from snapshot and log"));
-    return open_state(replica, true, err);
-}
-
-/* Nobody reads the rows yet, so the file itself can take their place: installing it would write all
- * of it twice, into a write-ahead log first. */
-static enum status begin_with(struct replica *replica, const char *snapshot, struct err *err)
-{
-    char boot_id[STATE_BOOT_ID_BYTES_MAX + 1];
-    enum status st;
-
-    read_boot_id(boot_id);
-    state_close(replica->state);
-    replica->state = NULL;
-    remove_state(replica);
-    st = snapshot_file_copy(snapshot, replica->state_path, err);
-    if (st == ST_OK)
-        st = state_open(replica->state_path, replica->state_group, &replica->state, err);
-    if (st == ST_OK)
-        st = state_set_boot_id(replica->state, boot_id, err);
-    return st;
-}
 
 static enum status catch_up_with_snapshot(struct replica *replica,
                                           const struct snapshot_meta *snapshot,
@@ -493,14 +441,15 @@ static enum status catch_up_with_snapshot(struct replica *replica,
     snapshot_file_path(replica->dir, snapshot->index, path);
     st = snapshot_file_verify(path, snapshot, err);
     if (st == ST_OK)
-        st = begin_with(replica, path, err);
+        st = replica_rows_begin(replica, path, snapshot->bytes, err);
     replica->verify.snapshot.index = 0; /* done */
     return st;
 }
 
 static void start_core(struct replica *replica,
                        const struct replica_config *config,
-                       const struct log_recovery *recovery)
+                       const struct log_recovery *recovery,
+                       const struct known *known)
 {
     struct core_config core = {
         .self_id = config->self_id,
@@ -517,6 +466,8 @@ static void start_core(struct replica *replica,
         .entries = recovery->entries,
         .entry_count = recovery->count,
         .part = replica->part.progress,
+        .known = known,
+        .address = replica->self.address,
     };
     struct core_io io = core_io;
 
@@ -525,16 +476,25 @@ static void start_core(struct replica *replica,
     replica->core = core_new(&core, &io, replica->state);
 }
 
-/* What this node promised to others it may not remember: it does not vote, and its files stay. */
-static enum status refuse(const struct replica *replica, struct err *err)
+/* What to do about it.  Where the log is corrupt this node may not remember what it promised: it
+ * does not vote, and its files stay.  What a start without room made, another one goes on with. */
+static enum status explain(const struct replica *replica, enum status st, struct err *err)
 {
     struct err why = { 0 };
+    struct statvfs info = { 0 };
 
     if (err == NULL)
-        return ST_CORRUPT;
+        return st;
     why = *err;
-    return err_set(err, ST_CORRUPT, "%.130s; %.40s is left as it is: lapwing node replace",
-                   why.text, replica->dir);
+    if (st == ST_CORRUPT)
+        return err_set(err, st, "%.130s; %.40s is left as it is: lapwing node replace", why.text,
+                       replica->dir);
+    if (st != ST_NO_SPACE)
+        return st;
+    (void)statvfs(replica->dir, &info);
+    return err_set(err, st, "%.110s; %.60s has %llu bytes free: make room, nothing is lost",
+                   why.text, replica->dir,
+                   (unsigned long long)info.f_bavail * (unsigned long long)info.f_frsize);
 }
 
 static enum status recover(struct replica *replica,
@@ -550,29 +510,32 @@ static enum status recover(struct replica *replica,
                                 .context = replica };
     struct log_recovery recovery = { 0 };
     struct log_data *bootstrap = NULL;
+    struct known known;
     uint64_t ids[NODES_MAX];
     enum status st;
 
     for (unsigned i = 0; i < config->member_count; i++)
         ids[i] = config->members[i].id;
     state_doubt_path(replica->dir, replica->doubt_path);
+    st = replica_known_open(replica, config, &known, err);
+    if (st != ST_OK)
+        return explain(replica, st, err);
     if (!config->join)
         bootstrap = rules_bootstrap(ids, config->member_count);
     do { /* SQLite makes files beside its own: on a full disk with room of the reserve */
         st = log_store_open(replica->dir, bootstrap, &replica->log_store, &recovery, err);
     } while (st == ST_NO_SPACE && reserve_give(&replica->reserve, 0, true));
     log_data_drop(bootstrap);
+    if (st == ST_OK && recovery.fresh && known.takes_part && known.count > 0)
+        st = err_set(err, ST_CORRUPT, "%.80s: took part, and its log.db and log.mark are gone",
+                     replica->dir);
     if (st == ST_OK && recovery.count == 0 && recovery.snapshot.index == 0)
         log_event(LOG_INFO, "replica_joining", LS("group", replica->group),
                   LU("id", config->self_id), LS("then", "waiting to be added to the group"));
-    while (st == ST_OK) {
-        st = open_state(replica, recovery.fresh, err);
-        if (st != ST_NO_SPACE || !reserve_give(&replica->reserve, 0, false))
-            break;
-        st = ST_OK;
-    }
     if (st == ST_OK)
-        st = judge_state(replica, &recovery, err);
+        st = replica_rows_open(replica, recovery.fresh, err);
+    if (st == ST_OK)
+        st = replica_rows_judge(replica, &recovery, err);
     if (st == ST_OK)
         st = catch_up_with_snapshot(replica, &recovery.snapshot, err);
     if (st == ST_OK) {
@@ -580,14 +543,14 @@ static enum status recover(struct replica *replica,
         disk.state = replica->state;
         disk.state_group = replica->state_group;
         replica->disk = disk_start(&disk);
-        start_core(replica, config, &recovery);
+        start_core(replica, config, &recovery, &known);
     }
     if (st == ST_OK && recovery.wrong != NULL)
         log_event(LOG_WARN, "log_tail_dropped", LS("group", replica->group),
                   LU("index", recovery.wrong_index), LS("because", recovery.wrong),
                   LS("then", "nothing is lost: it was never durable"));
     log_recovery_done(&recovery);
-    return st == ST_CORRUPT ? refuse(replica, err) : st;
+    return st == ST_OK ? ST_OK : explain(replica, st, err);
 }
 
 /* ---- life ---- */
@@ -691,6 +654,7 @@ void replica_let_go(struct replica *replica, const char *who)
     replica->status.role = REPLICA_FOLLOWER;
     replica->status.leader_id = 0;
     uv_mutex_unlock(&replica->status_mutex);
+    wake_watcher(replica);
 }
 
 static void replica_free(struct replica *replica)
@@ -708,24 +672,6 @@ static void replica_free(struct replica *replica)
     free(replica);
 }
 
-/* As mkdir -p for the last two parts of the path: DATA/zone/group. */
-static enum status make_dir(const char *dir, struct err *err)
-{
-    char parent[SNAPSHOT_PATH_BYTES];
-    char *slash;
-
-    (void)snprintf(parent, sizeof parent, "%s", dir);
-    slash = strrchr(parent, '/');
-    if (slash != NULL && slash != parent) {
-        *slash = '\0';
-        if (mkdir(parent, 0750) < 0 && errno != EEXIST)
-            return err_set_errno(err, ST_IO, errno, "make folder %s", parent);
-    }
-    if (mkdir(dir, 0750) < 0 && errno != EEXIST)
-        return err_set_errno(err, ST_IO, errno, "make folder %s", dir);
-    return ST_OK;
-}
-
 enum status replica_start(const struct replica_config *config,
                           struct replica **out_replica,
                           struct err *err)
@@ -735,7 +681,7 @@ enum status replica_start(const struct replica_config *config,
     int rv;
 
     if (st == ST_OK)
-        st = make_dir(config->dir, err);
+        st = folder_make(config->dir, 0750, 2, err); /* DATA/group */
     if (st != ST_OK)
         return st;
     mapped_wal_register();

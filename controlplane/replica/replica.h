@@ -36,6 +36,9 @@ enum {
     /* The process ends with this code when the disk of one of its groups has failed. */
     REPLICA_EXIT_DISK_FAILED = 74,
     REPLICA_FAILED_STOP_MS = 500, /* ...after so long, in which leadership is handed over */
+    /* ...and with this one when the others know another log under this node's id: its folder is not
+     * the one that it took part with. */
+    REPLICA_EXIT_FORGOT = 78,
 };
 
 struct replica_member {
@@ -80,8 +83,10 @@ struct replica_config {
  * ST_CORRUPT: log, vote, or the snapshot that is needed have lost what was durable (rot): this node
  * must join anew under a new id.  `err` says which file, what was expected and what to do; nothing
  * in the folder was changed.
- * ST_IO: folder, database or address.  ST_BAD_INPUT: the configuration contradicts itself or what
- * the folder was made for.  Blocks on disk. */
+ * ST_NO_SPACE: `err` says what found no room, and where; nothing is half made, and with room the
+ * next start goes on.  ST_DENIED: the others know another log under this node's id, and said so to
+ * an earlier start.  ST_IO: folder, database or address.  ST_BAD_INPUT: the configuration
+ * contradicts itself or what the folder was made for.  Blocks on disk. */
 enum status replica_start(const struct replica_config *config,
                           struct replica **out_replica,
                           struct err *err);
@@ -123,8 +128,10 @@ struct replica_member_status {
     struct replica_member member;
     enum replica_membership membership; /* by the newest configuration that this node has */
     bool up;                            /* heard of lately; leader only */
+    bool forgot;                        /* it talks to this node without the log that it had */
     bool connected;                     /* from here; true for self */
-    uint32_t version; /* newest cluster version that it follows; 0 while it is not connected */
+    uint32_t version; /* newest cluster version that it follows; 0 while it is not connected, or a
+                         member that does not take part yet (core_is_silent()) */
     uint64_t match;   /* known replicated index; leader only, else 0 */
     enum disk_condition disk; /* as it told us last */
 };
@@ -157,6 +164,11 @@ struct replica_status {
  * as good as a read anew while it stays.  It has moved before a proposal's or barrier's callback
  * runs, else some microseconds after the change.  Any thread; an atomic load. */
 uint64_t replica_changes(const struct replica *replica);
+
+/* Wake somebody at the next change after this call, and when this node is removed: once, so whoever
+ * looks calls this first and reads then.  One a replica; `async` is borrowed until the next call,
+ * NULL ends it.  Any thread. */
+void replica_watch(struct replica *replica, uv_async_t *async);
 
 /* What this node knows of its group, some milliseconds old.  Any thread; does not block. */
 void replica_status(struct replica *replica, struct replica_status *out);

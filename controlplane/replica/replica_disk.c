@@ -136,7 +136,7 @@ void replica_disk_turn(struct replica *replica, uint64_t now_ms)
 
     if (watch->stop_at_ms != 0) {
         if (now_ms >= watch->stop_at_ms)
-            _exit(REPLICA_EXIT_DISK_FAILED);
+            _exit(watch->exit_code);
         return;
     }
     look_for_space(replica, now_ms);
@@ -197,6 +197,7 @@ void replica_disk_failed(struct replica *replica, const struct err *err)
     if (replica->watch.stop_at_ms != 0)
         return;
     replica->watch.stop_at_ms = now + REPLICA_FAILED_STOP_MS;
+    replica->watch.exit_code = REPLICA_EXIT_DISK_FAILED;
     say_failed(replica, err);
     if (replica->core != NULL) /* else this node is no member any more */
         core_set_disk(replica->core, now, DISK_FAILED);

@@ -1,11 +1,13 @@
 /* What the acting files of a replica share; nobody else includes this.
  *
  *   replica.c          life, recovery, the loop's thread, what the core asks for
+ *   replica_rows.c     the rows at a start
  *   replica_book.c     whom to talk to, and where they are
  *   replica_links.c    streams to and from them
  *   replica_snapshots.c   snapshots: copied, read, received, read again
  *   replica_client.c   callers on other loops
- *   replica_disk.c     room and speed of the disk, and the end when it fails */
+ *   replica_disk.c     room and speed of the disk, and the end when it fails
+ *   replica_known.c    whose log is which, and the end of one that has lost its own */
 #ifndef CONTROLPLANE_REPLICA_REPLICA_INTERNAL_H
 #define CONTROLPLANE_REPLICA_REPLICA_INTERNAL_H
 
@@ -13,6 +15,7 @@
 #include "base/refusal_rules.h"
 #include "controlplane/replica/core.h"
 #include "controlplane/replica/disk.h"
+#include "controlplane/replica/known_file.h"
 #include "controlplane/replica/log_store.h"
 #include "controlplane/replica/replica.h"
 #include "controlplane/replica/reserve.h"
@@ -26,6 +29,7 @@ enum {
      * over, it is mapped and in the page cache; growing, each page is a page fault. */
     REPLICA_WAL_BYTES = 32 << 20,
     REPLICA_WAL_BYTES_MAX = 64 << 20, /* commits are held up for it */
+    REPLICA_SILENT_MS = 10000,        /* a member that is silent for so long says why */
     REPLICA_CHECKPOINT_MS = 2000,
     REPLICA_STATUS_MS = 10,
     REPLICA_DISK_LOOK_MS = 100,   /* at what waits and how long it takes */
@@ -69,7 +73,8 @@ struct replica_watch {
     uint64_t looked_bytes; /* the job's */
     bool fill_failed;      /* said once */
     uint64_t slowest_ms;   /* that made it slow */
-    uint64_t stop_at_ms;   /* the disk failed; 0: it did not */
+    uint64_t stop_at_ms;   /* the process ends then; 0: it goes on */
+    int exit_code;
     void (*disk_failed)(void *context);
     void *disk_failed_context;
 };
@@ -105,6 +110,8 @@ struct replica {
     uv_check_t check;
     bool stopping;
     _Atomic uint64_t changes; /* any thread */
+    _Atomic bool watched;     /* the watcher is to be woken; any thread */
+    uv_async_t *watcher;      /* under status_mutex */
     uint64_t changed_at;      /* the applied index when it last moved */
     /* core_reads_until_ms() of the last turn's end, 0 from before the next thing leaves the core.
      */
@@ -147,10 +154,27 @@ struct replica {
     uv_mutex_t status_mutex;
     struct replica_status status;
     uint64_t status_at;
+    uint64_t silent_since_ms; /* 0: it takes part */
+    bool silence_said;
 };
 
 /* The core's clock: goes on while the machine is suspended, as a lease must.  Any thread. */
 uint64_t replica_now_ms(void);
+
+/* replica_rows.c, before the group's thread runs but for the first */
+/* The file of the rows and all beside it. */
+void replica_rows_remove(const struct replica *replica);
+/* Open what there is, or make them anew; `fresh_log`: in any case. */
+enum status replica_rows_open(struct replica *replica, bool fresh_log, struct err *err);
+/* Rows of another history than the log's are made anew, too. */
+enum status replica_rows_judge(struct replica *replica,
+                               const struct log_recovery *recovery,
+                               struct err *err);
+/* Put a stored snapshot of so many bytes in their place. */
+enum status replica_rows_begin(struct replica *replica,
+                               const char *snapshot,
+                               uint64_t bytes,
+                               struct err *err);
 
 /* replica_disk.c, all on the group's thread */
 struct disk_limits replica_disk_limits(const struct replica_config *config);
@@ -161,6 +185,18 @@ void replica_disk_turn(struct replica *replica, uint64_t now_ms);
 void replica_disk_failed(struct replica *replica, const struct err *err);
 /* The same where the loop can not go on. */
 _Noreturn void replica_disk_failed_now(struct replica *replica, const struct err *err);
+
+/* replica_known.c */
+/* Before the log is opened.  ST_DENIED: it was told that it is another log than the known one. */
+enum status replica_known_open(struct replica *replica,
+                               const struct replica_config *config,
+                               struct known *out,
+                               struct err *err);
+enum status replica_known_store(void *context, const struct known *known, struct err *err);
+void replica_forgotten(void *context, uint64_t by, uint64_t incarnation);
+/* Say whether this member takes part, when that changes. */
+void replica_known_look(struct replica *replica);
+
 /* Who is talked to follows from the rows, the group's configuration and who talks to us: to be
  * called when one of them may have changed. */
 void replica_book_update(struct replica *replica);

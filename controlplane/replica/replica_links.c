@@ -19,21 +19,6 @@ enum { HELLO_SINCE = 2, DISK_SINCE = 2 };
 
 /* ---- out ---- */
 
-static void say_hello(struct replica_peer *peer, struct stream *stream)
-{
-    Lapwing__RaftHello hello = LAPWING__RAFT_HELLO__INIT;
-    struct buf body = { 0 };
-    size_t len;
-
-    hello.from = peer->replica->self.id;
-    hello.to = peer->member.id;
-    hello.address = peer->replica->self.address;
-    len = lapwing__raft_hello__get_packed_size(&hello);
-    body.len = lapwing__raft_hello__pack(&hello, buf_reserve(&body, len));
-    (void)stream_send(stream, LAPWING__RAFT_FRAME__RAFT_HELLO, bytes_of(NULL, 0), buf_view(&body));
-    buf_done(&body);
-}
-
 static void out_opened(struct stream *stream, const struct stream_hello *hello, void *context)
 {
     struct replica_peer *peer = context;
@@ -46,9 +31,7 @@ static void out_opened(struct stream *stream, const struct stream_hello *hello, 
     CHECK(strcmp(hello->node, peer->member.node) == 0); /* the handshake checked it */
     peer->out = stream;
     peer->version = hello->version;
-    if (hello->version >= HELLO_SINCE)
-        say_hello(peer, stream);
-    if (replica->core != NULL)
+    if (replica->core != NULL) /* it says hello */
         core_link(replica->core, replica_now_ms(), peer->member.id, true);
 }
 
@@ -137,6 +120,8 @@ void replica_links_send(struct replica *replica, uint64_t peer_id, uint16_t type
         return;
     if (type == LAPWING__RAFT_FRAME__RAFT_DISK && peer->version < DISK_SINCE)
         return;
+    if (type == LAPWING__RAFT_FRAME__RAFT_HELLO && peer->version < HELLO_SINCE)
+        return;
     /* A frame that does not fit would leave a gap in what is taken for ordered: begin anew. */
     if (stream_send(peer->out, type, bytes_of(NULL, 0), body) == ST_LIMIT) {
         log_event(LOG_WARN, "replica_link_full", LS("group", replica->group),
@@ -172,6 +157,8 @@ static void *accepted(struct stream *stream, const struct stream_hello *hello, v
     for (unsigned i = 0; hello->version < HELLO_SINCE && i < replica->peer_count; i++)
         if (strcmp(replica->peers[i]->member.node, hello->node) == 0)
             in->member = replica->peers[i]->member;
+    if (in->member.id != 0 && replica->core != NULL)
+        (void)core_hello(replica->core, replica_now_ms(), in->member.id, NULL, NULL);
     in->next = replica->ins;
     in->link = &replica->ins;
     if (in->next != NULL)
@@ -222,6 +209,32 @@ static enum status check_hello(const struct replica_in *in,
     return ST_OK;
 }
 
+/* It hears what is known of it on our own stream to it. */
+static void refuse_forgetful(struct replica_in *in)
+{
+    say_refused(in,
+                "it is without the log that is known under its id: its data are lost or not "
+                "mounted",
+                "taking nothing from it");
+    in->refused = true;
+}
+
+/* In the book first, so that its core has a place for what the hello says. */
+static void let_in(struct replica_in *in, const Lapwing__RaftHello *hello)
+{
+    struct replica *replica = in->replica;
+    struct err err = { 0 };
+    enum status st;
+
+    in->refused = false;
+    replica_book_update(replica);
+    st = core_hello(replica->core, replica_now_ms(), in->member.id, hello, &err);
+    if (st == ST_DENIED)
+        refuse_forgetful(in);
+    else if (st != ST_OK)
+        refuse(in, err.text);
+}
+
 static void take_hello(struct replica_in *in, struct bytes body)
 {
     struct replica *replica = in->replica;
@@ -233,13 +246,16 @@ static void take_hello(struct replica_in *in, struct bytes body)
         (void)err_set(&err, st, "hello: does not decode");
     else
         st = check_hello(in, hello, &err);
+    if (st == ST_OK && in->member.id != 0 && in->member.id != hello->from)
+        st = err_set(&err, ST_BAD_INPUT, "hello: of member %llu, and before of %llu",
+                     (unsigned long long)hello->from, (unsigned long long)in->member.id);
     if (st == ST_OK) {
         in->member.id = hello->from;
         (void)snprintf(in->member.address, sizeof in->member.address, "%s", hello->address);
         if (core_refuses(replica->core, in->member.id))
             refuse_removed(in);
         else
-            replica_book_update(replica);
+            let_in(in, hello);
     } else {
         refuse(in, err.text);
     }
@@ -256,7 +272,7 @@ static void in_frame(struct stream *stream, uint16_t type, struct bytes body, vo
     (void)stream;
     if (replica->core == NULL)
         return;
-    if (in->member.id == 0 && type == LAPWING__RAFT_FRAME__RAFT_HELLO) {
+    if (type == LAPWING__RAFT_FRAME__RAFT_HELLO) {
         take_hello(in, body);
         return;
     }

@@ -1,6 +1,5 @@
 /* A replica's snapshots in the world: copied on a pool thread, read for a peer, received into a
  * file, read again after a start.  The group's thread, but for the callbacks named ..._work_cb. */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -9,56 +8,40 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "controlplane/replica/replica_internal.h"
+#include "controlplane/replica/snapshot_copy.h"
 
 /* A snapshot on its way to a file, on a pool thread. */
 struct snapshot_job {
     uv_work_t work;
     struct replica *replica;
-    struct snapshot_meta meta;
-    struct state_snapshot *snapshot;
-    uint64_t wal_bytes;   /* of the rows, when it began */
-    int fd;               /* of the file, for syncing it piece by piece; -1 */
-    int sync_errno;       /* of the piece that could not be synced; 0: none */
-    _Atomic bool give_up; /* set by the group's thread */
+    struct snapshot_copy copy;
+    uint64_t wal_bytes; /* of the rows, when it began */
     enum status st;
     struct err err;
 };
 
 /* ---- taking ---- */
 
-/* What is copied is written out as it comes: a gigabyte of it at the end would hold up the log's
- * own syncs for as long as the disk takes. */
-static bool snapshot_go_on(void *context)
-{
-    struct snapshot_job *job = context;
-    char path[SNAPSHOT_PATH_BYTES];
-
-    snapshot_file_tmp_path(job->replica->dir, path);
-    if (job->fd < 0)
-        job->fd = open(path, O_RDONLY | O_CLOEXEC);
-    /* Said here or never: the kernel tells of a failed write once, so a later sync would succeed.
-     */
-    if (job->fd >= 0 && fdatasync(job->fd) < 0)
-        job->sync_errno = errno;
-    return job->sync_errno == 0 && !atomic_load(&job->give_up);
-}
-
 static void snapshot_work_cb(uv_work_t *work)
 {
     struct snapshot_job *job = container_of(work, struct snapshot_job, work);
+
+    if (job->st == ST_OK)
+        job->st = snapshot_copy_run(&job->copy, &job->err);
+}
+
+/* Tried again with more log; but a failed sync is not tried again, here as everywhere. */
+static void snapshot_failed(struct replica *replica, const struct snapshot_job *job)
+{
     char path[SNAPSHOT_PATH_BYTES];
 
-    if (job->st != ST_OK)
-        return;
-    snapshot_file_tmp_path(job->replica->dir, path);
-    (void)unlink(path); /* of one that was never stored */
-    job->st = state_snapshot_write(job->snapshot, path, snapshot_go_on, job, &job->err);
-    if (job->fd >= 0)
-        (void)close(job->fd);
-    if (job->sync_errno != 0)
-        job->st = err_set_errno(&job->err, ST_IO, job->sync_errno, "sync %s", path);
-    if (job->st == ST_OK)
-        job->st = snapshot_file_seal(path, &job->meta, &job->err);
+    snapshot_file_tmp_path(replica->dir, path);
+    (void)unlink(path); /* on a full disk its room is wanted */
+    if (job->copy.sync_failed)
+        replica_disk_failed(replica, &job->err);
+    else
+        log_event(LOG_WARN, "snapshot_failed", LS("group", replica->group),
+                  LS("error", job->err.text), LS("then", "trying again with more log"));
 }
 
 static void snapshot_after_cb(uv_work_t *work, int status)
@@ -70,19 +53,13 @@ static void snapshot_after_cb(uv_work_t *work, int status)
     replica->snapshot_job = NULL;
     replica->checkpoint_at = 0; /* what had to wait for the view that is now closed */
     replica->snapshot_gave_up = job->st == ST_CANCELLED;
-    state_snapshot_end(job->snapshot);
+    state_snapshot_end(job->copy.snapshot);
     if (replica->core != NULL)
         core_hold(replica->core, false);
-    if (job->st != ST_OK) {
-        char path[SNAPSHOT_PATH_BYTES];
-
-        snapshot_file_tmp_path(replica->dir, path);
-        (void)unlink(path); /* on a full disk its room is wanted */
-        log_event(LOG_WARN, "snapshot_failed", LS("group", replica->group),
-                  LS("error", job->err.text), LS("then", "trying again with more log"));
-    }
+    if (job->st != ST_OK)
+        snapshot_failed(replica, job);
     if (replica->core != NULL)
-        core_snapshot_written(replica->core, replica_now_ms(), job->st, &job->meta);
+        core_snapshot_written(replica->core, replica_now_ms(), job->st, &job->copy.meta);
     free(job);
 }
 
@@ -94,10 +71,10 @@ void replica_snapshot_write(void *context, const struct snapshot_meta *meta)
 
     CHECK(replica->snapshot_job == NULL);
     job->replica = replica;
-    job->meta = *meta;
-    job->fd = -1;
+    job->copy.dir = replica->dir;
+    job->copy.meta = *meta;
     job->wal_bytes = state_wal_bytes(replica->state);
-    job->st = state_snapshot_begin(replica->state, &job->snapshot, &job->err);
+    job->st = state_snapshot_begin(replica->state, &job->copy.snapshot, &job->err);
     if (job->st != ST_OK && job->st != ST_NO_SPACE)
         replica_disk_failed_now(replica, &job->err); /* our own database, just used */
     replica->snapshot_job = job;
@@ -217,14 +194,14 @@ void replica_snapshot_watch(struct replica *replica)
     wal_bytes = wal_bytes > job->wal_bytes ? wal_bytes - job->wal_bytes : 0;
     decision =
         snapshot_wal_decide(wal_bytes, replica->snapshot_wal_bytes_max, replica->snapshot_gave_up);
-    if (decision == SNAPSHOT_WAL_GO_ON || atomic_load(&job->give_up) || replica->snapshot_held)
+    if (decision == SNAPSHOT_WAL_GO_ON || atomic_load(&job->copy.give_up) || replica->snapshot_held)
         return;
     log_event(LOG_WARN, "snapshot_wal_full", LS("group", replica->group),
               LU("wal_bytes", wal_bytes), LU("limit", replica->snapshot_wal_bytes_max),
               LS("then", decision == SNAPSHOT_WAL_GIVE_UP ? "given up, trying again with more log"
                                                           : "commands wait until it is written"));
     if (decision == SNAPSHOT_WAL_GIVE_UP) {
-        atomic_store(&job->give_up, true);
+        atomic_store(&job->copy.give_up, true);
         return;
     }
     replica->snapshot_held = true;
@@ -274,5 +251,5 @@ void replica_snapshot_doubt(void *context, const struct snapshot_meta *meta)
 void replica_snapshot_give_up(struct replica *replica)
 {
     if (replica->snapshot_job != NULL)
-        atomic_store(&replica->snapshot_job->give_up, true);
+        atomic_store(&replica->snapshot_job->copy.give_up, true);
 }

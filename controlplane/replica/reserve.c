@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -103,6 +104,20 @@ bool reserve_give(struct reserve *reserve, uint64_t bytes, bool vote)
     }
     uv_mutex_unlock(&reserve->mutex);
     return given;
+}
+
+bool reserve_give_for(struct reserve *reserve, uint64_t bytes)
+{
+    uint64_t held = reserve->target - reserve_missing(reserve);
+    uint64_t keep = reserve->target / RESERVE_VOTES_PART;
+    uint64_t free_bytes = 0;
+    struct statvfs info;
+
+    if (reserve->fd >= 0 && fstatvfs(reserve->fd, &info) == 0)
+        free_bytes = (uint64_t)info.f_bavail * info.f_frsize;
+    if (held <= keep || free_bytes + (held - keep) < bytes)
+        return false;
+    return reserve_give(reserve, bytes > free_bytes ? bytes - free_bytes : 0, false);
 }
 
 uint64_t reserve_missing(const struct reserve *reserve)

@@ -38,6 +38,9 @@ enum status reserve_fill(struct reserve *reserve, struct err *err);
 /* Give back room for a write of `bytes`; `vote`: also of what is kept for votes.  False when
  * nothing is left to give. */
 bool reserve_give(struct reserve *reserve, uint64_t bytes, bool vote);
+/* For a file of `bytes` that found no room: give back what is lacking on the disk, but nothing if
+ * all that may be given is too little.  False: there is no room to be had. */
+bool reserve_give_for(struct reserve *reserve, uint64_t bytes);
 /* Does not block, whatever a call above waits for. */
 uint64_t reserve_missing(const struct reserve *reserve);
 

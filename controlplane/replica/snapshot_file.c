@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/folder.h"
 #include "base/hash.h"
 
 enum { READ_BYTES = 65536 };
@@ -58,14 +59,12 @@ static enum status hash_file(int fd,
     return ST_OK;
 }
 
-enum status snapshot_file_seal(const char *path, struct snapshot_meta *meta, struct err *err)
+enum status snapshot_file_describe(const char *path, struct snapshot_meta *meta, struct err *err)
 {
     AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
 
     if (fd < 0)
         return err_set_errno(err, ST_IO, errno, "open %s", path);
-    if (fsync(fd) < 0)
-        return err_set_errno(err, ST_IO, errno, "sync %s", path);
     return hash_file(fd, path, &meta->bytes, meta->sha256, err);
 }
 
@@ -91,35 +90,50 @@ enum status snapshot_file_verify(const char *path,
 enum status snapshot_file_store(const char *dir, const char *from, uint64_t index, struct err *err)
 {
     AUTO_CLOSE int fd = open(from, O_RDONLY | O_CLOEXEC);
-    AUTO_CLOSE int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     char to[SNAPSHOT_PATH_BYTES];
 
-    if (fd < 0 || dir_fd < 0)
+    if (fd < 0)
         return err_set_errno(err, ST_IO, errno, "open %s", from);
     if (fsync(fd) < 0)
         return err_set_errno(err, ST_IO, errno, "sync %s", from);
     snapshot_file_path(dir, index, to);
     if (rename(from, to) < 0)
         return err_set_errno(err, status_of_errno(errno), errno, "rename %s", from);
-    if (fsync(dir_fd) < 0)
-        return err_set_errno(err, ST_IO, errno, "sync folder %s", dir);
+    return folder_sync(AT_FDCWD, dir, err);
+}
+
+static enum status copy_bytes(const char *from, const char *to, struct err *err)
+{
+    enum { PIECE_BYTES = 64 << 20 };
+    AUTO_CLOSE int in = open(from, O_RDONLY | O_CLOEXEC);
+    AUTO_CLOSE int out = -1;
+    ssize_t got;
+
+    if (in < 0)
+        return err_set_errno(err, ST_IO, errno, "open %s", from);
+    out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+    if (out < 0)
+        return err_set_errno(err, status_of_errno(errno), errno, "create %s", to);
+    while ((got = copy_file_range(in, NULL, out, NULL, PIECE_BYTES, 0)) > 0)
+        continue;
+    if (got < 0)
+        return err_set_errno(err, status_of_errno(errno), errno, "copy %s", from);
     return ST_OK;
 }
 
 enum status snapshot_file_copy(const char *from, const char *to, struct err *err)
 {
-    enum { PIECE_BYTES = 64 << 20 };
-    AUTO_CLOSE int in = open(from, O_RDONLY | O_CLOEXEC);
-    AUTO_CLOSE int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
-    ssize_t got;
+    char temporary[SNAPSHOT_PATH_BYTES];
+    enum status st;
 
-    if (in < 0 || out < 0)
-        return err_set_errno(err, ST_IO, errno, "copy %s: open", from);
-    while ((got = copy_file_range(in, NULL, out, NULL, PIECE_BYTES, 0)) > 0)
-        continue;
-    if (got < 0)
-        return err_set_errno(err, ST_IO, errno, "copy %s", from);
-    return ST_OK;
+    (void)snprintf(temporary, sizeof temporary, "%s.new", to);
+    (void)unlink(temporary); /* of a start that was cut short */
+    st = copy_bytes(from, temporary, err);
+    if (st == ST_OK && rename(temporary, to) < 0)
+        st = err_set_errno(err, status_of_errno(errno), errno, "rename %s", temporary);
+    if (st != ST_OK)
+        (void)unlink(temporary);
+    return st;
 }
 
 void snapshot_file_sweep(const char *dir, uint64_t index)

@@ -19,15 +19,16 @@ void snapshot_file_path(const char *dir, uint64_t index, char out[SNAPSHOT_PATH_
 void snapshot_file_tmp_path(const char *dir, char out[SNAPSHOT_PATH_BYTES]);
 void snapshot_file_part_path(const char *dir, char out[SNAPSHOT_PATH_BYTES]);
 
-/* Sync a written file and fill in meta's bytes and sha256. */
-enum status snapshot_file_seal(const char *path, struct snapshot_meta *meta, struct err *err);
+/* Fill in meta's bytes and sha256. */
+enum status snapshot_file_describe(const char *path, struct snapshot_meta *meta, struct err *err);
 /* ST_CORRUPT: size or hash is not meta's; ST_IO. */
 enum status snapshot_file_verify(const char *path,
                                  const struct snapshot_meta *meta,
                                  struct err *err);
 /* Sync `from` and make it snapshot-INDEX.db, durably. */
 enum status snapshot_file_store(const char *dir, const char *from, uint64_t index, struct err *err);
-/* Make `to`, which is not there, of a stored snapshot's bytes; not synced. */
+/* Make `to`, of a stored snapshot's bytes: whole or, after a failure or a crash, not at all; not
+ * synced.  TO.new is taken for it.  ST_NO_SPACE; ST_IO. */
 enum status snapshot_file_copy(const char *from, const char *to, struct err *err);
 /* Remove every stored snapshot but that of `index` (0: all of them). */
 void snapshot_file_sweep(const char *dir, uint64_t index);

@@ -150,10 +150,14 @@ enum status snapshot_part_note(struct snapshot_part_point *point, const char *di
     fd = open(new_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
     if (fd < 0)
         return ST_OK;
-    if (write(fd, bytes, sizeof bytes) == (ssize_t)sizeof bytes && fdatasync(fd) == 0)
-        (void)rename(new_path, path);
+    if (write(fd, bytes, sizeof bytes) == (ssize_t)sizeof bytes) {
+        if (fdatasync(fd) < 0)
+            st = err_set_errno(err, ST_IO, errno, "sync %s", new_path);
+        else
+            (void)rename(new_path, path);
+    }
     (void)close(fd);
-    return ST_OK;
+    return st;
 }
 
 void snapshot_part_remove(const char *dir)

@@ -55,7 +55,7 @@ struct snapshot_part_point {
 /* True when so much came since the last one that it is time for the next: fills *out. */
 bool snapshot_part_point(struct snapshot_part *part, struct snapshot_part_point *out);
 /* Sync the file, then write the mark; closes point->fd.  A mark that can not be written stays
- * behind.  ST_IO: the file could not be synced, and no later sync will tell. */
+ * behind.  ST_IO: one of them could not be synced, and no later sync will tell. */
 enum status snapshot_part_note(struct snapshot_part_point *point, const char *dir, struct err *err);
 
 #endif

@@ -115,12 +115,25 @@ static void request_done(struct request *req)
     session_release(session);
 }
 
+/* Why a proposal was not taken, as far as that is known: its client is told. */
+static void explain(const struct state_service *service, enum status st, struct err *out)
+{
+    struct replica_status status;
+
+    replica_status(service->config.storage_replica, &status);
+    replica_status_refusal(&status, out);
+    if (out->text[0] == '\0')
+        (void)err_set(out, st, "%s", status_name(st));
+}
+
 static void proposed_cb(enum status st, const Lapwing__Outcome *outcome, void *context)
 {
     struct request *req = context;
+    struct err why = { 0 };
 
-    reply_propose(req->session, req->id, st, st == ST_OK ? "" : status_name(st),
-                  st == ST_OK ? outcome : NULL);
+    if (st != ST_OK)
+        explain(req->session->service, st, &why);
+    reply_propose(req->session, req->id, st, why.text, st == ST_OK ? outcome : NULL);
     request_done(req);
 }
 

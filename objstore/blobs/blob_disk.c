@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/folder.h"
 #include "base/hash.h"
 
 static void close_quietly(int *fd)
@@ -39,17 +40,6 @@ static void blob_path(const struct blob_id *id, int depth, char out[BLOB_PATH_BY
         (void)snprintf(out, BLOB_PATH_BYTES, "blobs/%.2s/%.2s/%s", hex, hex + 2, hex);
 }
 
-static enum status sync_folder(int dir_fd, const char *path, struct err *err)
-{
-    AUTO_CLOSE int fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-    if (fd < 0)
-        return err_set_errno(err, ST_IO, errno, "open folder %s", path);
-    if (fsync(fd) < 0)
-        return err_set_errno(err, ST_IO, errno, "sync folder %s", path);
-    return ST_OK;
-}
-
 static enum status make_folder(int dir_fd, const char *path, struct err *err)
 {
     if (mkdirat(dir_fd, path, 0750) < 0 && errno != EEXIST)
@@ -70,7 +60,7 @@ static enum status ensure_folder(struct blob_disk *disk, const struct blob_id *i
     blob_path(id, 1, path);
     st = make_folder(disk->dir_fd, path, err);
     if (st == ST_OK)
-        st = sync_folder(disk->dir_fd, "blobs", err);
+        st = folder_sync(disk->dir_fd, "blobs", err);
     if (st != ST_OK)
         return st;
     blob_path(id, 2, path);
@@ -78,7 +68,7 @@ static enum status ensure_folder(struct blob_disk *disk, const struct blob_id *i
     if (st != ST_OK)
         return st;
     blob_path(id, 1, path);
-    st = sync_folder(disk->dir_fd, path, err);
+    st = folder_sync(disk->dir_fd, path, err);
     if (st == ST_OK)
         atomic_store(&disk->synced[slot], true);
     return st;
@@ -109,8 +99,9 @@ enum status blob_disk_open(struct blob_disk *disk, const char *dir, struct err *
     static const char *const folders[] = { "blobs", "tmp", "bad" };
     enum status st;
 
-    if (mkdir(dir, 0750) < 0 && errno != EEXIST)
-        return err_set_errno(err, ST_IO, errno, "make folder %s", dir);
+    st = folder_make(dir, 0750, 1, err);
+    if (st != ST_OK)
+        return st;
     disk->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (disk->dir_fd < 0)
         return err_set_errno(err, ST_IO, errno, "open folder %s", dir);
@@ -119,7 +110,7 @@ enum status blob_disk_open(struct blob_disk *disk, const char *dir, struct err *
         if (st != ST_OK)
             return st;
     }
-    st = sync_folder(disk->dir_fd, ".", err);
+    st = folder_sync(disk->dir_fd, ".", err);
     if (st != ST_OK)
         return st;
     return sweep(disk->dir_fd, err);
@@ -181,7 +172,7 @@ enum status blob_disk_publish(
                              tmp_name, path);
     /* The rename is only in the folder's cache until the folder itself is synced. */
     blob_path(id, 2, path);
-    return sync_folder(disk->dir_fd, path, err);
+    return folder_sync(disk->dir_fd, path, err);
 }
 
 void blob_disk_drop(struct blob_disk *disk, const char *tmp_name)

@@ -224,8 +224,8 @@ static S3Status received_cb(int len, const char *data, void *context)
     }
     CHECK(EVP_DigestUpdate(reply->hash, data, (size_t)len) == 1);
     while (reply->fd >= 0 && done < (size_t)len) {
-        ssize_t rv =
-            pwrite(reply->fd, data + done, (size_t)len - done, (off_t)(reply->received + done));
+        ssize_t rv = pwrite(reply->fd, data + done, (size_t)len - done,
+                            (off_t)(reply->attempt->offset + reply->received + done));
 
         if (rv < 0 && errno == EINTR)
             continue;
@@ -261,8 +261,10 @@ static enum status received_check(const struct reply *reply,
     return ST_OK;
 }
 
+/* `part_bytes`: from attempt->offset; 0 for the whole object. */
 static enum status fetch(struct attempt *attempt,
                          const struct objstore_want *want,
+                         uint64_t part_bytes,
                          int fd,
                          struct err *err)
 {
@@ -275,7 +277,7 @@ static enum status fetch(struct attempt *attempt,
 
     bucket_context(attempt, &bucket);
     reply.hash = sha256_new();
-    S3_get_object(&bucket, attempt->key, NULL, 0, 0, NULL,
+    S3_get_object(&bucket, attempt->key, NULL, attempt->offset, part_bytes, NULL,
                   LIBS3_TIMEOUT(remaining_ms(attempt)) & handler, &reply);
     st = received_check(&reply, want, err);
     EVP_MD_CTX_free(reply.hash);
@@ -285,11 +287,16 @@ static enum status fetch(struct attempt *attempt,
 
 enum status attempt_get(struct attempt *attempt, struct err *err)
 {
-    enum status st = fetch(attempt, attempt->want, attempt->fd, err);
+    enum status st = fetch(attempt, attempt->want, 0, attempt->fd, err);
 
     if (st == ST_OK && ftruncate(attempt->fd, (off_t)attempt->received) < 0)
         return err_set_errno(err, ST_IO, errno, "cut the file of %s", attempt->key);
     return st;
+}
+
+enum status attempt_get_part(struct attempt *attempt, struct err *err)
+{
+    return fetch(attempt, attempt->want, attempt->want->bytes, attempt->fd, err);
 }
 
 /* ---- put ---- */
@@ -341,7 +348,7 @@ static enum status put_verify(struct attempt *attempt, struct err *err)
         return err_set(err, ST_CORRUPT, "put %s/%s: %llu bytes are there, want %llu",
                        attempt->bucket, attempt->key, (unsigned long long)reply.length,
                        (unsigned long long)bytes);
-    st = fetch(attempt, &want, -1, err);
+    st = fetch(attempt, &want, 0, -1, err);
     return st == ST_NOT_FOUND ? ST_UNAVAILABLE : st;
 }
 

@@ -22,6 +22,8 @@ struct attempt {
     const char *key;
     const struct objstore_source *source; /* put */
     const struct objstore_want *want;     /* get */
+    bool is_part;                         /* get a part: */
+    uint64_t offset;                      /* where it is */
     int fd;                               /* get: where to; negative: only count and hash */
     uint64_t deadline_ms;                 /* objstore_now_ms() time */
     unsigned count;                       /* tries, this one included */
@@ -42,6 +44,7 @@ enum status attempt_test_bucket(struct attempt *attempt, struct err *err);
 enum status attempt_create_bucket(struct attempt *attempt, struct err *err);
 enum status attempt_put(struct attempt *attempt, struct err *err);
 enum status attempt_get(struct attempt *attempt, struct err *err);
+enum status attempt_get_part(struct attempt *attempt, struct err *err);
 enum status attempt_delete(struct attempt *attempt, struct err *err);
 
 #endif

@@ -16,7 +16,7 @@
 #include "objstore/client/attempt.h"
 #include "objstore/client/libs3_compat.h"
 
-enum { BACKOFF_MS_FIRST = 50, BACKOFF_MS_MAX = 2000, TEXT_BYTES_MAX = 255 };
+enum { PART_TRIES_MAX = 3, BACKOFF_MS_FIRST = 50, BACKOFF_MS_MAX = 2000, TEXT_BYTES_MAX = 255 };
 
 static pthread_mutex_t turns_mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t turns_free = PTHREAD_COND_INITIALIZER;
@@ -164,8 +164,10 @@ static bool worth_retrying(const struct attempt *attempt, enum status st)
 {
     switch (st) {
     case ST_UNAVAILABLE:
-    case ST_CORRUPT:
         return true;
+    case ST_CORRUPT:
+        /* Who asks for parts has the whole elsewhere, and would wait in vain. */
+        return !attempt->is_part || attempt->count < PART_TRIES_MAX;
     case ST_DENIED:
         /* libs3 2.0 formats dates from gmtime()'s one static buffer, so a second thread at the turn
          * of a second can garble the date that is signed.  Two garbled ones in a row are a key that
@@ -282,6 +284,26 @@ enum status objstore_get(struct objstore *store,
     if (st == ST_OK && out_bytes != NULL)
         *out_bytes = attempt.received;
     return st;
+}
+
+enum status objstore_get_part(struct objstore *store,
+                              const struct objstore_name *name,
+                              const struct objstore_part *part,
+                              int fd,
+                              struct err *err)
+{
+    struct objstore_want want = { part->sha256, part->bytes, part->bytes };
+    struct attempt attempt = { .store = store,
+                               .bucket = name->bucket,
+                               .key = name->key,
+                               .want = &want,
+                               .fd = fd,
+                               .is_part = true,
+                               .offset = part->offset };
+    enum status st = name_check(name, err);
+
+    CHECK(part->bytes > 0);
+    return st == ST_OK ? run(&attempt, name->deadline_ms, attempt_get_part, err) : st;
 }
 
 enum status objstore_delete(struct objstore *store,

@@ -114,6 +114,22 @@ enum status objstore_get(struct objstore *store,
                          uint64_t *out_bytes,
                          struct err *err);
 
+/* A piece of an object. */
+struct objstore_part {
+    uint64_t offset;
+    uint64_t bytes; /* at least 1; all of them must be there */
+    uint8_t sha256[OBJSTORE_SHA256_BYTES];
+};
+
+/* Fetch a piece of an object into `fd`, to the same place; what else is in the file stays.  Several
+ * threads may fetch pieces into one file.  Statuses as of objstore_get(); ST_CORRUPT comes after a
+ * few tries, not only at the deadline. */
+enum status objstore_get_part(struct objstore *store,
+                              const struct objstore_name *name,
+                              const struct objstore_part *part,
+                              int fd,
+                              struct err *err);
+
 /* Remove an object; ST_OK too when there was none. */
 enum status objstore_delete(struct objstore *store,
                             const struct objstore_name *name,

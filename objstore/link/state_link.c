@@ -26,6 +26,7 @@ struct call {
     uint64_t deadline_ms;
     uint64_t next_ms; /* WAITING: when to send; ASKED: when to give this attempt up */
     size_t node;      /* ASKED: who was asked */
+    struct err why;   /* what the last one gave as its reason for "not now"; empty */
     Lapwing__CommandType type;
     struct buf body; /* command body, or the whole packed read request without its id */
     state_propose_fn proposed;
@@ -193,7 +194,9 @@ static void call_expire(struct state_link *link, struct call *call)
 
     if (!call->is_read && (call->perhaps_done || call->state == CALL_ASKED))
         st = ST_UNKNOWN;
-    (void)err_set(&err, st, "the control plane gave no answer in time");
+    (void)err_set(&err, st, "%s",
+                  call->why.text[0] != '\0' ? call->why.text
+                                            : "the control plane gave no answer in time");
     call_end(link, call, st, &err);
 }
 
@@ -229,11 +232,14 @@ static bool is_not_now(enum status st)
            st == ST_LIMIT || st == ST_CANCELLED;
 }
 
-/* True when the call was put back to ask the next node. */
-static bool retry_on(struct state_link *link, struct call *call, uint32_t status)
+/* True when the call was put back to ask the next node.  `text`: the reason, which is told if no
+ * node does better in time; the bare name of a status is none. */
+static bool retry_on(struct state_link *link, struct call *call, uint32_t status, const char *text)
 {
     if (!is_not_now(status))
         return false;
+    if (text[0] != '\0' && strcmp(text, status_name(status)) != 0)
+        (void)err_set(&call->why, status, "%s", text);
     /* Only these two say for certain that nothing was done. */
     if (status != ST_UNAVAILABLE && status != ST_NOT_LEADER)
         call->perhaps_done = true;
@@ -254,7 +260,7 @@ static void on_propose_reply(struct state_link *link, struct bytes body)
         return;
     }
     call = call_find(link, reply->id);
-    if (call != NULL && !call->is_read && !retry_on(link, call, reply->status)) {
+    if (call != NULL && !call->is_read && !retry_on(link, call, reply->status, reply->text)) {
         state_propose_fn done = call->proposed;
         void *context = call->context;
 
@@ -279,7 +285,7 @@ static void on_read_reply(struct state_link *link, struct bytes body)
         return;
     }
     call = call_find(link, reply->id);
-    if (call != NULL && call->is_read && !retry_on(link, call, reply->status)) {
+    if (call != NULL && call->is_read && !retry_on(link, call, reply->status, reply->text)) {
         state_read_fn done = call->read;
         void *context = call->context;
 
@@ -421,6 +427,7 @@ static struct call *call_new(struct state_link *link, uint32_t deadline_ms, void
         return NULL;
     call->state = CALL_WAITING;
     call->perhaps_done = false;
+    call->why.text[0] = '\0';
     call->deadline_ms = uv_now(link->loop) + deadline_ms;
     call->context = context;
     call->body.len = 0;

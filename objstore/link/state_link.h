@@ -37,7 +37,8 @@ enum status state_link_new(uv_loop_t *loop,
 void state_link_close(struct state_link *link);
 
 /* status   ST_OK: `outcome` says what the state made of it (which may be a refusal).
- *          ST_UNAVAILABLE: certainly not done.  ST_UNKNOWN: perhaps done.  ST_CANCELLED. */
+ *          ST_UNAVAILABLE: certainly not done.  ST_UNKNOWN: perhaps done.  ST_CANCELLED.
+ * err      else: the reason that a node of the control plane gave last, if one did */
 typedef void (*state_propose_fn)(void *context,
                                  enum status status,
                                  const Lapwing__Outcome *outcome,

@@ -158,7 +158,7 @@ static void lay_out(const struct bench *bench, unsigned at, const char *large, u
     snapshot_file_path(dir, index, path);
     (void)snprintf(command, sizeof command, "mkdir -p '%s' && cp '%s' '%s'", dir, large, path);
     CHECK(system(command) == 0);
-    CHECK(snapshot_file_seal(path, &meta, NULL) == ST_OK);
+    CHECK(snapshot_file_describe(path, &meta, NULL) == ST_OK);
     meta.configuration_len = bootstrap->len;
     memcpy(meta.configuration, bootstrap->bytes, bootstrap->len);
     CHECK(log_store_open(dir, bootstrap, &store, &recovery, NULL) == ST_OK);

@@ -92,11 +92,12 @@ store_speaks_https() {
 metrics() { # metrics PORT
     curl -sS --fail --aws-sigv4 aws:amz:us-east-1:lapwing --user test:test "https://127.0.0.1:$1/_lapwing/v1/metrics"
 }
-metrics_without_https() {
+metrics_without_certificate() {
     metrics "$TEST_PORT" >"$TEST_DIR/metrics" &&
         grep -q '^lapwing_raft_term{group="storage"} [1-9]' "$TEST_DIR/metrics" &&
         grep -q '^lapwing_workers{state="live"} 3$' "$TEST_DIR/metrics" &&
-        ! grep lapwing_https "$TEST_DIR/metrics"
+        grep -q '^lapwing_https_handshakes{state="waiting"} 0$' "$TEST_DIR/metrics" &&
+        ! grep lapwing_https_certificate "$TEST_DIR/metrics"
 }
 
 # A front door by itself, of zone a's configuration, with a certificate of [https]: its end is told, too.
@@ -130,7 +131,7 @@ fi
 check "strict checks believe the certificates of all programs" strictly_valid
 check "lapwing status works" wait_for status_works
 check "lapwing status wants the CA" status_needs_the_ca
-check "metrics tell of groups and workers, and of no certificate twice" wait_for metrics_without_https
+check "metrics tell of groups, workers and handshakes, and of no certificate twice" wait_for metrics_without_certificate
 check "aws walks hello-python" "$SAMPLES/hello-python/walkthrough.sh"
 check "boto3, links, functions that call the API, plain HTTP, old TLS" boto3_https api
 check "plain HTTP to the port is in the log" plain_is_told

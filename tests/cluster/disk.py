@@ -179,6 +179,12 @@ def all_full(writers):
     check("all full: it names a path and what is needed",
           until(lambda: re.search(r"controlplane/control has \d+ bytes free, \d+ are needed", refusal(functions) or "")),
           refusal(functions))
+    s3 = client()
+    check("all full: S3 refuses with 503, and names a path and what is needed",
+          until(lambda: re.search(r"^503 .*ServiceUnavailable.*no node with room.*"
+                                  r"controlplane/storage has \d+ bytes free, \d+ are needed",
+                                  put_error(s3, "refused", b"no") or "")),
+          put_error(s3, "refused", b"no"))
     key = writers[0].acked[0]
     check("all full: reads go on",
           until(lambda: client().get_object(Bucket=BUCKET, Key=key)["Body"].read() == key.encode()))

@@ -325,11 +325,11 @@ def can_write(node):
     return True
 
 
-def main():
-    data = tempfile.mkdtemp(prefix="lapwing-members-")
+def main(name, scenario):
+    data = tempfile.mkdtemp(prefix=f"lapwing-{name}-")
     cluster = Cluster(data)
     try:
-        run(cluster)
+        scenario(cluster)
     finally:
         cluster.stop()
         if cluster_case.bad:
@@ -339,4 +339,5 @@ def main():
     finish()
 
 
-main()
+if __name__ == "__main__":
+    main("members", run)

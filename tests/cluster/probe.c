@@ -108,6 +108,22 @@ static int connect_to(const char *host, const char *port)
     return 0;
 }
 
+/* datagrams HOST COUNT: one to each of so many ports. */
+static int send_datagrams(const char *host, const char *count)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET };
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int sent = 0;
+
+    (void)inet_pton(AF_INET, host, &address.sin_addr);
+    for (int port = 10000; port < 10000 + atoi(count); port++) {
+        address.sin_port = htons((uint16_t)port);
+        sent += sendto(fd, "x", 1, 0, (struct sockaddr *)&address, sizeof address) == 1;
+    }
+    (void)printf("sent %d\n", sent);
+    return 0;
+}
+
 /* listen PORT on all addresses, for ever. */
 static int listen_on(const char *port)
 {
@@ -160,6 +176,8 @@ int main(int argc, char **argv)
         return facts();
     if (strcmp(what, "connect") == 0 && argc > 3)
         return connect_to(argv[2], argv[3]);
+    if (strcmp(what, "datagrams") == 0 && argc > 3)
+        return send_datagrams(argv[2], argv[3]);
     if (strcmp(what, "listen") == 0 && argc > 2)
         return listen_on(argv[2]);
     if (strcmp(what, "memory") == 0)

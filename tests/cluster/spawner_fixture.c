@@ -156,11 +156,16 @@ int fixture_stop(struct fixture *fixture)
     return code;
 }
 
-void fixture_kill(struct fixture *fixture)
+void fixture_crash(struct fixture *fixture)
 {
     (void)kill(fixture->spawner, SIGKILL);
     (void)wait_for(fixture->spawner);
     spawner_client_done(&fixture->client);
+}
+
+void fixture_kill(struct fixture *fixture)
+{
+    fixture_crash(fixture);
     remove_folder(fixture);
 }
 

@@ -34,6 +34,8 @@ void fixture_start(struct fixture *fixture, bool outbound);
 int fixture_stop(struct fixture *fixture);
 /* SIGKILL to the spawner, and nothing else. */
 void fixture_kill(struct fixture *fixture);
+/* The same, but its folder stays for the next fixture_launch(). */
+void fixture_crash(struct fixture *fixture);
 /* Run the real program with --clean; its exit status. */
 int fixture_clean(const struct fixture *fixture);
 

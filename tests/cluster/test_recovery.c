@@ -336,3 +336,42 @@ TEST(rows_ahead_of_the_log_are_kept_and_nothing_counts_twice)
     EXPECT(expect_rows(&group, other) == digest);
     group_done(&group);
 }
+
+/* ---- watchers ---- */
+
+static void count_wakes(uv_async_t *async)
+{
+    ++*(unsigned *)async->data;
+}
+
+TEST(a_watcher_is_woken_by_the_next_change_and_then_no_more)
+{
+    struct group group;
+    struct replica *replica;
+    uv_async_t async;
+    unsigned wakes = 0;
+
+    group_init(&group, 1);
+    replica_trio_start(&group.trio, 0);
+    replica = group.trio.replicas[0];
+    client_open(&group, 0);
+    CHECK(uv_async_init(&group.loop, &async, count_wakes) == 0);
+    async.data = &wakes;
+    create(&group, 1);
+    EXPECT_EQ(wakes, 0);
+    for (unsigned round = 1; round <= 2; round++) {
+        replica_watch(replica, &async);
+        create(&group, 3); /* its answers come behind the wake of the first */
+        while (wakes < round)
+            (void)uv_run(&group.loop, UV_RUN_ONCE);
+        EXPECT_EQ(wakes, round);
+    }
+    replica_watch(replica, &async);
+    replica_watch(replica, NULL);
+    create(&group, 1);
+    EXPECT_EQ(wakes, 2);
+    uv_close((uv_handle_t *)&async, NULL);
+    client_close(&group);
+    replica_trio_stop(&group.trio, 0);
+    group_done(&group);
+}

@@ -7,6 +7,8 @@
 
 #include "tests/cluster/spawner_fixture.h"
 #include "tests/unit/check.h"
+#include "worker/spawner/cgroup.h"
+#include "worker/spawner/files.h"
 
 static struct fixture fixture;
 static struct run run;
@@ -92,6 +94,38 @@ TEST(how_a_program_ended_is_reported)
     EXPECT_EQ(leftover_processes(fixture.config.uid_base, fixture.config.uid_base + 100), 0);
     EXPECT_EQ(fixture_stop(&fixture), 0);
     EXPECT_EQ(leftover_groups(fixture.config.instance), 0);
+}
+
+/* What the kernel says of all groups together, wherever the process controller is. */
+static uint64_t processes_together(const char *instance)
+{
+    static const char *const places[] = { "/sys/fs/cgroup/pids/%s/lapwing-%s/pids.max",
+                                          "/sys/fs/cgroup/%s/lapwing-%s/pids.max" };
+    const char *parent = getenv("LAPWING_CGROUP_PARENT");
+
+    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        char path[512];
+        uint64_t found;
+
+        (void)snprintf(path, sizeof path, places[i], parent == NULL ? "" : parent, instance);
+        found = file_read_u64(AT_FDCWD, path, 0);
+        if (found > 0)
+            return found;
+    }
+    return 0;
+}
+
+TEST(all_environments_together_leave_the_host_most_of_its_process_ids)
+{
+    uint64_t ids = file_read_u64(AT_FDCWD, "/proc/sys/kernel/pid_max", 0);
+    uint64_t together;
+
+    fixture_start(&fixture, false);
+    fixture_run(&fixture, (const char *const[]){ "exit", NULL }, &run); /* it has started */
+    together = processes_together(fixture.config.instance);
+    EXPECT(together > 0);
+    EXPECT(together <= ids / CGROUP_PROCESS_SHARE);
+    EXPECT_EQ(fixture_stop(&fixture), 0);
 }
 
 static unsigned ask(Lapwing__SpawnRequest__WhatCase what, uint32_t slot)
@@ -190,7 +224,9 @@ TEST(a_package_is_unpacked_used_and_removed)
     char path[PATH_MAX + 128];
     int zip;
 
-    fixture_start(&fixture, false);
+    fixture_prepare(&fixture, false);
+    fixture.config.package_mount = PACKAGE_MOUNT_FOLDER; /* images: test_spawner_packages */
+    fixture_launch(&fixture);
     zip = python_zip("z.write('/proc/self/exe', 'x'); z.write('/bin/true', 'd/true')");
     fixture.package[0] = 'c';
     fixture_convert(&fixture, fixture.package, zip, &conversion);

@@ -129,15 +129,20 @@ static unsigned uplinks(void)
     return count;
 }
 
-static void start(void)
+static void start_with(const char *allow, const char *refuse)
 {
     struct err err = { 0 };
 
     make_outside();
     fixture_prepare(&fixture, true);
-    CHECK(ipv4_networks_parse(REFUSED_ADDRESS, fixture.config.refused,
-                              &fixture.config.refused_count, &err) == ST_OK);
+    CHECK(ipv4_networks_parse(refuse, &fixture.config.refused, &err) == ST_OK);
+    CHECK(ipv4_networks_parse(allow, &fixture.config.allowed, &err) == ST_OK);
     fixture_launch(&fixture);
+}
+
+static void start(void)
+{
+    start_with("0.0.0.0/0", REFUSED_ADDRESS);
 }
 
 TEST(outside_is_reached_and_host_cluster_metadata_and_neighbours_are_not)
@@ -171,6 +176,56 @@ TEST(outside_is_reached_and_host_cluster_metadata_and_neighbours_are_not)
         test_case = NULL;
     }
     spawner_message_done(&message);
+    EXPECT_EQ(fixture_stop(&fixture), 0);
+}
+
+/* Lists as people write them: networks within networks, and within the environments' own. */
+TEST(only_allowed_networks_are_reached_and_refused_ones_never)
+{
+    static const struct {
+        const char *name, *allow, *refuse;
+        bool outside, refused;
+    } lists[] = {
+        { "all", "0.0.0.0/0", "", true, true },
+        { "some", "192.0.2.0/24, 198.51.100.0/24", "", true, false },
+        { "others", "192.0.2.0/24", "", false, false },
+        { "refuse goes first", "198.51.100.0/24, 203.0.113.0/24", "203.0.113.9", true, false },
+        { "one holds another", "0.0.0.0/0, 198.51.100.0/24",
+          "203.0.113.0/24, 203.0.113.9, 10.0.0.0/8", true, false },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        start_with(lists[i].allow, lists[i].refuse);
+        test_case = lists[i].name;
+        EXPECT_EQ(strcmp(connect_from_inside("198.51.100.2"), "connect ok") == 0, lists[i].outside);
+        EXPECT_EQ(strcmp(connect_from_inside(REFUSED_ADDRESS), "connect ok") == 0,
+                  lists[i].refused);
+        test_case = NULL;
+        EXPECT_EQ(fixture_stop(&fixture), 0);
+    }
+}
+
+/* Of this namespace, which is the host here. */
+static unsigned connections_tracked(void)
+{
+    FILE *file = fopen("/proc/sys/net/netfilter/nf_conntrack_count", "re");
+    unsigned count = 0;
+
+    CHECK(file != NULL && fscanf(file, "%u", &count) == 1);
+    (void)fclose(file);
+    return count;
+}
+
+TEST(an_environment_cannot_fill_the_hosts_table_of_connections)
+{
+    unsigned before;
+
+    start();
+    before = connections_tracked();
+    fixture_run(&fixture, (const char *const[]){ "datagrams", "198.51.100.2", "3000", NULL }, &run);
+    EXPECT(connections_tracked() - before > 1900); /* what is allowed is */
+    EXPECT(connections_tracked() - before <= 2048);
+    EXPECT_TEXT(connect_from_inside("198.51.100.2"), "connect ok"); /* another's address */
     EXPECT_EQ(fixture_stop(&fixture), 0);
 }
 

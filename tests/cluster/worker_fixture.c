@@ -3,6 +3,9 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
+#include <mntent.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -39,7 +43,7 @@ const char *worker_fixture_missing(void)
 /* A test's few texts live until its end. */
 static char *text(const char *format, const char *a, const char *b)
 {
-    enum { TEXTS_MAX = 64 };
+    enum { TEXTS_MAX = 256 };
     static struct buf texts[TEXTS_MAX];
     static size_t count;
 
@@ -100,13 +104,29 @@ static void start_spawner(struct worker_fixture *fixture, int fd)
     argv[n++] = text("--spawner.runtime_dir=%s%s", getenv("LAPWING_RUNTIME"), "");
     argv[n++] = text("--spawner.init_path=%s%s", getenv("LAPWING_INIT"), "");
     argv[n++] = text("--spawner.convert_path=%s%s", getenv("LAPWING_CONVERT"), "");
+    argv[n++] = text("--spawner.package_mount=%s%s", fixture->package_mount, "");
     argv[n++] = "--spawner.uid_base=1900800000";
     argv[n++] = "--network.outbound=no";
     argv[n++] = "--spawner.fd=3";
     fixture->spawner = run(argv, fd, -1, 0);
 }
 
-static void start_worker(struct worker_fixture *fixture, int fd, const char *const *settings)
+/* As a service manager makes it: `lapwing dev` gives both ends of a pair, so both ways are tested.
+ */
+static int spawner_socket(const struct worker_fixture *fixture)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+    (void)snprintf(address.sun_path, sizeof address.sun_path, "%s/spawner", fixture->folder);
+    (void)unlink(address.sun_path); /* of the spawner before */
+    CHECK(fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0);
+    CHECK(listen(fd, 1) == 0);
+    CHECK(chown(address.sun_path, WORKER_UID, WORKER_UID) == 0);
+    return fd;
+}
+
+static void start_worker(struct worker_fixture *fixture, const char *const *settings)
 {
     char *argv[ARGS_MAX] = { 0 };
     char port[16];
@@ -126,10 +146,11 @@ static void start_worker(struct worker_fixture *fixture, int fd, const char *con
     argv[n++] = text("--objstore.addresses=127.0.0.1:%s%s", port, "");
     argv[n++] = text("--controlplane.registration=%s%s", fixture->registration, "");
     argv[n++] = text("--api.addresses=127.0.0.1:9,127.0.0.1:%s%s", port, "");
+    argv[n++] = text("--spawner.socket=%s/spawner%s", fixture->folder, "");
     CHECK(n < FIRST_FLAGS);
     for (size_t i = 0; settings != NULL && settings[i] != NULL; i++)
         argv[n++] = text("%s%s", settings[i], "");
-    fixture->worker = run(argv, fd, -1, WORKER_UID);
+    fixture->worker = run(argv, -1, -1, WORKER_UID);
 }
 
 static void make_folders(struct worker_fixture *fixture)
@@ -224,23 +245,27 @@ static void run_loop(struct worker_fixture *fixture)
     (void)uv_timer_stop(&fixture->timer);
 }
 
+static void start_both(struct worker_fixture *fixture, const char *const *settings)
+{
+    int listener = spawner_socket(fixture);
+
+    start_worker(fixture, settings);
+    start_spawner(fixture, listener);
+    (void)close(listener);
+}
+
 void worker_fixture_start(struct worker_fixture *fixture, const char *const *settings)
 {
     struct err err = { 0 };
-    int pair[2];
 
-    *fixture = (struct worker_fixture){ .folder = "/tmp/lapwing-alone-XXXXXX" };
+    *fixture =
+        (struct worker_fixture){ .folder = "/tmp/lapwing-alone-XXXXXX", .package_mount = "auto" };
     CHECK(mkdtemp(fixture->folder) != NULL);
     make_folders(fixture);
     choose_address(fixture->address);
     choose_address(fixture->registration);
     start_store(fixture);
-    CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
-    start_spawner(fixture, pair[0]);
-    start_worker(fixture, pair[1], settings);
-    (void)close(pair[0]);
-    (void)close(pair[1]);
-
+    start_both(fixture, settings);
     CHECK(uv_loop_init(&fixture->loop) == 0);
     CHECK(uv_timer_init(&fixture->loop, &fixture->timer) == 0);
     CHECK(stream_dial(&fixture->loop,
@@ -335,6 +360,106 @@ void worker_answer_heartbeat(struct worker_fixture *fixture)
                       bytes_of(NULL, 0)) == ST_OK);
 }
 
+/* ---- frozen environments ---- */
+
+/* Where the one hierarchy of cgroup v2 is mounted, which freezes also beside v1. */
+static void find_groups(char out[PATH_MAX])
+{
+    FILE *mounts = setmntent("/proc/self/mounts", "re");
+    struct mntent *mount;
+
+    CHECK(mounts != NULL);
+    out[0] = '\0';
+    while (out[0] == '\0' && (mount = getmntent(mounts)) != NULL)
+        if (strcmp(mount->mnt_type, "cgroup2") == 0)
+            (void)snprintf(out, PATH_MAX, "%s", mount->mnt_dir);
+    (void)endmntent(mounts);
+    CHECK(out[0] != '\0');
+}
+
+/* The events of a process's group, or -1 when it has ended. */
+static int group_events(const char *groups, int pid)
+{
+    char path[2 * PATH_MAX];
+    char line[PATH_MAX];
+    FILE *file;
+    int fd = -1;
+
+    (void)snprintf(path, sizeof path, "/proc/%d/cgroup", pid);
+    file = fopen(path, "re");
+    if (file == NULL)
+        return -1;
+    while (fd < 0 && fgets(line, sizeof line, file) != NULL) {
+        if (strncmp(line, "0::", 3) != 0)
+            continue;
+        line[strcspn(line, "\n")] = '\0';
+        (void)snprintf(path, sizeof path, "%s%s/cgroup.events", groups, line + 3);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+    }
+    (void)fclose(file);
+    return fd;
+}
+
+static bool is_frozen(int events)
+{
+    char text[128];
+    ssize_t got = pread(events, text, sizeof text - 1, 0);
+
+    text[got > 0 ? got : 0] = '\0';
+    return strstr(text, "frozen 1") != NULL;
+}
+
+/* The events of a child of the spawner that is not frozen; -1: all are.  Each has a group of its
+ * own. */
+static int running_environment(const struct worker_fixture *fixture,
+                               const char *groups,
+                               unsigned *out_children)
+{
+    char path[64];
+    int events = -1;
+    FILE *file;
+    int pid;
+
+    *out_children = 0;
+    (void)snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)fixture->spawner,
+                   (int)fixture->spawner);
+    file = fopen(path, "re");
+    CHECK(file != NULL);
+    while (events < 0 && fscanf(file, "%d", &pid) == 1) {
+        ++*out_children;
+        events = group_events(groups, pid);
+        if (events >= 0 && is_frozen(events)) {
+            (void)close(events);
+            events = -1;
+        }
+    }
+    (void)fclose(file);
+    return events;
+}
+
+bool worker_wait_frozen(struct worker_fixture *fixture)
+{
+    uint64_t until_ns = uv_hrtime() + (uint64_t)WAIT_MS * 1000000;
+    char groups[PATH_MAX];
+    unsigned children = 0;
+    int events;
+
+    find_groups(groups);
+    while ((events = running_environment(fixture, groups, &children)) >= 0) {
+        uint64_t now_ns = uv_hrtime();
+        bool late = now_ns >= until_ns;
+
+        /* The kernel tells of a change of the file since it was read. */
+        if (!late && !is_frozen(events))
+            (void)poll(&(struct pollfd){ .fd = events, .events = POLLPRI }, 1,
+                       (int)((until_ns - now_ns) / 1000000) + 1);
+        (void)close(events);
+        if (late)
+            return false;
+    }
+    return children > 0;
+}
+
 /* ---- the end ---- */
 
 static void end(pid_t pid, int signal_number)
@@ -348,6 +473,24 @@ static void end(pid_t pid, int signal_number)
         CHECK(WIFEXITED(state) && WEXITSTATUS(state) == 0);
 }
 
+void worker_fixture_restart(struct worker_fixture *fixture, const char *package_mount)
+{
+    end(fixture->worker, SIGTERM);
+    end(fixture->spawner, 0);
+    while (fixture->stream != NULL)
+        (void)uv_run(&fixture->loop, UV_RUN_ONCE);
+    fixture->package_mount = package_mount;
+    start_both(fixture, NULL);
+    run_loop(fixture);
+    CHECK(!fixture->late); /* no connection */
+}
+
+void worker_fixture_kill_store(struct worker_fixture *fixture)
+{
+    end(fixture->store, SIGKILL);
+    fixture->store = 0;
+}
+
 void worker_fixture_stop(struct worker_fixture *fixture)
 {
     char command[128];
@@ -359,7 +502,8 @@ void worker_fixture_stop(struct worker_fixture *fixture)
     CHECK(uv_loop_close(&fixture->loop) == 0);
     end(fixture->worker, SIGTERM);
     end(fixture->spawner, 0); /* ends with its agent */
-    end(fixture->store, SIGKILL);
+    if (fixture->store != 0)
+        end(fixture->store, SIGKILL);
     identity_done(&fixture->identity);
     buf_done(&fixture->got);
     (void)snprintf(command, sizeof command, "rm -rf %s", fixture->folder);

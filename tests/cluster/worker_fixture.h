@@ -14,6 +14,7 @@ enum { WORKER_FOLDER_BYTES = 64 };
 struct worker_fixture {
     char folder[WORKER_FOLDER_BYTES];
     pid_t store, spawner, worker;
+    const char *package_mount;
     unsigned store_port;
     char address[64];      /* of the invoke stream */
     char registration[64]; /* where the worker looks for its control plane */
@@ -40,6 +41,11 @@ const char *worker_fixture_missing(void);
 
 /* `settings` are further flags of lapwing-worker, NULL-terminated. */
 void worker_fixture_start(struct worker_fixture *fixture, const char *const *settings);
+/* End spawner and worker and start them anew, with what is on their disk; the store goes on.
+ * `package_mount`: of [spawner]. */
+void worker_fixture_restart(struct worker_fixture *fixture, const char *package_mount);
+/* The store is gone. */
+void worker_fixture_kill_store(struct worker_fixture *fixture);
 /* Exit statuses must be 0; nothing may be left. */
 void worker_fixture_stop(struct worker_fixture *fixture);
 
@@ -59,6 +65,10 @@ void worker_fixture_register(struct worker_fixture *fixture);
 /* Wait until so many came; false after fifteen seconds. */
 bool worker_wait_heartbeats(struct worker_fixture *fixture, unsigned count);
 void worker_answer_heartbeat(struct worker_fixture *fixture);
+
+/* Wait until every environment that runs is frozen: nothing may be on its way.  False after fifteen
+ * seconds, or when there is none. */
+bool worker_wait_frozen(struct worker_fixture *fixture);
 
 /* Offer, ready, go, result.  Returns the result, or NULL when it was refused or nothing came; free
  * with lapwing__result__free_unpacked(). */

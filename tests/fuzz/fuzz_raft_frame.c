@@ -1,4 +1,4 @@
-/* Frames of a peer but for Raft's own messages: snapshot chunks and their acknowledgements,
+/* Frames of a peer but for Raft's own messages: hellos, snapshot chunks and their acknowledgements,
  * forwarded commands, barriers, disks.  Whatever they hold, the core lives, and a snapshot being
  * received never grows beyond what its sender said.
  *
@@ -12,9 +12,10 @@
 #include "controlplane/replica/raft_rules.h"
 #include "controlplane/state/state.h"
 #include "proto/raft.pb-c.h"
+#include "proto/raft_check.h"
 #include "tests/fuzz/fuzz.h"
 
-enum { SELF = 1, PEER = 2, FRAME_TYPES = 17, HEAD_BYTES = 3 };
+enum { SELF = 1, PEER = 2, OWN = 11, FRAME_TYPES = 17, HEAD_BYTES = 3 };
 
 struct world {
     uint64_t part;  /* bytes received */
@@ -34,6 +35,18 @@ static void disk(void *context, struct disk_op *op)
 static void disk_failed(void *context, const struct err *err)
 {
     CHECK(!"nothing was applied");
+}
+
+static enum status known_store(void *context, const struct known *known, struct err *err)
+{
+    CHECK(known->count <= RAFT_KNOWN_MAX);
+    CHECK(known->incarnation == OWN);
+    return known->count % 7 == 6 ? err_set(err, ST_NO_SPACE, "full") : ST_OK;
+}
+
+static void forgotten(void *context, uint64_t by, uint64_t incarnation)
+{
+    CHECK(incarnation != OWN);
 }
 
 static void send_frame(void *context, uint64_t peer, uint16_t type, struct bytes body)
@@ -105,6 +118,8 @@ static struct core *core_of(struct world *world, struct state *state)
     const struct core_io io = { .set_vote = set_vote,
                                 .disk = disk,
                                 .disk_failed = disk_failed,
+                                .known_store = known_store,
+                                .forgotten = forgotten,
                                 .send = send_frame,
                                 .stamp_ms = stamp_ms,
                                 .work_us = stamp_ms,
@@ -121,6 +136,7 @@ static struct core *core_of(struct world *world, struct state *state)
                                 .context = world };
     struct log_entry entry = { 1, LOG_CHANGE, rules_bootstrap(ids, ARRAY_LEN(ids)) };
     struct snapshot_meta none = { 0 };
+    const struct known known = { .incarnation = OWN, .takes_part = true };
     struct core_config config = {
         .self_id = SELF,
         .peer_ids = { PEER, 3 },
@@ -134,6 +150,8 @@ static struct core *core_of(struct world *world, struct state *state)
         .first = 1,
         .entries = &entry,
         .entry_count = 1,
+        .known = &known,
+        .address = "127.0.0.1:1",
     };
     struct core *core = core_new(&config, &io, state);
 
@@ -165,6 +183,17 @@ static void send_chunk(struct core *core, struct world *world, struct bytes body
     lapwing__raft_snapshot_chunk__free_unpacked(chunk, NULL);
 }
 
+/* As replica_links.c does. */
+static void send_hello(struct core *core, struct bytes body)
+{
+    Lapwing__RaftHello *hello = lapwing__raft_hello__unpack(NULL, body.len, body.data);
+
+    if (hello != NULL && raft_hello_check(hello, NULL) == ST_OK)
+        (void)core_hello(core, 1000, PEER, hello, NULL);
+    if (hello != NULL)
+        lapwing__raft_hello__free_unpacked(hello, NULL);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     static struct state *state; /* nothing here changes it */
@@ -183,6 +212,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
             body = len - HEAD_BYTES;
         if (type == LAPWING__RAFT_FRAME__RAFT_SNAPSHOT_CHUNK)
             send_chunk(core, &world, bytes_of(data + HEAD_BYTES, body));
+        else if (type == LAPWING__RAFT_FRAME__RAFT_HELLO)
+            send_hello(core, bytes_of(data + HEAD_BYTES, body));
         else if (type != LAPWING__RAFT_FRAME__RAFT_MESSAGE)
             (void)core_frame(core, 1000, PEER, type, bytes_of(data + HEAD_BYTES, body), NULL);
         core_flush(core, 1000);

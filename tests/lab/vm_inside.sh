@@ -92,7 +92,9 @@ test_programs() {
     export LAPWING_PYTHON
     tap "the spawner alone" "$cluster/test_spawner"
     tap "the spawner's network" "$cluster/test_spawner_network"
+    tap "packages of a spawner" "$cluster/test_spawner_packages"
     tap "a worker alone" "$cluster/test_worker_alone"
+    tap "packages of a worker" "$cluster/test_worker_packages"
     # As a unit of its own that controllers were handed to, which is how a service gets its groups.
     tap "the spawner in a delegated group" systemd-run --quiet --wait --pipe --collect \
         --unit lapwing-delegated --property Delegate=yes \

@@ -39,7 +39,7 @@ static enum sim_break break_of(const char *name)
 {
     static const char *const names[BREAK_COUNT] = {
         "nothing", "votes", "appends",      "sequence", "install", "mark",   "readback",
-        "rot",     "lease", "restart-vote", "epoch",    "sync",    "change",
+        "rot",     "lease", "restart-vote", "epoch",    "sync",    "change", "amnesia",
     };
 
     for (unsigned i = 0; i < ARRAY_LEN(names); i++)
@@ -152,7 +152,8 @@ static void report(const struct options *options, const struct sim_counts *c)
            "%llu, truncations %llu, transfers %llu, members added %llu, removed %llu, "
            "replaced %llu, changes %llu, entries read back %llu, pieces of log dropped %llu, "
            "receptions kept over a restart %llu, snapshots doubted %llu, disks full %llu, stuck "
-           "%llu, failed %llu, caught lying %llu, events %llu\n",
+           "%llu, failed %llu, caught lying %llu, emptied %llu, refused %llu, grown to three "
+           "voters %llu, events %llu\n",
            (unsigned long long)options->count, (unsigned long long)options->first,
            (unsigned long long)c->committed, (unsigned long long)c->acks,
            (unsigned long long)c->retries, (unsigned long long)c->reads,
@@ -167,7 +168,9 @@ static void report(const struct options *options, const struct sim_counts *c)
            (unsigned long long)c->read_back, (unsigned long long)c->drops,
            (unsigned long long)c->resumes, (unsigned long long)c->doubts,
            (unsigned long long)c->full, (unsigned long long)c->stuck, (unsigned long long)c->failed,
-           (unsigned long long)c->lies, (unsigned long long)c->events);
+           (unsigned long long)c->lies, (unsigned long long)c->emptied,
+           (unsigned long long)c->refused, (unsigned long long)c->grown,
+           (unsigned long long)c->events);
 }
 
 int main(int argc, char **argv)

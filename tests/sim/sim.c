@@ -254,6 +254,18 @@ static void snapshot_written(struct sim_node *node, bool alive, void *meta)
     free(meta);
 }
 
+static void tick(struct sim_node *node, bool alive, uint64_t at_ms)
+{
+    if (alive && node->tick_at == at_ms)
+        node_tick(node);
+}
+
+static void receiver_crash(struct sim_node *node, bool alive)
+{
+    if (alive && node->sim->faults_on)
+        node_crash(node, sim_below(node->sim, 2) == 0);
+}
+
 static void node_kill(struct sim_node *node)
 {
     node_crash(node, sim_below(node->sim, 2) == 0);
@@ -262,7 +274,11 @@ static void node_kill(struct sim_node *node)
 
 static void node_restart(struct sim_node *node)
 {
-    if (!node->up && !node->gone)
+    if (node->up || node->gone)
+        return;
+    if (node->sim->now_ms < node->down_until && node->sim->faults_on)
+        node_restarts(node, (unsigned)(node->down_until - node->sim->now_ms));
+    else
         node_start(node);
 }
 
@@ -273,8 +289,7 @@ static void dispatch(struct sim *sim, const struct sim_event *event)
 
     switch (event->kind) {
     case EVENT_TICK:
-        if (alive && node->tick_at == event->at_ms)
-            node_tick(node);
+        tick(node, alive, event->at_ms);
         return;
     case EVENT_DISK:
         if (alive)
@@ -322,8 +337,7 @@ static void dispatch(struct sim *sim, const struct sim_event *event)
         fault(sim);
         return;
     case EVENT_CRASH:
-        if (alive && sim->faults_on)
-            node_crash(node, sim_below(sim, 2) == 0);
+        receiver_crash(node, alive);
         return;
     case EVENT_HEAL:
         heal(sim);
@@ -333,6 +347,9 @@ static void dispatch(struct sim *sim, const struct sim_event *event)
         return;
     case EVENT_WANTED:
         members_tell(sim, event);
+        return;
+    case EVENT_AMNESIA:
+        amnesia_event(sim, event);
         return;
     }
 }
@@ -367,10 +384,16 @@ static void say_node(const struct sim *sim, const struct sim_node *node)
         return;
     }
     core_view(node->core, &view);
-    sim_say(sim, "node %llu: state %d term %llu leader %llu commit %llu applied %llu last %llu%s",
+    sim_say(sim,
+            "node %llu: state %d term %llu leader %llu commit %llu applied %llu last %llu "
+            "snapshot %llu%s%s",
             (unsigned long long)node->id, view.raft_state, (unsigned long long)view.term,
             (unsigned long long)view.leader_id, (unsigned long long)view.commit,
             (unsigned long long)view.applied, (unsigned long long)view.last,
+            (unsigned long long)view.snapshot_index,
+            node->rot_at > 0 || (node->rotten && node->rotten_index == view.snapshot_index)
+                ? ", rotten"
+                : "",
             view.change_pending ? ", changing" : "");
     for (unsigned i = 0; i < view.member_count; i++)
         sim_say(sim, "    %llu %s %s match %llu", (unsigned long long)view.members[i].id,
@@ -414,6 +437,7 @@ void sim_run(uint64_t seed, enum sim_break broken, bool verbose, struct sim_coun
     sim_at(sim, (struct sim_event){ .at_ms = sim->now_ms + 500, .kind = EVENT_FAULT });
     sim_at(sim, (struct sim_event){ .at_ms = healed, .kind = EVENT_HEAL });
     trouble_start(sim);
+    amnesia_start(sim);
     while (sim->heap_count > 0) {
         struct sim_event event = heap_take(sim);
 

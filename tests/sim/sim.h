@@ -43,6 +43,7 @@ enum sim_break {
     BREAK_EPOCH,        /* frames of a link's older connection come after the newer one's */
     BREAK_SYNC,         /* an append is acknowledged before it is synced */
     BREAK_CHANGE,       /* a leader changes members before an entry of its term is committed */
+    BREAK_AMNESIA,      /* a node that has lost its folder is taken for what it was */
     BREAK_COUNT,
 };
 
@@ -66,6 +67,7 @@ enum sim_event_kind {
     EVENT_HEAL,
     EVENT_TROUBLE, /* of a disk; `other` says which */
     EVENT_WANTED,
+    EVENT_AMNESIA, /* `other` says what of it */
 };
 
 struct sim_event {
@@ -97,7 +99,8 @@ struct sim_disk {
     uint64_t term;
     uint64_t voted_for;
     struct snapshot_meta snapshot;
-    struct buf image; /* of the snapshot */
+    struct buf image;   /* of the snapshot */
+    struct known known; /* whose log is which */
     uint64_t first;
     uint64_t count;
     uint64_t synced; /* BREAK_SYNC: a power cut takes what is behind */
@@ -123,6 +126,12 @@ struct sim_node {
     uint64_t id;           /* 1.. */
     bool exists;           /* was started once */
     bool gone;             /* for good, and its disk with it */
+    unsigned first_voters; /* its configuration names so many, of a new group; 0: it joins */
+    unsigned folders;      /* that it has had */
+    bool fresh;            /* it was not started with the one that it has */
+    bool emptied;          /* the one that it has is not what it took part with */
+    bool told_forgot;      /* and it was told so */
+    uint64_t down_until;   /* it is not started before */
     unsigned told;         /* of sim->wants: a prefix with sim->removed as of then */
     uint64_t told_removed; /* bits: 1 << id */
     uint64_t peers;        /* bits: 1 << id, as its core knows */
@@ -219,7 +228,8 @@ struct sim_wants {
 struct sim_counts {
     uint64_t events, crashes, kills, installs, takes, link_breaks, leaders, acks, retries, unknown,
         reads, lease_reads, fast_reads, freezes, traps, truncations, committed, transfers, adds,
-        removes, replaces, changes, read_back, drops, resumes, doubts, full, stuck, failed, lies;
+        removes, replaces, changes, read_back, drops, resumes, doubts, full, stuck, failed, lies,
+        emptied, refused, grown;
 };
 
 struct sim {
@@ -236,6 +246,10 @@ struct sim {
     bool steady;          /* the members of this seed stay the same */
     bool split_at_change; /* the newest split is such a one */
     uint64_t split_until; /* a split lasts so long at least */
+    bool forgetful;       /* a node is yet to lose its folder... */
+    uint64_t lagging;     /* ...while these lag; bits: 1 << id */
+    uint64_t quiet_wanted_until;
+    uint64_t emptied; /* who has lost its folder; bits: 1 << id */
     uint64_t heap_count;
     uint64_t heap_capacity;
     struct sim_event *heap;
@@ -295,6 +309,7 @@ bool clock_puts_off(struct sim *sim, const struct sim_event *event);
 /* sim_node.c: a replica's surroundings */
 void node_init(struct sim_node *node, struct sim *sim, unsigned at);
 void node_bootstrap(struct sim_node *node, unsigned count); /* as one of the first `count` */
+void node_forget(struct sim_node *node); /* its folder is empty, as a node's that joins */
 void node_start(struct sim_node *node);
 void node_crash(struct sim_node *node, bool power_cut);
 void node_restarts(struct sim_node *node, unsigned within_ms); /* 5 ms at least */
@@ -331,9 +346,24 @@ void members_started(struct sim_node *node);
 void members_committed(struct sim *sim, const struct log_entry *entry);
 /* What a node does at the end of a turn: know whom it talks to, and break rules on purpose. */
 void members_after(struct sim_node *node);
+void members_know_peers(struct sim_node *node);
 bool members_present(const struct sim *sim, unsigned node);
 bool members_settled(struct sim *sim);
 unsigned members_some(struct sim *sim); /* a node that exists */
+
+/* Nothing is under way, as far as everybody knows, all are up and take part. */
+bool members_quiet(const struct sim *sim);
+/* By one with a new id, if it is not on its way out already. */
+void members_replace(struct sim *sim, unsigned node);
+
+/* sim_amnesia.c */
+void amnesia_start(struct sim *sim);
+bool amnesia_is_late(struct sim *sim, unsigned at);
+uint64_t amnesia_incarnation(struct sim_node *node);
+void amnesia_event(struct sim *sim, const struct sim_event *event);
+void amnesia_after(struct sim_node *node);
+/* A voter is lost and not out yet: as trouble_has_liar() says, a snapshot that rots is too much. */
+bool amnesia_stands(const struct sim *sim);
 
 /* sim_network.c */
 bool network_is_up(const struct sim *sim, unsigned from, unsigned to);

@@ -63,9 +63,10 @@ static struct member_want *want_new(struct sim *sim)
 
 static bool add(struct sim *sim)
 {
+    unsigned room = SIM_NODES - (sim->forgetful ? 1 : 0); /* for who replaces the forgetful one */
     struct member_want *want;
 
-    if (sim->wants.count == SIM_NODES || present_count(sim) >= SIM_MEMBERS_MAX)
+    if (sim->wants.count >= room || present_count(sim) >= SIM_MEMBERS_MAX)
         return false;
     want = want_new(sim);
     sim_say(sim, "node %llu shall be a member", (unsigned long long)want->id);
@@ -91,7 +92,8 @@ void members_init(struct sim *sim)
     }
     sim->wants.voters = sim->wants.members;
     for (unsigned i = 0; i < count; i++)
-        node_start(&sim->nodes[i]);
+        if (count == 1 || !amnesia_is_late(sim, i))
+            node_start(&sim->nodes[i]);
     if (!sim->splits || !add(sim))
         return;
     /* Four voters are about to be five. */
@@ -106,9 +108,8 @@ static void remove_member(struct sim *sim, unsigned node)
     sim->wants.list[node].removed = true;
 }
 
-/* Nothing is under way, as far as everybody knows: then one may be lost for good, and the rest is
- * a majority whatever was begun. */
-static bool is_quiet(const struct sim *sim)
+/* Then one may be lost for good, and the rest is a majority whatever was begun. */
+bool members_quiet(const struct sim *sim)
 {
     uint64_t wanted = 0;
 
@@ -122,7 +123,8 @@ static bool is_quiet(const struct sim *sim)
 
         if (!members_present(sim, i))
             continue;
-        if (!sim->nodes[i].up)
+        /* One that has not taken part yet waits for all that have (rule 3b of known_rules.h). */
+        if (!sim->nodes[i].up || !sim->nodes[i].disk.known.takes_part)
             return false;
         core_view(sim->nodes[i].core, &view);
         if (view.change_pending)
@@ -142,7 +144,7 @@ static unsigned some_present(struct sim *sim)
 
 static void replace(struct sim *sim, unsigned node)
 {
-    bool lost = is_quiet(sim) && sim_below(sim, 2) == 0;
+    bool lost = members_quiet(sim) && sim_below(sim, 2) == 0;
 
     if (!add(sim))
         return;
@@ -155,10 +157,34 @@ static void replace(struct sim *sim, unsigned node)
     sim->nodes[node].gone = true;
 }
 
+void members_replace(struct sim *sim, unsigned node)
+{
+    if (!members_present(sim, node))
+        return;
+    if (add(sim))
+        sim->counts.replaces++;
+    else
+        CHECK(present_count(sim) > SIM_MEMBERS_MIN);
+    remove_member(sim, node);
+    tell_all(sim);
+}
+
+/* There are no rows of members before all of the first ones take part: cluster_version_next(). */
+static bool all_began(const struct sim *sim)
+{
+    for (unsigned i = 0; i < SIM_NODES; i++)
+        if (sim->nodes[i].first_voters > 0 && sim->nodes[i].folders == 1 &&
+            !sim->nodes[i].disk.known.takes_part)
+            return false;
+    return true;
+}
+
 void members_fault(struct sim *sim)
 {
     unsigned node = some_present(sim);
 
+    if (!all_began(sim))
+        return;
     switch (sim_below(sim, 4)) {
     case 0:
     case 1:
@@ -231,7 +257,7 @@ static uint64_t peers_of(const struct sim_node *node)
     return peers;
 }
 
-static void know_peers(struct sim_node *node)
+void members_know_peers(struct sim_node *node)
 {
     struct sim *sim = node->sim;
     unsigned at = (unsigned)(node->id - 1);
@@ -334,7 +360,7 @@ static void split_now(struct sim_node *node)
 
 void members_after(struct sim_node *node)
 {
-    know_peers(node);
+    members_know_peers(node);
     if (node->sim->broken == BREAK_CHANGE)
         change_carelessly(node);
     split_now(node);
@@ -345,11 +371,13 @@ void members_after(struct sim_node *node)
 void members_committed(struct sim *sim, const struct log_entry *entry)
 {
     struct raft_configuration configuration;
+    unsigned before;
 
     if (entry->type != LOG_CHANGE)
         return;
     sim->counts.changes++;
     sim->wants.members = 0;
+    before = (unsigned)__builtin_popcountll(sim->wants.voters);
     sim->wants.voters = 0;
     raft_convert_configuration(entry->data->bytes, entry->data->len, &configuration);
     for (unsigned i = 0; i < configuration.n; i++) {
@@ -358,6 +386,9 @@ void members_committed(struct sim *sim, const struct log_entry *entry)
             sim->wants.voters |= bit(configuration.servers[i].id);
     }
     raft_configuration_close(&configuration);
+    if (sim->nodes[0].first_voters == 1 && before < SIM_MEMBERS_MIN &&
+        __builtin_popcountll(sim->wants.voters) >= SIM_MEMBERS_MIN)
+        sim->counts.grown++;
     sim_say(sim, "members %#llx, voters %#llx", (unsigned long long)sim->wants.members,
             (unsigned long long)sim->wants.voters);
 }

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "controlplane/replica/wire.h"
 #include "proto/raft.pb-c.h"
+#include "proto/raft_check.h"
 #include "tests/sim/sim.h"
 
 enum {
@@ -82,22 +83,48 @@ static bool is_put_off(struct sim *sim, const struct sim_event *event)
     return true;
 }
 
+/* As replica_links.c does: it is let in to the book, and a hello that can not be kept comes again.
+ */
+static enum status take_hello(struct sim_node *to,
+                              const struct sim_node *from,
+                              struct bytes body,
+                              struct err *err)
+{
+    Lapwing__RaftHello *hello = lapwing__raft_hello__unpack(NULL, body.len, body.data);
+    enum status st;
+
+    CHECK(hello != NULL);
+    st = raft_hello_check(hello, err);
+    if (st == ST_OK)
+        st = core_hello(to->core, clock_now(to), from->id, hello, err);
+    lapwing__raft_hello__free_unpacked(hello, NULL);
+    if (st == ST_NO_SPACE)
+        network_break(to->sim, (unsigned)(from->id - 1), (unsigned)(to->id - 1), false);
+    return st == ST_NO_SPACE || st == ST_DENIED ? ST_OK : st;
+}
+
 void network_deliver(struct sim *sim, const struct sim_event *event)
 {
     struct sim_link *link = &sim->links[event->node][event->other];
     struct sim_node *to = &sim->nodes[event->other];
     struct sim_frame *frame = event->data;
+    bool hello = frame->type == LAPWING__RAFT_FRAME__RAFT_HELLO;
     struct err err = { 0 };
     enum status st;
 
     if (is_put_off(sim, event))
         return;
+    if (hello && to->up)
+        members_know_peers(to);
     /* A node closes the links of those whom it knows to be removed, and hears of no others. */
     if (((link->up && link->life == event->life) || may_be_late(sim, event)) &&
         (to->peers >> sim->nodes[event->node].id & 1) != 0) {
         CHECK(to->up);
-        st = core_frame(to->core, clock_now(to), sim->nodes[event->node].id, frame->type,
-                        buf_view(&frame->body), &err);
+        if (hello)
+            st = take_hello(to, &sim->nodes[event->node], buf_view(&frame->body), &err);
+        else
+            st = core_frame(to->core, clock_now(to), sim->nodes[event->node].id, frame->type,
+                            buf_view(&frame->body), &err);
         if (st != ST_OK)
             sim_fail(sim, "node %llu refuses a frame: %s", (unsigned long long)to->id, err.text);
         node_after(to);

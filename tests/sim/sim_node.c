@@ -322,7 +322,7 @@ void node_verified(struct sim_node *node)
 /* BREAK_ROT: once more in the end, when no newer snapshot comes by itself. */
 static bool rots_now(struct sim *sim)
 {
-    if (trouble_has_liar(sim))
+    if (trouble_has_liar(sim) || amnesia_stands(sim))
         return false;
     if (sim->faults_on)
         return sim_below(sim, 12) == 0;
@@ -416,6 +416,27 @@ static void io_transferred(void *context, void *token, enum status st)
         node->sim->counts.transfers++;
 }
 
+/* Without room nothing is stored; from the reserve, perhaps. */
+static enum status io_known_store(void *context, const struct known *known, struct err *err)
+{
+    struct sim_node *node = context;
+
+    if (trouble_is_full(node) && !node->trouble.reserve)
+        return err_set(err, ST_NO_SPACE, "the disk is full");
+    node->disk.known = *known;
+    return ST_OK;
+}
+
+static void io_forgotten(void *context, uint64_t by, uint64_t incarnation)
+{
+    struct sim_node *node = context;
+
+    CHECK(incarnation != node->disk.known.incarnation);
+    sim_say(node->sim, "node %llu: node %llu knows another log than its own",
+            (unsigned long long)node->id, (unsigned long long)by);
+    node->told_forgot = true;
+}
+
 static const struct core_io core_io = {
     .set_vote = io_set_vote,
     .disk = io_disk,
@@ -425,6 +446,8 @@ static const struct core_io core_io = {
     .work_us = io_work_us,
     .state_failed = io_state_failed,
     .log_read = io_log_read,
+    .known_store = io_known_store,
+    .forgotten = io_forgotten,
     .snapshot_write = io_snapshot_write,
     .snapshot_read = io_snapshot_read,
     .snapshot_doubt = io_snapshot_doubt,
@@ -444,9 +467,28 @@ void node_init(struct sim_node *node, struct sim *sim, unsigned at)
     node->sim = sim;
     node->id = at + 1;
     node->ops_end = &node->ops;
-    node->disk.term = 1;
     node->disk.first = 1;
+    node_forget(node);
     clock_boot(node);
+}
+
+void node_forget(struct sim_node *node)
+{
+    struct sim_disk *disk = &node->disk;
+
+    disk_truncate(disk, 0);
+    disk->term = 1;
+    disk->voted_for = 0;
+    disk->first = 1;
+    disk->synced = 0;
+    disk->snapshot = (struct snapshot_meta){ 0 };
+    disk->image.len = 0;
+    node->rot_at = 0;
+    node->part.len = 0;
+    node->part_is = (struct snapshot_progress){ 0 };
+    node->fresh = true;
+    disk->known =
+        (struct known){ .incarnation = amnesia_incarnation(node), .takes_part = true }; /* joins */
 }
 
 void node_bootstrap(struct sim_node *node, unsigned count)
@@ -455,6 +497,8 @@ void node_bootstrap(struct sim_node *node, unsigned count)
 
     for (unsigned i = 0; i < count; i++)
         ids[i] = i + 1;
+    node->first_voters = count;
+    node->disk.known.takes_part = count == 1;
     node->disk.count = 1;
     node->disk.synced = 1;
     node->disk.entries[0] = (struct log_entry){
@@ -518,7 +562,7 @@ static struct log_entry *entries_without_data(const struct sim_disk *disk)
  * a restarted node gives none. */
 static bool may_vote_at_once(const struct sim_node *node)
 {
-    return node->life == 0 || node->sim->broken == BREAK_RESTART_VOTE ||
+    return node->fresh || node->sim->broken == BREAK_RESTART_VOTE ||
            node->sim->broken == BREAK_VOTES;
 }
 
@@ -557,6 +601,8 @@ void node_start(struct sim_node *node)
         .entries = entries,
         .entry_count = (unsigned)node->disk.count,
         .part = node->part_is,
+        .known = &node->disk.known,
+        .address = "127.0.0.1:1",
     };
     struct core_io io = core_io;
 
@@ -573,7 +619,7 @@ void node_start(struct sim_node *node)
         heal_image(node); /* a node without rows and snapshot would be lost for good */
     /* The snapshot rots while the rows are good: this start finds out. */
     node->rotten = node->state != NULL && node->disk.snapshot.index > 0 && !trouble_has_liar(sim) &&
-                   (node->rot_at > 0 || sim_below(sim, 8) == 0);
+                   !amnesia_stands(sim) && (node->rot_at > 0 || sim_below(sim, 8) == 0);
     node->rotten_index = node->disk.snapshot.index;
     open_state(node);
     node->life++;
@@ -584,6 +630,7 @@ void node_start(struct sim_node *node)
     node->seen_applied = 0;
     node->tick_at = 0;
     node->core = core_new(&config, &io, node->state);
+    node->fresh = false;
     free(entries);
     /* What log_store does when it opens: a log that does not join on to the snapshot is dropped,
      * and an empty one begins behind it (seed 3245: an install that was torn over an empty log). */
@@ -705,6 +752,9 @@ void node_after(struct sim_node *node)
     uint64_t at;
 
     members_after(node);
+    amnesia_after(node);
+    if (!node->up)
+        return;
     /* As where the write-ahead log of the rows has become too large for the snapshot's reader. */
     if (node->writing && sim_below(sim, 8) == 0)
         core_hold(node->core, true);

@@ -18,20 +18,41 @@ static struct {
     bool armed;
     bool lasting;
     bool failed;
+    bool here; /* only calls of `thread` */
+    pthread_t thread;
+    const char *name; /* NULL: of any file */
     enum fault_kind kind;
     unsigned left; /* calls until the one that fails */
 } fault;
 
-void fault_disk_arm(enum fault_kind kind, unsigned at, bool lasting)
+static void arm(enum fault_kind kind, unsigned at, bool lasting, bool here, const char *name)
 {
     CHECK(at > 0);
     pthread_mutex_lock(&mutex);
     fault.armed = true;
     fault.lasting = lasting;
     fault.failed = false;
+    fault.here = here;
+    fault.thread = pthread_self();
+    fault.name = name;
     fault.kind = kind;
     fault.left = at;
     pthread_mutex_unlock(&mutex);
+}
+
+void fault_disk_arm(enum fault_kind kind, unsigned at, bool lasting)
+{
+    arm(kind, at, lasting, false, NULL);
+}
+
+void fault_disk_arm_here(enum fault_kind kind, unsigned at, bool lasting)
+{
+    arm(kind, at, lasting, true, NULL);
+}
+
+void fault_disk_arm_sync_of(const char *name)
+{
+    arm(FAULT_SYNC, 1, true, false, name);
 }
 
 bool fault_disk_heal(void)
@@ -63,7 +84,8 @@ static bool concerned(enum call call)
 
 static bool is_the_one(enum call call)
 {
-    if (!fault.armed || !concerned(call))
+    if (!fault.armed || !concerned(call) ||
+        (fault.here && pthread_equal(fault.thread, pthread_self()) == 0))
         return false;
     if (fault.left > 1) {
         fault.left--;
@@ -76,14 +98,32 @@ static bool is_the_one(enum call call)
     return true;
 }
 
-static bool fails(enum call call)
+/* `name`: of the file that it is about, where that is known. */
+static bool fails_of(enum call call, const char *name)
 {
     bool fails_now;
 
     pthread_mutex_lock(&mutex);
-    fails_now = is_the_one(call);
+    fails_now =
+        (fault.name == NULL || (name != NULL && strcmp(fault.name, name) == 0)) && is_the_one(call);
     pthread_mutex_unlock(&mutex);
     return fails_now;
+}
+
+static bool fails(enum call call)
+{
+    return fails_of(call, NULL);
+}
+
+static bool sync_fails(int fd)
+{
+    char link[64];
+    char path[512] = { 0 };
+
+    (void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    if (readlink(link, path, sizeof path - 1) < 0)
+        return fails(CALL_SYNC);
+    return fails_of(CALL_SYNC, strrchr(path, '/') + 1);
 }
 
 /* Armed, and a call has failed. */
@@ -317,6 +357,16 @@ int __real_fdatasync(int fd);
 int __wrap_fdatasync(int fd);
 int __real_fsync(int fd);
 int __wrap_fsync(int fd);
+int __real_open64(const char *path, int flags, ...);
+int __wrap_open64(const char *path, int flags, ...);
+int __real_mkdir(const char *path, mode_t mode);
+int __wrap_mkdir(const char *path, mode_t mode);
+ssize_t __real_copy_file_range(
+    int in, off_t *in_at, int out, off_t *out_at, size_t len, unsigned flags);
+ssize_t __wrap_copy_file_range(
+    int in, off_t *in_at, int out, off_t *out_at, size_t len, unsigned flags);
+int __real_fallocate64(int fd, int mode, off_t at, off_t len);
+int __wrap_fallocate64(int fd, int mode, off_t at, off_t len);
 int __real_rename(const char *from, const char *to);
 int __wrap_rename(const char *from, const char *to);
 
@@ -370,7 +420,7 @@ int __wrap_renameat(int from_dir, const char *from, int to_dir, const char *to)
 
 int __wrap_fdatasync(int fd)
 {
-    if (!fails(CALL_SYNC))
+    if (!sync_fails(fd))
         return __real_fdatasync(fd);
     errno = errnum_of();
     return -1;
@@ -378,7 +428,7 @@ int __wrap_fdatasync(int fd)
 
 int __wrap_fsync(int fd)
 {
-    if (!fails(CALL_SYNC))
+    if (!sync_fails(fd))
         return __real_fsync(fd);
     errno = errnum_of();
     return -1;
@@ -388,6 +438,51 @@ int __wrap_rename(const char *from, const char *to)
 {
     if (!fails(CALL_GROW))
         return __real_rename(from, to);
+    errno = errnum_of();
+    return -1;
+}
+
+int __wrap_open64(const char *path, int flags, ...)
+{
+    mode_t mode = 0;
+    va_list args;
+
+    va_start(args, flags);
+    if ((flags & O_CREAT) != 0)
+        mode = va_arg(args, mode_t);
+    va_end(args);
+    if ((flags & O_CREAT) == 0 || access(path, F_OK) == 0 || !fails(CALL_OPEN))
+        return __real_open64(path, flags, mode);
+    errno = errnum_of();
+    return -1;
+}
+
+int __wrap_mkdir(const char *path, mode_t mode)
+{
+    if (access(path, F_OK) == 0 || !fails(CALL_OPEN))
+        return __real_mkdir(path, mode);
+    errno = errnum_of();
+    return -1;
+}
+
+/* A full disk takes what there is room for first. */
+ssize_t __wrap_copy_file_range(
+    int in, off_t *in_at, int out, off_t *out_at, size_t len, unsigned flags)
+{
+    enum { ROOM_BYTES = 4096 };
+
+    if (!fails(CALL_WRITE))
+        return __real_copy_file_range(in, in_at, out, out_at, len, flags);
+    (void)__real_copy_file_range(in, in_at, out, out_at, len < ROOM_BYTES ? len : ROOM_BYTES,
+                                 flags);
+    errno = errnum_of();
+    return -1;
+}
+
+int __wrap_fallocate64(int fd, int mode, off_t at, off_t len)
+{
+    if (!fails(CALL_GROW))
+        return __real_fallocate64(fd, mode, at, len);
     errno = errnum_of();
     return -1;
 }

@@ -2,7 +2,7 @@
  * that our code makes itself (their symbols are wrapped when the test is linked).
  *
  * Calls that change something are counted; those from the n-th on fail, all or that one alone, as a
- * full or a broken disk makes them fail.  Any thread. */
+ * full or a broken disk makes them fail.  Any thread, but for those that a test leaves out. */
 #ifndef TESTS_UNIT_FAULT_DISK_H
 #define TESTS_UNIT_FAULT_DISK_H
 
@@ -22,6 +22,10 @@ void fault_disk_folder(char out[64]);
 void fault_disk_install(void);
 /* From here on the `at`-th call (from 1) fails, and if `lasting` all behind it. */
 void fault_disk_arm(enum fault_kind kind, unsigned at, bool lasting);
+/* The same for calls of this thread alone... */
+void fault_disk_arm_here(enum fault_kind kind, unsigned at, bool lasting);
+/* ...and every sync that our own code makes of a file with this name. */
+void fault_disk_arm_sync_of(const char *name);
 /* Works again.  True when a call has failed since it was armed. */
 bool fault_disk_heal(void);
 

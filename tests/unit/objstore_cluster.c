@@ -20,6 +20,8 @@
 #include "proto/state_service.pb-c.h"
 #include "tests/unit/certificates.h"
 
+#define WAIT_NS 60000000000ull
+
 struct zone {
     struct cluster *cluster;
     bool is_up;
@@ -34,7 +36,7 @@ struct zone {
     unsigned port;
 };
 
-enum order_kind { ORDER_NONE, ORDER_STOP, ORDER_KILL, ORDER_COUNT_ZONES, ORDER_SWALLOW };
+enum order_kind { ORDER_NONE, ORDER_STOP, ORDER_KILL, ORDER_WAIT_ZONES, ORDER_SWALLOW };
 
 struct cluster {
     uv_loop_t loop;
@@ -44,8 +46,9 @@ struct cluster {
     uv_cond_t answered;
     enum order_kind order; /* under the mutex, as the two below */
     unsigned argument;
-    unsigned result;
+    unsigned others;
     unsigned commands;
+    uv_check_t turned; /* for an order that waits */
 
     unsigned zones;
     struct zone zone[CLUSTER_ZONES_MAX];
@@ -219,48 +222,70 @@ static void zone_stop(struct zone *zone)
 
 /* ---- orders from the test thread ---- */
 
-static void async_cb(uv_async_t *async)
+static void stop(struct cluster *cluster)
 {
-    struct cluster *cluster = container_of(async, struct cluster, async);
+    for (unsigned i = 0; i < cluster->zones; i++)
+        zone_stop(&cluster->zone[i]);
+    stream_listener_close(cluster->listener);
+    uv_close((uv_handle_t *)&cluster->async, NULL);
+    uv_close((uv_handle_t *)&cluster->turned, NULL);
+}
 
-    uv_mutex_lock(&cluster->mutex);
+/* False: it waits, until a later turn. */
+static bool perform(struct cluster *cluster)
+{
     switch (cluster->order) {
     case ORDER_STOP:
-        for (unsigned i = 0; i < cluster->zones; i++)
-            zone_stop(&cluster->zone[i]);
-        stream_listener_close(cluster->listener);
-        uv_close((uv_handle_t *)&cluster->async, NULL);
+        stop(cluster);
         break;
     case ORDER_KILL:
         zone_stop(&cluster->zone[cluster->argument]);
         break;
-    case ORDER_COUNT_ZONES:
-        cluster->result = peers_zones_connected(cluster->zone[cluster->argument].peers);
-        break;
+    case ORDER_WAIT_ZONES:
+        return peers_zones_connected(cluster->zone[cluster->argument].peers) == cluster->others;
     case ORDER_SWALLOW:
         cluster->swallow = cluster->argument;
         break;
     case ORDER_NONE:
         break;
     }
-    cluster->order = ORDER_NONE;
-    uv_cond_signal(&cluster->answered);
+    return true;
+}
+
+static void take_order(struct cluster *cluster)
+{
+    uv_mutex_lock(&cluster->mutex);
+    if (cluster->order != ORDER_NONE && perform(cluster)) {
+        cluster->order = ORDER_NONE;
+        uv_cond_signal(&cluster->answered);
+    }
     uv_mutex_unlock(&cluster->mutex);
 }
 
-static unsigned order(struct cluster *cluster, enum order_kind kind, unsigned argument)
+static void async_cb(uv_async_t *async)
 {
-    unsigned result;
+    take_order(container_of(async, struct cluster, async));
+}
+
+/* Who is connected changes only when the loop turns. */
+static void turned_cb(uv_check_t *check)
+{
+    take_order(container_of(check, struct cluster, turned));
+}
+
+static void order(struct cluster *cluster, enum order_kind kind, unsigned argument, unsigned others)
+{
+    int rv = 0;
 
     uv_mutex_lock(&cluster->mutex);
     cluster->order = kind;
     cluster->argument = argument;
+    cluster->others = others;
     CHECK(uv_async_send(&cluster->async) == 0);
-    while (cluster->order != ORDER_NONE)
-        uv_cond_wait(&cluster->answered, &cluster->mutex);
-    result = cluster->result;
+    while (cluster->order != ORDER_NONE && rv == 0)
+        rv = uv_cond_timedwait(&cluster->answered, &cluster->mutex, WAIT_NS);
+    CHECK(rv == 0); /* else it is not done after longer than any machine needs */
     uv_mutex_unlock(&cluster->mutex);
-    return result;
 }
 
 static void thread_main(void *context)
@@ -283,6 +308,8 @@ struct cluster *cluster_start(unsigned zones)
         (struct s3_keys){ cluster->key_list, 1, bytes_of(cluster->key, sizeof cluster->key) };
     CHECK(uv_loop_init(&cluster->loop) == 0);
     CHECK(uv_async_init(&cluster->loop, &cluster->async, async_cb) == 0);
+    CHECK(uv_check_init(&cluster->loop, &cluster->turned) == 0);
+    CHECK(uv_check_start(&cluster->turned, turned_cb) == 0);
     CHECK(uv_mutex_init(&cluster->mutex) == 0);
     CHECK(uv_cond_init(&cluster->answered) == 0);
     CHECK(state_open(":memory:", STATE_GROUP_STORAGE, &cluster->state, &err) == ST_OK);
@@ -315,7 +342,7 @@ struct cluster *cluster_start(unsigned zones)
 
 void cluster_stop(struct cluster *cluster)
 {
-    (void)order(cluster, ORDER_STOP, 0);
+    order(cluster, ORDER_STOP, 0, 0);
     CHECK(uv_thread_join(&cluster->thread) == 0);
     for (unsigned i = 0; i < cluster->zones; i++) {
         char command[96];
@@ -353,18 +380,17 @@ const uint8_t *cluster_key(const struct cluster *cluster)
 
 void cluster_wait_connected(struct cluster *cluster, unsigned zone, unsigned others)
 {
-    while (order(cluster, ORDER_COUNT_ZONES, zone) != others)
-        (void)usleep(1000);
+    order(cluster, ORDER_WAIT_ZONES, zone, others);
 }
 
 void cluster_kill(struct cluster *cluster, unsigned zone)
 {
-    (void)order(cluster, ORDER_KILL, zone);
+    order(cluster, ORDER_KILL, zone, 0);
 }
 
 void cluster_swallow_replies(struct cluster *cluster, unsigned count)
 {
-    (void)order(cluster, ORDER_SWALLOW, count);
+    order(cluster, ORDER_SWALLOW, count, 0);
 }
 
 unsigned cluster_commands(struct cluster *cluster)

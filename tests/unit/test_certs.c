@@ -315,6 +315,34 @@ TEST(a_request_is_signed_only_for_whom_the_signer_says)
     end();
 }
 
+/* A host chooses its names itself: whoever signs must see them. */
+TEST(what_was_signed_is_said_host_names_included)
+{
+    static const char *const hosts[] = { "a.example", "*.b.example", "10.1.2.3" };
+    struct certs_options request = host("request", "w", "worker");
+    struct certs_options sign = host("sign", "w", "worker");
+    char home[64];
+    char file[80];
+    struct err err = { 0 };
+
+    begin();
+    EXPECT_EQ(make_ca(&err), ST_OK);
+    (void)snprintf(home, sizeof home, "%s/host", folder);
+    (void)snprintf(file, sizeof file, "%s/w.csr", home);
+    request.folder = home;
+    request.cluster = "c";
+    request.host_count = ARRAY_LEN(hosts);
+    memcpy(request.hosts, hosts, sizeof hosts);
+    EXPECT_EQ(run(&request, &err), ST_OK);
+    sign.file = file;
+    EXPECT_EQ(run(&sign, &err), ST_OK);
+    EXPECT(strstr(buf_text(&said), "w.crt\n") != NULL);
+    EXPECT(strstr(buf_text(&said), "lapwing://c/worker/z/w") != NULL);
+    for (size_t i = 0; i < ARRAY_LEN(hosts); i++)
+        EXPECT(strstr(buf_text(&said), hosts[i]) != NULL);
+    end();
+}
+
 TEST(all_of_a_folder_or_one_file_is_shown)
 {
     struct certs_options show = asked("show");

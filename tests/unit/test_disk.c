@@ -105,7 +105,7 @@ static void write_snapshot(
     op->snapshot.configuration_index = 1;
     op->snapshot.configuration_len = f->bootstrap->len;
     memcpy(op->snapshot.configuration, f->bootstrap->bytes, f->bootstrap->len);
-    EXPECT_EQ(snapshot_file_seal(path, &op->snapshot, NULL), ST_OK);
+    EXPECT_EQ(snapshot_file_describe(path, &op->snapshot, NULL), ST_OK);
 }
 
 /* The disk thread may be through with both before the loop hears of the first. */

@@ -492,3 +492,182 @@ TEST(a_handler_sees_the_client_and_that_it_came_over_tls)
     http_server_close(second, NULL);
     stop(&f);
 }
+
+/* ---- handshakes at once ---- */
+
+static const char half_hello[] = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
+
+/* Clients that begin a handshake and do not go on, until the server has seen each speak. */
+static void begin_halves(struct fixture *f, int *fds, unsigned count)
+{
+    struct http_server_load load;
+    struct http_server_load before;
+
+    http_server_load(f->server, &before);
+    for (unsigned i = 0; i < count; i++) {
+        fds[i] = client_connect(f->port);
+        CHECK(send(fds[i], half_hello, sizeof half_hello - 1, MSG_NOSIGNAL) ==
+              sizeof half_hello - 1);
+    }
+    do
+        http_server_load(f->server, &load);
+    while (load.handshakes + load.handshakes_waiting <
+               before.handshakes + before.handshakes_waiting + count &&
+           turn_again(f));
+}
+
+static void close_all(const int *fds, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        (void)close(fds[i]);
+}
+
+static const struct {
+    const char *name;
+    unsigned clients;
+    unsigned under_way;
+    unsigned waiting;
+} handshake_rows[] = {
+    { "as many as are allowed", HTTP_HANDSHAKES_MAX, HTTP_HANDSHAKES_MAX, 0 },
+    { "one more", HTTP_HANDSHAKES_MAX + 1, HTTP_HANDSHAKES_MAX, 1 },
+};
+
+TEST(so_many_handshakes_are_under_way_and_the_next_client_waits)
+{
+    static const struct http_server_options roomy = { .connections_max = HTTP_HANDSHAKES_MAX + 10 };
+
+    for (size_t i = 0; i < ARRAY_LEN(handshake_rows); i++) {
+        struct http_server_load load;
+        int fds[HTTP_HANDSHAKES_MAX + 1];
+        struct fixture f;
+
+        test_case = handshake_rows[i].name;
+        start_https(&f, ANSWER_AT_ONCE, &roomy);
+        f.https = false; /* the fixture's own client is silent, which is no handshake */
+        begin_halves(&f, fds, handshake_rows[i].clients);
+        http_server_load(f.server, &load);
+        EXPECT_EQ(load.handshakes, handshake_rows[i].under_way);
+        EXPECT_EQ(load.handshakes_waiting, handshake_rows[i].waiting);
+        EXPECT_EQ(load.connections, handshake_rows[i].clients + 1);
+        close_all(fds, handshake_rows[i].clients);
+        f.https = true;
+        stop(&f);
+    }
+}
+
+/* One of a herd: what it has to do, done as far as it goes without waiting. */
+struct member {
+    struct https_client tls;
+    int fd;
+    bool asked;
+    bool served;
+    bool lost;
+};
+
+static void member_turn(struct member *member)
+{
+    char block[4096];
+    ssize_t got;
+
+    https_client_use(&member->tls, member->fd);
+    if (!member->asked)
+        member->asked = https_client_send(&member->tls, bytes_of_text(http_get_request)) > 0;
+    got = https_client_recv(&member->tls, block, sizeof block);
+    if (got > 0)
+        member->served = true;
+    else if (got == 0 || errno != EAGAIN)
+        member->lost = !member->served;
+}
+
+static bool herd_turn(struct fixture *f, struct member *herd, unsigned count)
+{
+    unsigned open = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        if (herd[i].served || herd[i].lost)
+            continue;
+        member_turn(&herd[i]);
+        open++;
+    }
+    return open > 0 && turn_again(f);
+}
+
+TEST(of_a_herd_that_comes_at_once_everybody_gets_in_a_few_at_a_time)
+{
+    enum { HERD = 60, AT_ONCE = 4 };
+    static const struct http_server_options few = { .handshakes_max = AT_ONCE,
+                                                    .connections_max = HERD + 1 };
+    struct member herd[HERD] = { 0 };
+    unsigned most_waiting = 0;
+    struct http_server_load load;
+    struct fixture f;
+
+    start_https(&f, ANSWER_AT_ONCE, &few);
+    f.https = false;
+    for (unsigned i = 0; i < HERD; i++)
+        herd[i].fd = client_connect(f.port);
+    while (herd_turn(&f, herd, HERD)) {
+        http_server_load(f.server, &load);
+        EXPECT(load.handshakes <= AT_ONCE);
+        if (load.handshakes_waiting > most_waiting)
+            most_waiting = load.handshakes_waiting;
+    }
+    EXPECT(most_waiting > HERD / 2);
+    for (unsigned i = 0; i < HERD; i++) {
+        EXPECT(herd[i].served);
+        (void)close(herd[i].fd);
+        https_client_done(&herd[i].tls);
+    }
+    http_server_load(f.server, &load);
+    EXPECT_EQ(load.handshakes + load.handshakes_waiting, 0);
+    EXPECT_EQ(load.handshakes_cut, 0);
+    f.https = true;
+    stop(&f);
+}
+
+TEST(who_does_not_go_on_makes_room_for_who_waits_and_for_nobody_else)
+{
+    static const struct http_server_options few = { .handshakes_max = 2, .handshake_turn_ms = 50 };
+    struct http_server_load load;
+    struct fixture f;
+    int fds[2];
+
+    start_https(&f, ANSWER_AT_ONCE, &few);
+    f.https = false;
+    begin_halves(&f, fds, 2);
+    f.https = true;
+    say(&f, http_get_request);
+    until_done(&f, 1);
+    EXPECT(!f.closed_by_server);
+    http_server_load(f.server, &load);
+    EXPECT_EQ(load.handshakes_cut, 1);
+    EXPECT_EQ(load.handshakes, 1);
+    close_all(fds, 2);
+    stop(&f);
+}
+
+TEST(who_gives_up_while_it_waits_leaves_the_queue_in_its_turn)
+{
+    static const struct http_server_options few = { .handshakes_max = 1 };
+    struct http_server_load load;
+    struct fixture f;
+    int fds[3];
+
+    start_https(&f, ANSWER_AT_ONCE, &few);
+    f.https = false;
+    begin_halves(&f, fds, 3);
+    f.https = true;
+    https_client_use(&f.tls, f.client);
+    (void)SSL_do_handshake(f.tls.ssl);
+    turns(&f, 5);
+    http_server_load(f.server, &load);
+    EXPECT_EQ(load.handshakes_waiting, 3);
+    (void)close(fds[1]);
+    (void)close(fds[2]);
+    (void)close(fds[0]);
+    say(&f, http_get_request);
+    until_done(&f, 1);
+    http_server_load(f.server, &load);
+    EXPECT_EQ(load.handshakes + load.handshakes_waiting, 0);
+    stop(&f);
+}

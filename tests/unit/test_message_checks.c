@@ -15,7 +15,7 @@
 
 #define UID_1 "00000000000000000000000000000001"
 
-static uint8_t zeros[8192];
+static uint8_t zeros[RAFT_CHUNK_BYTES_MAX];
 
 static ProtobufCBinaryData bytes(size_t len)
 {
@@ -182,20 +182,28 @@ TEST(entries_of_a_leader_are_of_terms_that_never_fall)
 {
     static const struct {
         const char *name;
-        uint64_t term, prev_term, first, second;
+        uint64_t term, prev_index, prev_term, first, second;
         uint32_t type;
         size_t data_bytes;
         enum status want;
     } rows[] = {
-        { "rising", 3, 1, 2, 3, 1, ENTRY_BYTES_MAX, ST_OK },
-        { "a change", 3, 3, 3, 3, 3, 1, ST_OK },
-        { "falling", 3, 1, 3, 2, 1, 1, ST_BAD_INPUT },
-        { "below the one before", 3, 3, 2, 3, 1, 1, ST_BAD_INPUT },
-        { "above the leader's", 3, 1, 2, 4, 1, 1, ST_BAD_INPUT },
-        { "no term", 0, 0, 0, 0, 1, 1, ST_BAD_INPUT },
-        { "no type", 3, 1, 2, 3, 0, 1, ST_BAD_INPUT },
-        { "no type of libraft's", 3, 1, 2, 3, 4, 1, ST_BAD_INPUT },
-        { "too large", 3, 1, 2, 3, 1, ENTRY_BYTES_MAX + 1, ST_BAD_INPUT },
+        { "rising", 3, 5, 1, 2, 3, 1, ENTRY_BYTES_MAX, ST_OK },
+        { "a change", 3, 5, 3, 3, 3, 3, 1, ST_OK },
+        { "falling", 3, 5, 1, 3, 2, 1, 1, ST_BAD_INPUT },
+        { "below the one before", 3, 5, 3, 2, 3, 1, 1, ST_BAD_INPUT },
+        { "above the leader's", 3, 5, 1, 2, 4, 1, 1, ST_BAD_INPUT },
+        { "no term", 0, 0, 0, 0, 0, 1, 1, ST_BAD_INPUT },
+        { "no type", 3, 5, 1, 2, 3, 0, 1, ST_BAD_INPUT },
+        { "no type of libraft's", 3, 5, 1, 2, 3, 4, 1, ST_BAD_INPUT },
+        { "too large", 3, 5, 1, 2, 3, 1, ENTRY_BYTES_MAX + 1, ST_BAD_INPUT },
+        { "the first ones", 3, 0, 0, 1, 3, 1, 1, ST_OK },
+        { "the highest index before", 3, RAFT_NUMBER_MAX, 1, 2, 3, 1, 1, ST_OK },
+        { "one above it", 3, RAFT_NUMBER_MAX + 1, 1, 2, 3, 1, 1, ST_BAD_INPUT },
+        { "the highest term", RAFT_NUMBER_MAX, 5, 1, 2, 3, 1, 1, ST_OK },
+        { "one above it", RAFT_NUMBER_MAX + 1, 5, 1, 2, 3, 1, 1, ST_BAD_INPUT },
+        { "an index before without its term", 3, 5, 0, 1, 3, 1, 1, ST_BAD_INPUT },
+        { "a term before without its index", 3, 0, 1, 1, 3, 1, 1, ST_BAD_INPUT },
+        { "an entry without a term", 3, 0, 0, 0, 3, 1, 1, ST_BAD_INPUT },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -206,6 +214,7 @@ TEST(entries_of_a_leader_are_of_terms_that_never_fall)
 
         test_case = rows[i].name;
         append.term = rows[i].term;
+        append.prev_index = rows[i].prev_index;
         append.prev_term = rows[i].prev_term;
         entries[0].term = rows[i].first;
         entries[1].term = rows[i].second;
@@ -219,6 +228,27 @@ TEST(entries_of_a_leader_are_of_terms_that_never_fall)
         EXPECT_EQ(raft_message_check(&message, NULL), rows[i].want);
     }
     test_case = NULL;
+}
+
+TEST(one_message_has_so_many_entries_and_no_more)
+{
+    static Lapwing__RaftEntry *list[RAFT_ENTRIES_MAX + 1];
+    Lapwing__RaftMessage message = LAPWING__RAFT_MESSAGE__INIT;
+    Lapwing__AppendEntries append = LAPWING__APPEND_ENTRIES__INIT;
+    Lapwing__RaftEntry entry = LAPWING__RAFT_ENTRY__INIT;
+
+    entry.term = 1;
+    entry.type = 1;
+    for (size_t i = 0; i < ARRAY_LEN(list); i++)
+        list[i] = &entry;
+    append.term = 1;
+    append.entries = list;
+    append.n_entries = RAFT_ENTRIES_MAX;
+    message.what_case = LAPWING__RAFT_MESSAGE__WHAT_APPEND_ENTRIES;
+    message.append_entries = &append;
+    EXPECT_EQ(raft_message_check(&message, NULL), ST_OK);
+    append.n_entries++;
+    EXPECT_EQ(raft_message_check(&message, NULL), ST_BAD_INPUT);
 }
 
 TEST(a_snapshot_has_servers_and_its_chunks_have_checksums)
@@ -259,7 +289,14 @@ TEST(a_snapshot_has_servers_and_its_chunks_have_checksums)
     EXPECT_EQ(raft_snapshot_chunk_check(&chunk, NULL), ST_CORRUPT);
     chunk.data.len = 101;
     EXPECT_EQ(raft_snapshot_chunk_check(&chunk, NULL), ST_BAD_INPUT);
-    chunk.data.len = 0;
+    chunk.data.len = 0; /* how far are you? */
+    chunk.crc32c = 0;
+    EXPECT_EQ(raft_snapshot_chunk_check(&chunk, NULL), ST_OK);
+    chunk.bytes_total = 1 << 20;
+    chunk.data = bytes(RAFT_CHUNK_BYTES_MAX);
+    chunk.crc32c = hash_crc32c(0, (struct bytes){ zeros, RAFT_CHUNK_BYTES_MAX });
+    EXPECT_EQ(raft_snapshot_chunk_check(&chunk, NULL), ST_OK);
+    chunk.data = bytes(RAFT_CHUNK_BYTES_MAX + 1);
     EXPECT_EQ(raft_snapshot_chunk_check(&chunk, NULL), ST_BAD_INPUT);
 }
 
@@ -291,6 +328,49 @@ TEST(a_replica_says_which_member_it_is_and_whom_it_means)
     }
 }
 
+/* Each row: how many logs a hello knows, and what the last one is. */
+static const struct {
+    const char *name;
+    size_t count;
+    uint64_t id;
+    uint64_t incarnation;
+    enum status want;
+} hello_logs[] = {
+    { "none", 0, 0, 0, ST_OK },
+    { "as many as are allowed", RAFT_KNOWN_MAX, 2, UINT64_MAX, ST_OK },
+    { "one too many", RAFT_KNOWN_MAX + 1, 2, 1, ST_BAD_INPUT },
+    { "of nobody", 1, 0, 1, ST_BAD_INPUT },
+    { "of an id that is none", 1, (uint64_t)INT64_MAX + 1, 1, ST_BAD_INPUT },
+    { "with no number", 1, 2, 0, ST_BAD_INPUT },
+};
+
+TEST(a_replica_says_whose_logs_it_knows)
+{
+    for (size_t i = 0; i < ARRAY_LEN(hello_logs); i++) {
+        Lapwing__RaftHello hello = LAPWING__RAFT_HELLO__INIT;
+        Lapwing__RaftKnown logs[RAFT_KNOWN_MAX + 1];
+        Lapwing__RaftKnown *list[RAFT_KNOWN_MAX + 1];
+
+        test_case = hello_logs[i].name;
+        hello.from = 4;
+        hello.to = 1;
+        hello.address = (char *)"10.0.0.4:4576";
+        for (size_t k = 0; k < hello_logs[i].count; k++) {
+            lapwing__raft_known__init(&logs[k]);
+            logs[k].id = k + 1;
+            logs[k].incarnation = 1;
+            list[k] = &logs[k];
+        }
+        hello.known = list;
+        hello.n_known = hello_logs[i].count;
+        if (hello.n_known > 0) {
+            logs[hello.n_known - 1].id = hello_logs[i].id;
+            logs[hello.n_known - 1].incarnation = hello_logs[i].incarnation;
+        }
+        EXPECT_EQ(raft_hello_check(&hello, NULL), hello_logs[i].want);
+    }
+}
+
 TEST(an_outcome_comes_exactly_with_ok)
 {
     Lapwing__Forwarded forwarded = LAPWING__FORWARDED__INIT;
@@ -317,6 +397,9 @@ TEST(a_message_of_the_spawner_names_a_request_or_a_slot)
     Lapwing__SpawnerMessage message = LAPWING__SPAWNER_MESSAGE__INIT;
     Lapwing__SpawnReply reply = LAPWING__SPAWN_REPLY__INIT;
     Lapwing__EnvironmentExited exited = LAPWING__ENVIRONMENT_EXITED__INIT;
+    static Lapwing__PackageHere *packages[SPAWN_PACKAGES_MAX + 1];
+    static uint8_t hash[32];
+    Lapwing__PackageHere here = LAPWING__PACKAGE_HERE__INIT;
 
     EXPECT_EQ(spawner_message_check(&message, NULL), ST_BAD_INPUT);
     message.what_case = LAPWING__SPAWNER_MESSAGE__WHAT_REPLY;
@@ -324,6 +407,18 @@ TEST(a_message_of_the_spawner_names_a_request_or_a_slot)
     EXPECT_EQ(spawner_message_check(&message, NULL), ST_BAD_INPUT);
     reply.id = 1;
     EXPECT_EQ(spawner_message_check(&message, NULL), ST_OK);
+    here.sha256 = (ProtobufCBinaryData){ sizeof hash, hash };
+    for (size_t i = 0; i < ARRAY_LEN(packages); i++)
+        packages[i] = &here;
+    reply.packages = packages;
+    reply.n_packages = SPAWN_PACKAGES_MAX;
+    EXPECT_EQ(spawner_message_check(&message, NULL), ST_OK);
+    reply.n_packages++;
+    EXPECT_EQ(spawner_message_check(&message, NULL), ST_BAD_INPUT);
+    reply.n_packages = 1;
+    here.sha256.len = sizeof hash - 1;
+    EXPECT_EQ(spawner_message_check(&message, NULL), ST_BAD_INPUT);
+    reply.n_packages = 0;
     reply.status = STATUS_COUNT;
     EXPECT_EQ(spawner_message_check(&message, NULL), ST_BAD_INPUT);
     message.what_case = LAPWING__SPAWNER_MESSAGE__WHAT_EXITED;

@@ -47,6 +47,13 @@ static void pools(struct buf *out)
     metrics_pools(list, ARRAY_LEN(list), out);
 }
 
+static void clients(struct buf *out)
+{
+    static const struct metrics_clients seen = { 7, 256, 3, UINT64_MAX };
+
+    metrics_clients(&seen, out);
+}
+
 #define RAFT(name, control, storage)                                                               \
     "# TYPE lapwing_raft_" name " gauge\n"                                                         \
     "lapwing_raft_" name "{group=\"control\"} " control "\n"                                       \
@@ -85,6 +92,14 @@ static const struct {
       "# TYPE lapwing_workers gauge\n"
       "lapwing_workers{state=\"live\"} 2\n"
       "lapwing_workers{state=\"out\"} 0\n" },
+    { "clients, and handshakes by what they do", clients,
+      "# TYPE lapwing_http_connections gauge\n"
+      "lapwing_http_connections 7\n"
+      "# TYPE lapwing_https_handshakes gauge\n"
+      "lapwing_https_handshakes{state=\"under_way\"} 256\n"
+      "lapwing_https_handshakes{state=\"waiting\"} 3\n"
+      "# TYPE lapwing_https_handshakes_cut_total counter\n"
+      "lapwing_https_handshakes_cut_total 18446744073709551615\n" },
 };
 
 /* Copies all lines but those of help, each of which must stand before the type of the same name. */

@@ -176,6 +176,40 @@ TEST(a_corrupt_or_missing_blob_is_served_from_another_zone_and_repaired)
     cluster_stop(cluster);
 }
 
+TEST(pieces_of_an_object_come_to_their_places)
+{
+    static const uint64_t cuts[] = { 0, 1000, 1001, 200000 };
+    struct cluster *cluster = cluster_start(1);
+    struct objstore *store = client_of(cluster, 0);
+    uint8_t *data = pattern(200000), *content = must_calloc(1, 200000);
+    struct objstore_name name = { bucket, "pieces", DEADLINE_MS };
+    struct objstore_part part = { 0 };
+    FILE *file = tmpfile();
+    struct err err = { 0 };
+
+    CHECK(file != NULL);
+    make_bucket(store);
+    EXPECT_EQ(put(store, "pieces", bytes_of(data, 200000), DEADLINE_MS), ST_OK);
+    for (size_t i = ARRAY_LEN(cuts) - 1; i > 0; i--) {
+        part.offset = cuts[i - 1];
+        part.bytes = cuts[i] - cuts[i - 1];
+        hash_sha256(bytes_of(data + part.offset, part.bytes), part.sha256);
+        EXPECT_EQ(objstore_get_part(store, &name, &part, fileno(file), &err), ST_OK);
+        EXPECT_TEXT(err.text, "");
+    }
+    EXPECT_EQ(pread(fileno(file), content, 200000, 0), 200000);
+    EXPECT(memcmp(content, data, 200000) == 0);
+    part.sha256[0] ^= 1;
+    EXPECT_EQ(objstore_get_part(store, &name, &part, fileno(file), NULL), ST_CORRUPT);
+    name.key = "not-there";
+    EXPECT_EQ(objstore_get_part(store, &name, &part, fileno(file), NULL), ST_NOT_FOUND);
+    (void)fclose(file);
+    free(content);
+    free(data);
+    objstore_free(store);
+    cluster_stop(cluster);
+}
+
 TEST(a_put_needs_two_zones_and_no_more)
 {
     struct cluster *cluster = cluster_start(3);

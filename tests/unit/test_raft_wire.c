@@ -1,5 +1,6 @@
 #include "controlplane/replica/raft_rules.h"
 #include "controlplane/replica/wire.h"
+#include "proto/message_limits.h"
 #include "proto/raft.pb-c.h"
 #include "tests/unit/check.h"
 
@@ -165,8 +166,6 @@ TEST(a_vote_is_asked_for_by_the_candidate_alone)
     buf_done(&body);
 }
 
-static const uint64_t NUMBER_MAX = INT64_MAX - 4096;
-
 static enum status decode(const Lapwing__RaftMessage *message)
 {
     struct wire_message out = { 0 };
@@ -193,7 +192,7 @@ TEST(terms_and_indexes_leave_room_to_count_on)
         enum status want = over == 0 ? ST_OK : ST_BAD_INPUT;
         Lapwing__RaftMessage message = LAPWING__RAFT_MESSAGE__INIT;
 
-        append.term = appended.term = vote.term = voted.term = now.term = NUMBER_MAX + over;
+        append.term = appended.term = vote.term = voted.term = now.term = RAFT_NUMBER_MAX + over;
         message.what_case = LAPWING__RAFT_MESSAGE__WHAT_APPEND_ENTRIES;
         message.append_entries = &append;
         EXPECT_EQ(decode(&message), want);
@@ -211,7 +210,7 @@ TEST(terms_and_indexes_leave_room_to_count_on)
         EXPECT_EQ(decode(&message), want);
 
         append.term = append.prev_term = 1;
-        append.prev_index = NUMBER_MAX + over;
+        append.prev_index = RAFT_NUMBER_MAX + over;
         message.what_case = LAPWING__RAFT_MESSAGE__WHAT_APPEND_ENTRIES;
         message.append_entries = &append;
         EXPECT_EQ(decode(&message), want);

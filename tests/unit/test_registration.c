@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/identity.h"
+#include "base/log.h"
 #include "proto/message_limits.h"
 #include "tests/unit/certificates.h"
 #include "tests/unit/check.h"
@@ -327,4 +328,79 @@ TEST(only_workers_register)
     scene_end(&scene);
     EXPECT_EQ(scene.replies, 1);
     EXPECT_EQ(scene.gone_epoch, 5);
+}
+
+/* ---- the limit ---- */
+
+static unsigned links_down; /* lines of the log that say so */
+
+void __real_log_write(enum log_level level, const char *event, const struct log_field *fields);
+void __wrap_log_write(enum log_level level, const char *event, const struct log_field *fields);
+
+void __wrap_log_write(enum log_level level, const char *event, const struct log_field *fields)
+{
+    links_down += strcmp(event, "link_down") == 0;
+    __real_log_write(level, event, fields);
+}
+
+static void note_open_cb(struct stream *stream, const struct stream_hello *peer, void *context)
+{
+    ((struct scene *)context)->opened++;
+}
+
+static const struct stream_handler crowd_handler = { note_open_cb, reply_cb, NULL, closed_cb };
+
+static void crowd_gone_cb(const struct stream_hello *worker, const char *why, void *context)
+{
+    ((struct scene *)context)->gone++;
+}
+
+static void run_until(struct scene *scene, const unsigned *count, unsigned want)
+{
+    while (*count < want)
+        (void)uv_run(&scene->loop, UV_RUN_ONCE);
+}
+
+TEST(as_many_streams_as_the_limit_are_open_and_the_next_waits_until_one_has_gone)
+{
+    static const struct registration_handler crowd = { beat_cb, crowd_gone_cb };
+    static struct stream_identity ids[REGISTRATION_SESSIONS_MAX + 1];
+    struct stream_dialer *dialers[REGISTRATION_SESSIONS_MAX + 1];
+    struct scene scene = { 0 };
+
+    links_down = 0;
+    scene_start(&scene);
+    registration_stop(scene.registration);
+    EXPECT_EQ(registration_start(&(struct registration_config){ .loop = &scene.loop,
+                                                                .address = scene.address,
+                                                                .identity = &scene.node,
+                                                                .handler = &crowd,
+                                                                .context = &scene },
+                                 &scene.registration, NULL),
+              ST_OK);
+    for (unsigned i = 0; i < ARRAY_LEN(ids); i++) {
+        char path[64];
+
+        (void)snprintf(path, sizeof path, "one/worker/a/worker-%u", i);
+        identity(&ids[i], path, 1);
+    }
+    for (unsigned i = 0; i < REGISTRATION_SESSIONS_MAX; i++) {
+        dialers[i] = dial(&scene, &ids[i], &crowd_handler);
+        run_until(&scene, &scene.opened, i + 1);
+    }
+    EXPECT_EQ(links_down, 0);
+    dialers[REGISTRATION_SESSIONS_MAX] =
+        dial(&scene, &ids[REGISTRATION_SESSIONS_MAX], &crowd_handler);
+    run_until(&scene, &links_down, 1);
+    EXPECT_EQ(scene.opened, REGISTRATION_SESSIONS_MAX);
+    EXPECT_EQ(scene.gone, 0);
+    stream_dialer_close(dialers[0]);
+    run_until(&scene, &scene.opened, REGISTRATION_SESSIONS_MAX + 1);
+    EXPECT_EQ(scene.gone, 1);
+    for (unsigned i = 1; i < ARRAY_LEN(dialers); i++)
+        stream_dialer_close(dialers[i]);
+    finish(&scene);
+    scene_end(&scene);
+    for (unsigned i = 0; i < ARRAY_LEN(ids); i++)
+        identity_done(&ids[i]);
 }

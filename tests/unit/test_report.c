@@ -73,3 +73,14 @@ TEST(the_time_out_line_carries_the_date)
         buf_done(&out);
     }
 }
+
+TEST(a_kill_for_memory_names_the_limit_and_its_setting)
+{
+    struct buf out = { 0 };
+
+    report_out_of_memory(&out, "id", 256);
+    EXPECT_TEXT(buf_text(&out),
+                "RequestId: id Error: killed at the memory limit: MemorySize is 256 MB, and what "
+                "is written to /tmp and /dev/shm or waits in sockets counts in it");
+    buf_done(&out);
+}

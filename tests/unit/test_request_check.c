@@ -1,6 +1,7 @@
 #include "worker/spawner/request_check.h"
 
 #include "tests/unit/check.h"
+#include "worker/image/image_rules.h"
 
 #define HASH "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
@@ -165,6 +166,7 @@ static const struct {
     uint64_t bytes;
     size_t fds;
     enum status want;
+    char *image;
 } converts[] = {
     { "smallest", hash, 1, 1, ST_OK },
     { "largest", hash, 52428800, 1, ST_OK },
@@ -173,6 +175,10 @@ static const struct {
     { "no zip", hash, 1, 0, ST_BAD_INPUT },
     { "two zips", hash, 1, 2, ST_BAD_INPUT },
     { "no hash", escape, 1, 1, ST_BAD_INPUT },
+    { "an image", hash, 52428801, 1, ST_OK, hash },
+    { "the largest image", hash, IMAGE_BYTES_MAX, 1, ST_OK, hash },
+    { "too large an image", hash, IMAGE_BYTES_MAX + 1, 1, ST_BAD_INPUT, hash },
+    { "an image without a hash", hash, 1, 1, ST_BAD_INPUT, escape },
 };
 
 TEST(a_convert_needs_a_hash_a_size_and_one_descriptor)
@@ -184,9 +190,40 @@ TEST(a_convert_needs_a_hash_a_size_and_one_descriptor)
         test_case = converts[i].name;
         convert.package = converts[i].package;
         convert.zip_bytes = converts[i].bytes;
+        if (converts[i].image != NULL)
+            convert.image = converts[i].image;
         req.id = 1;
         req.what_case = LAPWING__SPAWN_REQUEST__WHAT_CONVERT;
         req.convert = &convert;
         EXPECT_EQ(spawn_request_check(&req, SLOTS, converts[i].fds, NULL), converts[i].want);
     }
+}
+
+TEST(requests_about_packages_are_checked)
+{
+    static const struct {
+        const char *name;
+        Lapwing__SpawnRequest__WhatCase what;
+        char *package;
+        enum status want;
+    } rows[] = {
+        { "verify", LAPWING__SPAWN_REQUEST__WHAT_VERIFY_PACKAGE, hash, ST_OK },
+        { "verify, no hash", LAPWING__SPAWN_REQUEST__WHAT_VERIFY_PACKAGE, escape, ST_BAD_INPUT },
+        { "remove", LAPWING__SPAWN_REQUEST__WHAT_REMOVE_PACKAGE, hash, ST_OK },
+        { "remove, no hash", LAPWING__SPAWN_REQUEST__WHAT_REMOVE_PACKAGE, upper, ST_BAD_INPUT },
+        { "list", LAPWING__SPAWN_REQUEST__WHAT_LIST_PACKAGES, hash, ST_OK },
+        { "new image", LAPWING__SPAWN_REQUEST__WHAT_NEW_IMAGE, hash, ST_OK },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        Lapwing__SpawnRequest req = LAPWING__SPAWN_REQUEST__INIT;
+
+        test_case = rows[i].name;
+        req.id = 1;
+        req.what_case = rows[i].what;
+        req.verify_package = rows[i].package; /* the alternatives share their memory */
+        EXPECT_EQ(spawn_request_check(&req, SLOTS, 0, NULL), rows[i].want);
+        EXPECT_EQ(spawn_request_check(&req, SLOTS, 1, NULL), ST_BAD_INPUT);
+    }
+    test_case = NULL;
 }

@@ -61,6 +61,29 @@ TEST(a_reserve_is_made_given_back_in_parts_and_made_again)
     remove_dir(dir);
 }
 
+/* For a file that will not fit in any case nothing is spent, for votes never. */
+TEST(a_reserve_is_given_for_a_file_only_if_it_will_fit)
+{
+    char dir[] = "/tmp/test_reserve.XXXXXX";
+    struct reserve reserve = { 0 };
+    unsigned rounds = 0;
+
+    make_dir(dir);
+    reserve_open(&reserve, dir, TARGET);
+    EXPECT(!reserve_give_for(&reserve, 1));
+    EXPECT_EQ(reserve_fill(&reserve, NULL), ST_OK);
+    EXPECT(!reserve_give_for(&reserve, UINT64_MAX / 2));
+    EXPECT_EQ(reserve_missing(&reserve), 0);
+    EXPECT(reserve_give_for(&reserve, 1));
+    EXPECT_EQ(reserve_missing(&reserve), RESERVE_ROUND_BYTES);
+    while (reserve_give_for(&reserve, 1))
+        rounds++;
+    EXPECT_EQ(rounds, 13);
+    EXPECT_EQ(reserve_missing(&reserve), TARGET - TARGET / RESERVE_VOTES_PART);
+    reserve_done(&reserve);
+    remove_dir(dir);
+}
+
 /* Each row: what stands in the folder when it is opened. */
 static const struct {
     const char *name;

@@ -6,6 +6,7 @@
 
 #include "controlplane/replica/snapshot_file.h"
 #include "tests/unit/check.h"
+#include "tests/unit/fault_disk.h"
 
 enum { CHUNK = 1 << 20, INDEX = 70, TERM = 4, CHUNKS = 40 };
 
@@ -158,4 +159,22 @@ TEST(another_snapshot_is_not_taken_for_the_noted_one)
     snapshot_part_resume(&f.part, f.dir, 0);
     EXPECT_EQ(f.part.progress.index, 0);
     fixture_done(&f);
+}
+
+TEST(a_sync_that_fails_of_what_was_received_or_of_its_mark_is_told)
+{
+    for (unsigned at = 1; at <= 3; at++) { /* the file, its mark, nothing */
+        struct snapshot_part_point point;
+        struct err err = { 0 };
+        struct fixture f;
+
+        fixture_init(&f);
+        while (!snapshot_part_point(&f.part, &point))
+            EXPECT_EQ(snapshot_part_append(&f.part, bytes_of(f.chunk, CHUNK), NULL), ST_OK);
+        fault_disk_arm(FAULT_SYNC, at, false);
+        EXPECT_EQ(snapshot_part_note(&point, f.dir, &err), at <= 2 ? ST_IO : ST_OK);
+        EXPECT_EQ(fault_disk_heal(), at <= 2);
+        EXPECT_EQ(err.text[0] != '\0', at <= 2);
+        fixture_done(&f);
+    }
 }

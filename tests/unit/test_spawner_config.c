@@ -34,20 +34,20 @@ TEST(networks_are_read_or_refused)
 
 TEST(a_list_of_networks_may_be_empty_and_has_a_bound)
 {
-    struct ipv4_network out[REFUSED_NETWORKS_MAX];
-    char text[REFUSED_NETWORKS_MAX * 9 + 16] = "";
-    uint32_t count = 7;
+    struct ipv4_networks out = { .count = 7 };
+    char text[NETWORKS_MAX * 9 + 16] = "";
 
-    EXPECT_EQ(ipv4_networks_parse("", out, &count, NULL), ST_OK);
-    EXPECT_EQ(count, 0);
-    EXPECT_EQ(ipv4_networks_parse("10.0.0.0/8, 192.0.2.1", out, &count, NULL), ST_OK);
-    EXPECT_EQ(count, 2);
-    for (int i = 0; i < REFUSED_NETWORKS_MAX; i++)
+    EXPECT_EQ(ipv4_networks_parse("", &out, NULL), ST_OK);
+    EXPECT_EQ(out.count, 0);
+    EXPECT_EQ(ipv4_networks_parse("10.0.0.0/8, 192.0.2.1", &out, NULL), ST_OK);
+    EXPECT_EQ(out.count, 2);
+    for (int i = 0; i < NETWORKS_MAX; i++)
         strcat(text, "10.0.0.1,");
-    EXPECT_EQ(ipv4_networks_parse(text, out, &count, NULL), ST_OK);
-    EXPECT_EQ(count, REFUSED_NETWORKS_MAX);
+    EXPECT_EQ(ipv4_networks_parse(text, &out, NULL), ST_OK);
+    EXPECT_EQ(out.count, NETWORKS_MAX);
     strcat(text, "10.0.0.2");
-    EXPECT_EQ(ipv4_networks_parse(text, out, &count, NULL), ST_BAD_INPUT);
+    EXPECT_EQ(ipv4_networks_parse(text, &out, NULL), ST_BAD_INPUT);
+    EXPECT_EQ(out.count, NETWORKS_MAX); /* as it was */
 }
 
 TEST(names_of_instances_are_safe_in_paths_and_rules)
@@ -62,6 +62,8 @@ TEST(names_of_instances_are_safe_in_paths_and_rules)
     EXPECT(!instance_name_valid("A"));
     EXPECT(!instance_name_valid(".."));
 }
+
+#define HASH "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 static const struct {
     const char *flag;
@@ -123,6 +125,11 @@ static const struct {
     { "ok 10\n", false, NULL },
     { "ok 10 2\nok 10 2\n", false, NULL },
     { "ok 10 2 \nmore", false, NULL },
+    { "ok 10 2 " HASH "\n", true, "" },
+    { "ok 10 2 " HASH "0\n", false, NULL },
+    { "ok 10 2 " HASH, false, NULL },
+    { "ok 10 2 x" HASH "\n", false, NULL },
+    { "refused not_an_image no superblock\n", true, "not_an_image" },
     { "refused path_escape a name: ../x\n", true, "path_escape" },
     { "refused whatever text\n", false, NULL },
     { "refused\n", false, NULL },
@@ -132,15 +139,11 @@ static const struct {
 TEST(the_converters_line_is_believed_only_when_it_is_well_formed)
 {
     for (size_t i = 0; i < ARRAY_LEN(results); i++) {
-        uint64_t bytes;
-        uint32_t files;
-        char reason[32] = "";
-        const char *text;
+        struct convert_result result;
 
         test_case = results[i].line;
-        EXPECT_EQ(convert_result_parse(results[i].line, &bytes, &files, reason, &text),
-                  results[i].want);
+        EXPECT_EQ(convert_result_parse(results[i].line, &result), results[i].want);
         if (results[i].want)
-            EXPECT_TEXT(reason, results[i].reason);
+            EXPECT_TEXT(result.reason, results[i].reason);
     }
 }

@@ -13,6 +13,7 @@
 #include "worker/agent/heartbeat.h"
 #include "worker/agent/invocation.h"
 #include "worker/agent/link.h"
+#include "worker/agent/package_link.h"
 
 enum { FETCH_MS = 20000 };
 
@@ -69,73 +70,6 @@ static void on_lost(const struct err *err, void *context)
 static const struct spawner_handler spawner_handler = { on_spawned, on_usage, on_exited, on_pools,
                                                         on_lost };
 
-/* ---- the package cache's way to the spawner ---- */
-
-struct package_request {
-    void (*done)(void *context, const struct package_result *result);
-    void *context;
-};
-
-static void package_replied(const Lapwing__SpawnReply *reply, void *context)
-{
-    struct package_request *request = context;
-    struct package_result result = {
-        .status = reply->status < STATUS_COUNT ? (enum status)reply->status : ST_UNAVAILABLE,
-        .reason = reply->reason,
-        .text = reply->text,
-        .unzipped_bytes = reply->unzipped_bytes,
-    };
-
-    request->done(request->context, &result);
-    free(request);
-}
-
-static struct spawner_waiter package_waiter_new(void (*done)(void *context,
-                                                             const struct package_result *result),
-                                                void *context)
-{
-    struct package_request *request = must_calloc(1, sizeof *request);
-
-    request->done = done;
-    request->context = context;
-    return (struct spawner_waiter){ package_replied, request };
-}
-
-static enum status unpacker_convert(void *self,
-                                    const struct package_zip *zip,
-                                    void (*done)(void *context,
-                                                 const struct package_result *result),
-                                    void *context,
-                                    struct err *err)
-{
-    struct agent *agent = self;
-    Lapwing__Convert convert = LAPWING__CONVERT__INIT;
-    struct spawner_waiter waiter = package_waiter_new(done, context);
-    enum status st;
-
-    convert.package = (char *)(uintptr_t)zip->hex;
-    convert.zip_bytes = zip->bytes;
-    st = spawner_link_convert(agent->spawner, &convert, zip->fd, waiter, err);
-    if (st != ST_OK)
-        free(waiter.context);
-    return st;
-}
-
-static enum status unpacker_remove(void *self,
-                                   const char *hex,
-                                   void (*done)(void *context, const struct package_result *result),
-                                   void *context,
-                                   struct err *err)
-{
-    struct agent *agent = self;
-    struct spawner_waiter waiter = package_waiter_new(done, context);
-    enum status st = spawner_link_remove(agent->spawner, hex, waiter, err);
-
-    if (st != ST_OK)
-        free(waiter.context);
-    return st;
-}
-
 /* ---- start and stop ---- */
 
 static enum status make_log_folder(struct agent *agent, struct err *err)
@@ -159,7 +93,7 @@ enum status agent_start(struct agent *agent,
         .store = settings->store,
         .bytes_max = settings->packages_bytes_max,
         .fetch_ms = FETCH_MS,
-        .unpacker = { unpacker_convert, unpacker_remove, agent },
+        .spawner = { package_link_ask, agent },
     };
     enum status st;
 
@@ -176,6 +110,8 @@ enum status agent_start(struct agent *agent,
     if (st == ST_OK)
         st = spawner_link_new(loop, settings->spawner_fd, &spawner_handler, agent, &agent->spawner,
                               err);
+    if (st == ST_OK)
+        st = package_cache_start(agent->packages, err);
     if (st == ST_OK)
         st = link_listen(agent, err);
     if (st == ST_OK)

@@ -160,6 +160,10 @@ static void log_report(struct invocation *inv, const struct invocation_outcome *
                          inv->offer->function->timeout_s);
         log_line(inv, &line);
     }
+    if (outcome->out_of_memory) {
+        report_out_of_memory(&line, inv->offer->request_id, report.memory_mb);
+        log_line(inv, &line);
+    }
     report_end(&line, inv->offer->request_id);
     log_line(inv, &line);
     report_line(&line, &report);

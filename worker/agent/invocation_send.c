@@ -135,6 +135,7 @@ void invocation_failure_outcome(struct invocation *inv,
         }
         payload_exited(payload, id, &inv->exit);
         outcome->error_type = payload_exit_type(&inv->exit);
+        outcome->out_of_memory = inv->exit.out_of_memory;
         break;
     case FAILURE_NONE:
     case FAILURE_OURS:

@@ -7,6 +7,7 @@
 struct invocation_outcome {
     bool failed; /* a function error */
     bool timed_out;
+    bool out_of_memory;
     struct bytes payload;
     const char *error_type;    /* NULL when well */
     const char *report_status; /* of the REPORT line; NULL when well */

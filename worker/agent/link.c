@@ -112,6 +112,7 @@ static void check_package(struct agent *agent,
     if (ask != NULL) {
         memcpy(ask->hash, message->sha256.data, sizeof ask->hash);
         ask->waiter.done = package_checked;
+        ask->waiter.until_stored = true;
         if (package_cache_fetch(agent->packages, ask->hash, message->bytes, &ask->waiter) == ST_OK)
             return;
         ask_done(ask);

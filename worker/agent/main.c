@@ -37,6 +37,7 @@ static const struct config_option options[] = {
     { "worker", "any_runtime", "no", "take every runtime name of a family that is here, and run the nearest version", CONFIG_BOOLEAN, false, 0, 0 },
     { "runtimes", "name", NULL, "root folder of a runtime that is not the host's, as the spawner has it", CONFIG_ENTRIES, true, 0, 0 },
     { "spawner", "fd", "3", "inherited SOCK_SEQPACKET descriptor to the spawner", CONFIG_UNSIGNED, false, 0, 1023 },
+    { "spawner", "socket", "", "where a service manager starts the spawner when we connect; empty: spawner.fd", CONFIG_TEXT, false, 0, 107 },
     { "objstore", "addresses", NULL, "S3 ports of the object stores, nearest first, comma separated", CONFIG_TEXT, false, 1, 1024 },
     { "controlplane", "registration", NULL, "registration ports of all control-plane nodes, comma separated", CONFIG_TEXT, false, 1, 1024 },
     { "objstore", "plain_http", "no", "they need not be on loopback; packages come in plain HTTP", CONFIG_BOOLEAN, false, 0, 0 },
@@ -154,6 +155,16 @@ static uint64_t read_memory_mb(const struct config *config)
     return set != 0 ? set : host_mb * config_unsigned(config, "worker", "memory_percent") / 100;
 }
 
+static enum status find_spawner(const struct config *config, int *out_fd, struct err *err)
+{
+    const char *path = config_text(config, "spawner", "socket");
+
+    if (path[0] != '\0')
+        return spawner_client_connect(path, out_fd, err);
+    *out_fd = (int)config_unsigned(config, "spawner", "fd");
+    return ST_OK;
+}
+
 static enum status read_settings(struct worker *worker,
                                  const struct config *config,
                                  struct err *err)
@@ -172,7 +183,6 @@ static enum status read_settings(struct worker *worker,
     settings->freeze_ms = (uint32_t)config_unsigned(config, "worker", "freeze_ms");
     settings->idle_ms = (uint32_t)config_unsigned(config, "worker", "idle_ms");
     settings->init_ms = INIT_MS;
-    settings->spawner_fd = (int)config_unsigned(config, "spawner", "fd");
     read_resolvers(&settings->resolvers);
     st = identity_read(config, "worker", &settings->identity, err);
     if (st == ST_OK)
@@ -181,6 +191,8 @@ static enum status read_settings(struct worker *worker,
         st = read_api(config, &settings->api, err);
     if (st == ST_OK)
         st = read_controlplanes(worker, config_text(config, "controlplane", "registration"), err);
+    if (st == ST_OK)
+        st = find_spawner(config, &settings->spawner_fd, err);
     if (st != ST_OK)
         return st;
     st = endpoint_list_plain(config_text(config, "objstore", "addresses"),
@@ -271,6 +283,9 @@ int main(int argc, char **argv)
     https_context_free(worker.settings.api.trust);
     free(worker.controlplanes);
     config_free(config);
-    /* The store is left to the process's end: a pool thread may still be inside it. */
+    /* A pool thread may still be inside the store, for as long as a fetch may take.  The C
+     * library's way out would wait for it and take OpenSSL's memory from under its feet. */
+    if (uv_loop_alive(&worker.loop))
+        _exit(worker.exit_code);
     return worker.exit_code;
 }

@@ -47,6 +47,14 @@ void report_line(struct buf *out, const struct report *report)
         buf_printf(out, "Error Type: %s\t", report->error_type);
 }
 
+void report_out_of_memory(struct buf *out, const char *request_id, uint32_t memory_mb)
+{
+    buf_printf(out,
+               "RequestId: %s Error: killed at the memory limit: MemorySize is %u MB, and what is "
+               "written to /tmp and /dev/shm or waits in sockets counts in it",
+               request_id, memory_mb);
+}
+
 /* Days since the epoch to a date; the method counts years from March so that leap days come last.
  */
 static void civil_from_days(uint64_t days, unsigned *year, unsigned *month, unsigned *day)

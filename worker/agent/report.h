@@ -24,4 +24,7 @@ void report_line(struct buf *out, const struct report *report);
 /* "2026-01-05T10:12:44.031Z <id> Task timed out after 1.00 seconds" */
 void report_timed_out(struct buf *out, const char *request_id, uint64_t now_ms, uint32_t timeout_s);
 
+/* Which limit ended the processes, what it is, and which setting it has. */
+void report_out_of_memory(struct buf *out, const char *request_id, uint32_t memory_mb);
+
 #endif

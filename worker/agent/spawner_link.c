@@ -100,33 +100,16 @@ enum status spawner_link_spawn(struct spawner_link *link,
     return request_send(link, request, &message, -1, err);
 }
 
-enum status spawner_link_convert(struct spawner_link *link,
-                                 Lapwing__Convert *convert,
+enum status spawner_link_package(struct spawner_link *link,
+                                 Lapwing__SpawnRequest *message,
                                  int fd,
                                  struct spawner_waiter waiter,
                                  struct err *err)
 {
-    Lapwing__SpawnRequest message = LAPWING__SPAWN_REQUEST__INIT;
     struct request *request = request_add(link, REQUEST_PACKAGE);
 
     request->waiter = waiter;
-    message.what_case = LAPWING__SPAWN_REQUEST__WHAT_CONVERT;
-    message.convert = convert;
-    return request_send(link, request, &message, fd, err);
-}
-
-enum status spawner_link_remove(struct spawner_link *link,
-                                const char *package,
-                                struct spawner_waiter waiter,
-                                struct err *err)
-{
-    Lapwing__SpawnRequest message = LAPWING__SPAWN_REQUEST__INIT;
-    struct request *request = request_add(link, REQUEST_PACKAGE);
-
-    request->waiter = waiter;
-    message.what_case = LAPWING__SPAWN_REQUEST__WHAT_REMOVE_PACKAGE;
-    message.remove_package = (char *)(uintptr_t)package;
-    return request_send(link, request, &message, -1, err);
+    return request_send(link, request, message, fd, err);
 }
 
 /* ST_LIMIT when the socket is full. */
@@ -212,7 +195,7 @@ static void on_reply(struct spawner_link *link, struct spawner_message *message)
             link->handler->on_usage(request->slot, reply, link->context);
         break;
     case REQUEST_PACKAGE:
-        request->waiter.done(reply, request->waiter.context);
+        request->waiter.done(message, request->waiter.context);
         break;
     }
     free(request);

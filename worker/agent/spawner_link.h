@@ -24,7 +24,8 @@ struct spawner_handler {
     void (*on_lost)(const struct err *err, void *context);
 };
 
-typedef void (*spawner_convert_fn)(const Lapwing__SpawnReply *reply, void *context);
+/* Descriptors may be taken out of `message`. */
+typedef void (*spawner_package_fn)(struct spawner_message *message, void *context);
 
 /* Takes `fd`. */
 enum status spawner_link_new(uv_loop_t *loop,
@@ -44,19 +45,16 @@ void spawner_link_slot(struct spawner_link *link, enum spawner_slot_request what
 /* Who is told about a package request; exactly once, later, unless the request returned an error.
  */
 struct spawner_waiter {
-    spawner_convert_fn done;
+    spawner_package_fn done;
     void *context;
 };
 
-/* Unpack a zip.  `fd` stays open. */
-enum status spawner_link_convert(struct spawner_link *link,
-                                 Lapwing__Convert *convert,
+/* Ask about packages.  `message` is one of convert, new_image, verify_package, list_packages,
+ * remove_package; its id is given here.  `fd` goes with it and stays open; or is -1. */
+enum status spawner_link_package(struct spawner_link *link,
+                                 Lapwing__SpawnRequest *message,
                                  int fd,
                                  struct spawner_waiter waiter,
                                  struct err *err);
-enum status spawner_link_remove(struct spawner_link *link,
-                                const char *package,
-                                struct spawner_waiter waiter,
-                                struct err *err);
 
 #endif

@@ -1,46 +1,35 @@
-/* The package cache: the driver of package_cache_plan.  Loop thread but for download_cb. */
+/* The package cache: the driver of package_cache_plan.  Loop thread; fetches are package_fetch's.
+ */
 #include "worker/packages/package_cache.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/check.h"
-#include "base/limits.h"
 #include "base/log.h"
-#include "objstore/client/objstore.h"
+#include "worker/packages/package_fetch.h"
 
-enum { HEX_BYTES = 2 * PACKAGE_HASH_BYTES + 1 };
-
-/* One package on its way.  Lives from package_cache_fetch() until its waiters were told. */
-struct fetch {
-    struct fetch *next;
-    struct package_cache *cache;
-    struct package_waiter *waiters;
-    uv_work_t work;
-    uint8_t hash[PACKAGE_HASH_BYTES];
-    char hex[HEX_BYTES];
-    uint64_t zip_bytes;
-    int fd; /* the zip: a file without a name, gone when closed */
-    enum status status;
-    struct err err;
-};
+/* At once; the others wait for their turn.  Below the spawner's converters, of which a removal and
+ * the last steps of former fetches take some. */
+enum { FETCHES_MAX = 3 };
 
 /* One package being removed. */
 struct removal {
     struct package_cache *cache;
     uint8_t hash[PACKAGE_HASH_BYTES];
-    char hex[HEX_BYTES];
+    char hex[PACKAGE_HEX_BYTES];
 };
 
 struct package_cache {
     uv_loop_t *loop;
     struct package_settings settings;
-    struct fetch *fetches;
+    bool is_listed;        /* what is here of a former run is known */
+    bool images;           /* packages are images here */
+    bool disk_full;        /* a package found no room, so one more must go than the bound says */
+    struct fetch *fetches; /* newest first */
+    bool is_beginning;
+    unsigned running; /* of them, those that have begun and are not told */
     struct package_table table;
 };
 
@@ -68,14 +57,14 @@ const struct package_table *package_cache_table(const struct package_cache *cach
 
 bool package_cache_hold(struct package_cache *cache,
                         const uint8_t hash[PACKAGE_HASH_BYTES],
-                        uint64_t *out_bytes)
+                        uint64_t *out_unzipped_bytes)
 {
     uint32_t index = package_find(&cache->table, hash);
 
     if (index == PACKAGE_NONE || cache->table.entries[index].state != PACKAGE_READY)
         return false;
     package_hold(&cache->table, index);
-    *out_bytes = cache->table.entries[index].bytes;
+    *out_unzipped_bytes = cache->table.entries[index].unzipped_bytes;
     return true;
 }
 
@@ -87,6 +76,8 @@ void package_cache_drop(struct package_cache *cache, const uint8_t hash[PACKAGE_
     package_drop(&cache->table, index);
     evict(cache);
 }
+
+/* ---- removal ---- */
 
 static void removed(void *context, const struct package_result *result)
 {
@@ -106,102 +97,148 @@ static void removed(void *context, const struct package_result *result)
 /* Start at most one removal; the next follows when it is done. */
 static void evict(struct package_cache *cache)
 {
-    uint32_t index = package_evict(&cache->table);
+    enum package_state before = PACKAGE_ABSENT;
+    uint32_t index = cache->disk_full ? package_evict_one(&cache->table, &before)
+                                      : package_evict(&cache->table, &before);
+    struct package_question question = { .ask = PACKAGE_ASK_REMOVE, .fd = -1, .done = removed };
+    const struct package_spawner *spawner = &cache->settings.spawner;
     struct removal *removal;
     struct err err;
 
+    cache->disk_full = false;
     if (index == PACKAGE_NONE)
         return;
     removal = must_calloc(1, sizeof *removal);
     removal->cache = cache;
     memcpy(removal->hash, cache->table.entries[index].hash, PACKAGE_HASH_BYTES);
     hex_encode(bytes_of(removal->hash, PACKAGE_HASH_BYTES), removal->hex);
-    if (cache->settings.unpacker.remove(cache->settings.unpacker.self, removal->hex, removed,
-                                        removal, &err) == ST_OK)
+    question.hex = removal->hex;
+    question.context = removal;
+    if (spawner->ask(spawner->self, &question, &err) == ST_OK)
         return;
     /* The spawner is busy: the package stays, and the next change tries again. */
-    cache->table.entries[index].state = PACKAGE_READY;
+    cache->table.entries[index].state = before;
     free(removal);
 }
 
-/* Tell everybody who waits, and forget the fetch. */
-static void finish(struct fetch *fetch, const struct package_result *result)
-{
-    struct package_cache *cache = fetch->cache;
-    uint32_t index = package_find(&cache->table, fetch->hash);
-    struct package_waiter *waiter = fetch->waiters;
-    struct fetch **at;
+/* ---- fetches ---- */
 
-    CHECK(index != PACKAGE_NONE);
-    for (at = &cache->fetches; *at != fetch; at = &(*at)->next)
-        CHECK(*at != NULL);
-    *at = fetch->next;
-    if (result->status == ST_OK) {
-        package_arrived(&cache->table, index, result->unzipped_bytes);
-    } else {
-        cache->table.entries[index].users = 0;
-        package_gone(&cache->table, index);
-        log_event(LOG_WARN, "package_not_fetched", LS("package", fetch->hex),
-                  LS("status", status_name(result->status)), LS("error", result->text));
-    }
-    if (fetch->fd >= 0)
-        (void)close(fetch->fd);
+static void tell(struct package_waiter **waiters, const struct package_result *result)
+{
+    struct package_waiter *waiter = *waiters;
+
+    *waiters = NULL;
     while (waiter != NULL) {
         struct package_waiter *next = waiter->next;
 
         waiter->done(waiter, result);
         waiter = next;
     }
-    free(fetch);
-    evict(cache);
 }
 
-static void converted(void *context, const struct package_result *result)
+static uint64_t cost_us(const struct fetch *fetch)
 {
-    finish(context, result);
+    return fetch->is_former ? 0 : (uv_hrtime() - fetch->started_ns) / 1000 + 1;
 }
 
-/* On a pool thread: touches only the fetch. */
-static void download_cb(uv_work_t *work)
+/* The oldest that waits for its turn. */
+static struct fetch *next_of(const struct package_cache *cache)
 {
-    struct fetch *fetch = container_of(work, struct fetch, work);
-    const struct package_settings *settings = &fetch->cache->settings;
-    char key[HEX_BYTES + 4];
-    struct objstore_name name = { OBJSTORE_PACKAGES_BUCKET, key, settings->fetch_ms };
-    struct objstore_want want = { fetch->hash, fetch->zip_bytes, PACKAGE_ZIP_BYTES_MAX };
+    struct fetch *next = NULL;
 
-    (void)snprintf(key, sizeof key, "%s.zip", fetch->hex);
-    fetch->fd = open(settings->dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (fetch->fd < 0) {
-        fetch->status =
-            err_set_errno(&fetch->err, ST_IO, errno, "make a file in the package folder");
+    for (struct fetch *fetch = cache->fetches; fetch != NULL; fetch = fetch->next)
+        if (fetch->state == FETCH_START)
+            next = fetch;
+    return next;
+}
+
+static void begin(struct package_cache *cache)
+{
+    struct fetch *fetch;
+
+    if (cache->is_beginning) /* one failed at once: the loop below goes on with the next */
         return;
+    cache->is_beginning = true;
+    while (cache->is_listed && cache->running < FETCHES_MAX && (fetch = next_of(cache)) != NULL) {
+        cache->running++;
+        fetch_begin(fetch);
     }
-    fetch->status = objstore_get(settings->store, &name, &want, fetch->fd, NULL, &fetch->err);
+    cache->is_beginning = false;
 }
 
-static void downloaded_cb(uv_work_t *work, int status)
+/* The package is here, or it is not.  Those who wait for the image to be stored hold it as well. */
+static void told(struct fetch *fetch)
 {
-    struct fetch *fetch = container_of(work, struct fetch, work);
-    const struct package_unpacker *unpacker = &fetch->cache->settings.unpacker;
-    struct package_zip zip = { fetch->hex, fetch->zip_bytes, fetch->fd };
-    struct package_result result = { .reason = "", .text = fetch->err.text };
+    struct package_cache *cache = fetch->context;
+    const struct package_result *result = &fetch->result;
+    uint32_t index = package_find(&cache->table, fetch->hash);
 
-    if (status < 0)
-        fetch->status = err_set(&fetch->err, ST_CANCELLED, "download of a package: cancelled");
-    if (fetch->status == ST_OK)
-        fetch->status = unpacker->convert(unpacker->self, &zip, converted, fetch, &fetch->err);
-    if (fetch->status == ST_OK)
-        return;
-    /* Only the converter may call a zip bad. */
-    result.status = fetch->status == ST_BAD_INPUT ? ST_UNAVAILABLE : fetch->status;
-    finish(fetch, &result);
+    CHECK(index != PACKAGE_NONE);
+    cache->running--;
+    if (result->status == ST_OK) {
+        package_arrived(&cache->table, index, result->disk_bytes, cost_us(fetch));
+        cache->table.entries[index].unzipped_bytes = result->unzipped_bytes;
+        package_hold(&cache->table, index); /* until it has ended */
+    } else {
+        cache->table.entries[index].users = 0;
+        package_gone(&cache->table, index);
+        cache->disk_full = result->status == ST_IO;
+        log_event(LOG_WARN, "package_not_fetched", LS("package", fetch->hex),
+                  LS("status", status_name(result->status)), LS("error", result->text));
+        tell(&fetch->until_stored, result);
+    }
+    tell(&fetch->waiters, result);
+    begin(cache);
+}
+
+static void ended(struct fetch *fetch)
+{
+    struct package_cache *cache = fetch->context;
+    uint32_t index = package_find(&cache->table, fetch->hash);
+    struct fetch **at;
+
+    for (at = &cache->fetches; *at != fetch; at = &(*at)->next)
+        CHECK(*at != NULL);
+    *at = fetch->next;
+    if (fetch->result.status == ST_OK) {
+        tell(&fetch->until_stored, &fetch->result);
+        package_drop(&cache->table, index);
+    }
+    fetch_free(fetch);
+    evict(cache);
 }
 
 static void join(struct fetch *fetch, struct package_waiter *waiter)
 {
-    waiter->next = fetch->waiters;
-    fetch->waiters = waiter;
+    struct package_waiter **list = waiter->until_stored ? &fetch->until_stored : &fetch->waiters;
+
+    waiter->next = *list;
+    *list = waiter;
+}
+
+static struct fetch *fetch_new(struct package_cache *cache,
+                               const uint8_t hash[PACKAGE_HASH_BYTES],
+                               uint64_t zip_bytes)
+{
+    struct fetch *fetch = must_calloc(1, sizeof *fetch);
+
+    fetch->settings = &cache->settings;
+    fetch->loop = cache->loop;
+    fetch->fd = fetch->image_fds[0] = fetch->image_fds[1] = -1;
+    fetch->zip_bytes = zip_bytes;
+    fetch->told = told;
+    fetch->ended = ended;
+    fetch->context = cache;
+    memcpy(fetch->hash, hash, PACKAGE_HASH_BYTES);
+    hex_encode(bytes_of(hash, PACKAGE_HASH_BYTES), fetch->hex);
+    fetch->next = cache->fetches;
+    cache->fetches = fetch;
+    return fetch;
+}
+
+static enum fetch_event how_to_begin(const struct package_cache *cache, uint64_t zip_bytes)
+{
+    return cache->images && fetch_image_pays(zip_bytes) ? FETCH_BY_IMAGE : FETCH_BY_ZIP;
 }
 
 enum status package_cache_fetch(struct package_cache *cache,
@@ -211,7 +248,7 @@ enum status package_cache_fetch(struct package_cache *cache,
 {
     struct fetch *fetch = cache->fetches;
     uint32_t index = package_find(&cache->table, hash);
-    int rv;
+    enum fetch_event event = how_to_begin(cache, zip_bytes);
 
     while (fetch != NULL && memcmp(fetch->hash, hash, PACKAGE_HASH_BYTES) != 0)
         fetch = fetch->next;
@@ -220,21 +257,46 @@ enum status package_cache_fetch(struct package_cache *cache,
         join(fetch, waiter);
         return ST_OK;
     }
-    if (index != PACKAGE_NONE)
+    if (index != PACKAGE_NONE && cache->table.entries[index].state == PACKAGE_FOUND) {
+        package_claim(&cache->table, index);
+        event = FETCH_FOUND;
+    } else if (index != PACKAGE_NONE) {
         return ST_LIMIT; /* being removed at this moment: the next try finds it gone */
-    index = package_add(&cache->table, hash);
-    if (index == PACKAGE_NONE)
+    } else if (package_add(&cache->table, hash) == PACKAGE_NONE) {
         return ST_LIMIT;
-    fetch = must_calloc(1, sizeof *fetch);
-    fetch->cache = cache;
-    fetch->fd = -1;
-    fetch->zip_bytes = zip_bytes;
-    memcpy(fetch->hash, hash, PACKAGE_HASH_BYTES);
-    hex_encode(bytes_of(hash, PACKAGE_HASH_BYTES), fetch->hex);
-    fetch->next = cache->fetches;
-    cache->fetches = fetch;
+    }
+    fetch = fetch_new(cache, hash, zip_bytes);
+    fetch->event = event;
     join(fetch, waiter);
-    rv = uv_queue_work(cache->loop, &fetch->work, download_cb, downloaded_cb);
-    CHECK(rv == 0); /* fails only without a callback */
+    begin(cache);
     return ST_OK;
+}
+
+/* ---- start ---- */
+
+static void listed(void *context, const struct package_result *result)
+{
+    struct package_cache *cache = context;
+
+    cache->is_listed = true;
+    cache->images = result->images;
+    for (size_t i = 0; i < result->here_count; i++)
+        if (package_find(&cache->table, result->here[i].hash) == PACKAGE_NONE)
+            package_found(&cache->table, result->here[i].hash, result->here[i].bytes);
+    /* Those that were asked for meanwhile: an image of a former run that is one of them is
+     * replaced. */
+    for (struct fetch *fetch = cache->fetches; fetch != NULL; fetch = fetch->next)
+        fetch->event = how_to_begin(cache, fetch->zip_bytes);
+    begin(cache);
+    evict(cache);
+}
+
+enum status package_cache_start(struct package_cache *cache, struct err *err)
+{
+    const struct package_spawner *spawner = &cache->settings.spawner;
+    struct package_question question = {
+        .ask = PACKAGE_ASK_LIST, .hex = "", .fd = -1, .done = listed, .context = cache
+    };
+
+    return spawner->ask(spawner->self, &question, err);
 }

@@ -165,6 +165,18 @@ static enum status open_parts(struct cgroups *groups,
     return ST_OK;
 }
 
+/* Many environments full of processes must not take the last process id of the host, whose limit
+ * may be as low as 32768. */
+static enum status bound_processes(struct cgroups *groups, struct err *err)
+{
+    uint64_t ids = file_read_u64(AT_FDCWD, "/proc/sys/kernel/pid_max", 32768);
+    uint64_t threads = file_read_u64(AT_FDCWD, "/proc/sys/kernel/threads-max", ids);
+    int dir = groups->limiter == &cgroup_v2 ? groups->core : groups->parts[CGROUP_PIDS];
+
+    groups->processes_max = (ids < threads ? ids : threads) / CGROUP_PROCESS_SHARE;
+    return file_write_u64(dir, "pids.max", groups->processes_max, err);
+}
+
 enum status cgroups_open(struct cgroups *groups,
                          const char *instance,
                          const char *parent,
@@ -182,7 +194,8 @@ enum status cgroups_open(struct cgroups *groups,
     st = open_folder(mounts.core, parent, groups->name, &groups->core_parent, &groups->core, err);
     if (st != ST_OK)
         return st;
-    return open_parts(groups, &mounts, parent, err);
+    st = open_parts(groups, &mounts, parent, err);
+    return st == ST_OK ? bound_processes(groups, err) : st;
 }
 
 void cgroups_close(struct cgroups *groups)
@@ -384,6 +397,16 @@ void cgroup_usage(const struct cgroups *groups,
     *out = (struct cgroup_usage){ 0 };
     out->cpu_us = file_read_key(group->core, "cpu.stat", "usage_usec", 0);
     groups->limiter->usage(group, out);
+}
+
+bool cgroup_guards_sockets(const struct cgroups *groups)
+{
+    return groups->limiter->sockets_full != NULL;
+}
+
+bool cgroup_sockets_full(const struct cgroups *groups, const struct cgroup *group)
+{
+    return cgroup_guards_sockets(groups) && groups->limiter->sockets_full(group);
 }
 
 enum status cgroup_remove(const struct cgroups *groups, struct cgroup *group, struct err *err)

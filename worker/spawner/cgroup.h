@@ -22,6 +22,9 @@
 enum cgroup_part { CGROUP_MEMORY, CGROUP_CPU, CGROUP_PIDS, CGROUP_PARTS };
 enum { CGROUP_NAME_BYTES = 32 };
 
+/* Process ids are the host's: all of our groups together get one part in so many of them. */
+enum { CGROUP_PROCESS_SHARE = 4 };
+
 struct cgroup_limiter;
 
 /* The folders that hold our groups.  Opened once. */
@@ -31,7 +34,8 @@ struct cgroups {
     int parts[CGROUP_PARTS];              /* the same in v1, -1 under the v2 back end */
     int core_parent;                      /* the folders these are in, for removal */
     int part_parents[CGROUP_PARTS];
-    char name[64]; /* "lapwing-INSTANCE" */
+    char name[64];          /* "lapwing-INSTANCE" */
+    uint64_t processes_max; /* of all groups together */
 };
 
 /* One group.  Owned by its environment; given back by cgroup_remove(). */
@@ -54,6 +58,7 @@ struct cgroup_usage {
     uint64_t memory_peak_bytes;
     uint64_t cpu_us;
     uint64_t oom_kills;
+    uint64_t processes_refused; /* forks beyond processes_max */
 };
 
 /* A back end for limits.  Every call works on one group's folders. */
@@ -62,6 +67,7 @@ struct cgroup_limiter {
     enum status (*prepare)(struct cgroup *group, struct err *err); /* what needs no limits yet */
     enum status (*limit)(struct cgroup *group, const struct cgroup_limits *limits, struct err *err);
     void (*usage)(const struct cgroup *group, struct cgroup_usage *out);
+    bool (*sockets_full)(const struct cgroup *group); /* NULL: memory_bytes is for them, too */
 };
 extern const struct cgroup_limiter cgroup_v1;
 extern const struct cgroup_limiter cgroup_v2;
@@ -109,6 +115,11 @@ enum status cgroup_freeze(const struct cgroup *group, bool frozen, struct err *e
 void cgroup_usage(const struct cgroups *groups,
                   const struct cgroup *group,
                   struct cgroup_usage *out);
+
+/* Are buffers of sockets counted beside the memory limit, so that somebody must look at them? */
+bool cgroup_guards_sockets(const struct cgroups *groups);
+/* Do they hold more than the group may have?  Where nobody must look: no. */
+bool cgroup_sockets_full(const struct cgroups *groups, const struct cgroup *group);
 
 /* Remove an empty group and close it.  ST_IO when it is not empty; it is closed all the same, and
  * cgroups_remove() finds it later. */

@@ -27,6 +27,21 @@ static enum status arm_oom(struct cgroup *group, struct err *err)
     return file_write(group->parts[CGROUP_MEMORY], "cgroup.event_control", text, err);
 }
 
+/* What waits in sockets of TCP and UDP is not of the group's memory in v1, and is not counted at
+ * all before it has a limit of its own: a function that sends to itself and does not read took
+ * gigabytes of the kernel, and with them the memory that all TCP of the host shares.  From a
+ * quarter of the memory on the kernel makes windows small; a group that gets to twice as much all
+ * the same is out of memory.  Absent where the kernel does not count it. */
+enum { SOCKET_SHARE = 4, SOCKET_EXCESS = 2 };
+
+static enum status limit_sockets(int memory, const struct cgroup_limits *limits, struct err *err)
+{
+    if (faccessat(memory, "memory.kmem.tcp.limit_in_bytes", W_OK, 0) < 0)
+        return ST_OK;
+    return file_write_u64(memory, "memory.kmem.tcp.limit_in_bytes",
+                          limits->memory_bytes / SOCKET_SHARE, err);
+}
+
 static enum status v1_limit(struct cgroup *group,
                             const struct cgroup_limits *limits,
                             struct err *err)
@@ -44,6 +59,9 @@ static enum status v1_limit(struct cgroup *group,
         st = file_write_u64(memory, "memory.memsw.limit_in_bytes", limits->memory_bytes, err);
     if (st != ST_OK)
         return st;
+    st = limit_sockets(memory, limits, err);
+    if (st != ST_OK)
+        return st;
     st = file_write_u64(group->parts[CGROUP_PIDS], "pids.max", limits->processes_max, err);
     if (st != ST_OK)
         return st;
@@ -57,6 +75,16 @@ static void v1_usage(const struct cgroup *group, struct cgroup_usage *out)
     out->memory_bytes = file_read_u64(memory, "memory.usage_in_bytes", 0);
     out->memory_peak_bytes = file_read_u64(memory, "memory.max_usage_in_bytes", 0);
     out->oom_kills = file_read_key(memory, "memory.oom_control", "oom_kill", 0);
+    out->processes_refused = file_read_key(group->parts[CGROUP_PIDS], "pids.events", "max", 0);
 }
 
-const struct cgroup_limiter cgroup_v1 = { "v1", arm_oom, v1_limit, v1_usage };
+static bool v1_sockets_full(const struct cgroup *group)
+{
+    int memory = group->parts[CGROUP_MEMORY];
+    uint64_t limit = file_read_u64(memory, "memory.kmem.tcp.limit_in_bytes", 0);
+
+    return limit > 0 &&
+           file_read_u64(memory, "memory.kmem.tcp.usage_in_bytes", 0) / SOCKET_EXCESS > limit;
+}
+
+const struct cgroup_limiter cgroup_v1 = { "v1", arm_oom, v1_limit, v1_usage, v1_sockets_full };

@@ -36,6 +36,7 @@ static void v2_usage(const struct cgroup *group, struct cgroup_usage *out)
     out->memory_bytes = file_read_u64(group->core, "memory.current", 0);
     out->memory_peak_bytes = file_read_u64(group->core, "memory.peak", 0); /* kernel 5.19 */
     out->oom_kills = file_read_key(group->core, "memory.events", "oom_kill", 0);
+    out->processes_refused = file_read_key(group->core, "pids.events", "max", 0);
 }
 
-const struct cgroup_limiter cgroup_v2 = { "v2", v2_prepare, v2_limit, v2_usage };
+const struct cgroup_limiter cgroup_v2 = { "v2", v2_prepare, v2_limit, v2_usage, NULL };

@@ -1,9 +1,10 @@
-/* Packages from zip to tree.
+/* Packages from what is a stranger's to what environments see.
  *
- *   FREE -> UNPACKING  lapwing-convert runs confined, writing packages/.new-N
- *             '-ok--> OWNING   a child of ours gives the files to root; then renamed into place,
- * answer
- *             '-no--> answer, REMOVING   a child of ours removes .new-N
+ *   FREE -> CONVERTING  lapwing-convert runs confined, writing to packages/.new-N
+ *             '-tree---> OWNING    a child of ours gives the files to root; then renamed into
+ * place, |                    answer
+ *             '-image--> put in place under its name, answer, REMOVING
+ *             '-no-----> answer, REMOVING   a child of ours removes .new-N
  *   FREE -> REMOVING (a package that was renamed to .gone-N) -> FREE
  *
  * Owning and removing walk up to 100,000 files, so they run in a forked child beside the loop.  By
@@ -31,6 +32,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "worker/image/image_rules.h"
 #include "worker/spawner/files.h"
 #include "worker/spawner/rootfs.h"
 #include "worker/spawner/sandbox.h"
@@ -48,6 +50,7 @@ static void close_all(struct convert *convert)
 {
     close_quietly(&convert->status);
     close_quietly(&convert->output);
+    close_quietly(&convert->image_fd);
     spawner_close_watched(convert->spawner, &convert->pidfd);
     spawner_close_watched(convert->spawner, &convert->timer);
 }
@@ -59,7 +62,8 @@ static void clear(struct convert *convert)
     convert->group = (struct cgroup){ .core = -1, .oom_event = -1 };
     convert->late = false;
     convert->result_len = 0;
-    convert->reason[0] = '\0';
+    convert->reason[0] = convert->image[0] = '\0';
+    convert->disk_bytes = 0;
 }
 
 static void package_path(const char *name, char out[128])
@@ -110,7 +114,8 @@ static enum status start_walk(struct convert *convert, int (*walk)(const char *)
     return spawner_watch(convert->spawner, pidfd, EPOLLIN, &convert->pid_source, err);
 }
 
-static void answer(struct convert *convert, enum status st, const char *text)
+/* `fd` goes with it, or is -1. */
+static void answer_with(struct convert *convert, enum status st, const char *text, int fd)
 {
     Lapwing__SpawnReply reply = LAPWING__SPAWN_REPLY__INIT;
 
@@ -120,8 +125,15 @@ static void answer(struct convert *convert, enum status st, const char *text)
     if (st == ST_OK) {
         reply.unzipped_bytes = convert->unzipped_bytes;
         reply.files = convert->files;
+        reply.disk_bytes = convert->disk_bytes;
+        reply.image = convert->image;
     }
-    spawner_reply(convert->spawner, convert->request, &reply, NULL, 0);
+    spawner_reply(convert->spawner, convert->request, &reply, &fd, fd >= 0 ? 1 : 0);
+}
+
+static void answer(struct convert *convert, enum status st, const char *text)
+{
+    answer_with(convert, st, text, -1);
 }
 
 static void start_removal(struct convert *convert)
@@ -136,35 +148,28 @@ static void start_removal(struct convert *convert)
     clear(convert);
 }
 
-bool convert_result_parse(const char *line,
-                          uint64_t *out_bytes,
-                          uint32_t *out_files,
-                          char out_reason[32],
-                          const char **out_text)
+bool convert_result_parse(const char *line, struct convert_result *out)
 {
-    static const char *const reasons[] = { "not_a_zip",      "too_large_unzipped",
-                                           "path_escape",    "link_escape",
-                                           "device",         "too_many_files",
-                                           "duplicate_name", "too_slow" };
-    uint64_t bytes;
-    uint32_t files;
+    static const char *const reasons[] = {
+        "not_a_zip",      "too_large_unzipped", "path_escape", "link_escape",  "device",
+        "too_many_files", "duplicate_name",     "too_slow",    "not_an_image",
+    };
     int end = 0;
 
-    if (sscanf(line, "ok %" SCNu64 " %" SCNu32 "\n%n", &bytes, &files, &end) == 2) {
-        if (end == 0 || line[end] != '\0' || bytes > PACKAGE_UNZIPPED_BYTES_MAX ||
-            files > PACKAGE_FILES_MAX)
-            return false;
-        *out_bytes = bytes;
-        *out_files = files;
-        out_reason[0] = '\0';
-        *out_text = "";
-        return true;
+    *out = (struct convert_result){ .text = "" };
+    if (sscanf(line, "ok %" SCNu64 " %" SCNu32 "%n", &out->bytes, &out->files, &end) == 2) {
+        if (line[end] == ' ' && strspn(line + end + 1, "0123456789abcdef") == PACKAGE_NAME_BYTES) {
+            memcpy(out->image, line + end + 1, PACKAGE_NAME_BYTES);
+            end += 1 + PACKAGE_NAME_BYTES;
+        }
+        return strcmp(line + end, "\n") == 0 && out->bytes <= PACKAGE_UNZIPPED_BYTES_MAX &&
+               out->files <= PACKAGE_FILES_MAX;
     }
-    if (sscanf(line, "refused %31s %n", out_reason, &end) != 1 || end == 0)
+    if (sscanf(line, "refused %31s %n", out->reason, &end) != 1 || end == 0)
         return false;
     for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
-        if (strcmp(out_reason, reasons[i]) == 0) {
-            *out_text = line + end;
+        if (strcmp(out->reason, reasons[i]) == 0) {
+            out->text = line + end;
             return true;
         }
     return false;
@@ -186,12 +191,48 @@ static void read_result(struct convert *convert)
             convert->result[i] = '?';
 }
 
-/* What the sandbox came to: ST_OK, ST_BAD_INPUT with a reason, or ST_IO. */
+/* Of what is shown of the converter's output. */
+static int line_length(const char *text)
+{
+    size_t len = strcspn(text, "\n");
+
+    return len < 160 ? (int)len : 160;
+}
+
+/* What was said of a package, taken over. */
+static enum status take_result(struct convert *convert,
+                               const struct convert_result *result,
+                               struct err *err)
+{
+    bool wants_image = convert->task == CONVERT_IMAGE || convert->task == CONVERT_VERIFY;
+
+    if (result->reason[0] != '\0') {
+        enum status st = strcmp(result->reason, "not_an_image") == 0 ? ST_CORRUPT : ST_BAD_INPUT;
+
+        memcpy(convert->reason, result->reason, sizeof convert->reason);
+        return err_set(err, st, "%.*s", (int)strcspn(result->text, "\n"), result->text);
+    }
+    if (wants_image != (result->image[0] != '\0'))
+        return err_set(err, ST_IO, "the converter said '%.*s'", line_length(convert->result),
+                       convert->result);
+    if (convert->task == CONVERT_VERIFY && strcmp(result->image, convert->image) != 0)
+        return err_set(err, ST_CORRUPT, "the image of package %.16s... has rotted",
+                       convert->package);
+    if (convert->task == CONVERT_IMAGE)
+        memcpy(convert->image, result->image, sizeof convert->image);
+    convert->unzipped_bytes = result->bytes;
+    convert->files = result->files;
+    if (convert->task == CONVERT_TREE)
+        convert->disk_bytes = result->bytes;
+    return ST_OK;
+}
+
+/* What the sandbox came to: ST_OK, ST_BAD_INPUT or ST_CORRUPT with a reason, or ST_IO. */
 static enum status judge(struct convert *convert, int exit_code, struct err *err)
 {
     struct sandbox_record record = { 0 };
+    struct convert_result result;
     struct cgroup_usage usage;
-    const char *text = "";
     int errnum;
 
     read_result(convert);
@@ -206,24 +247,132 @@ static enum status judge(struct convert *convert, int exit_code, struct err *err
         return err_set(err, ST_BAD_INPUT, "the package needs more than %d s or %d MB to unpack",
                        CONVERT_SECONDS_MAX, CONVERT_OVERHEAD_MB);
     }
-    if (!convert_result_parse(convert->result, &convert->unzipped_bytes, &convert->files,
-                              convert->reason, &text)) {
-        convert->reason[0] = '\0';
-        return err_set(err, ST_IO, "the converter ended with %d and said '%.120s'", exit_code,
-                       convert->result);
-    }
-    if (convert->reason[0] != '\0')
-        return err_set(err, ST_BAD_INPUT, "%.*s", (int)strcspn(text, "\n"), text);
+    if (!convert_result_parse(convert->result, &result))
+        return err_set(err, ST_IO, "the converter ended with %d and said '%.*s'", exit_code,
+                       line_length(convert->result), convert->result);
+    return take_result(convert, &result, err);
+}
+
+/* ---- images ---- */
+
+/* The image that the converter has made becomes root's; nobody who could write to it is left. */
+static enum status take_made(struct convert *convert, const char *to, int *out, struct err *err)
+{
+    char from[PACKAGE_PATH_BYTES];
+    AUTO_CLOSE int fd = -1;
+    struct stat info;
+
+    (void)snprintf(from, sizeof from, ROOTFS_PACKAGES "/%s/image", convert->folder);
+    fd = open(from, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &info) < 0 || !S_ISREG(info.st_mode) || info.st_nlink != 1)
+        return err_set(err, ST_IO, "the converter has left no image");
+    if (fchown(fd, 0, 0) < 0 || fchmod(fd, 0444) < 0 || rename(from, to) < 0)
+        return err_set_errno(err, ST_IO, errno, "move an image into place");
+    *out = fd;
+    fd = -1;
     return ST_OK;
 }
 
-static void unpacked(struct convert *convert, int exit_code)
+/* The image that was fetched gets a name, by way of /proc: AT_EMPTY_PATH would take a capability.
+ */
+static enum status take_fetched(struct convert *convert, const char *to, int *out, struct err *err)
+{
+    char from[32];
+
+    (void)snprintf(from, sizeof from, "/proc/self/fd/%d", convert->image_fd);
+    if (linkat(AT_FDCWD, from, AT_FDCWD, to, AT_SYMLINK_FOLLOW) < 0 && errno != EEXIST)
+        return err_set_errno(err, ST_IO, errno, "put an image in place");
+    *out = convert->image_fd;
+    convert->image_fd = -1;
+    return ST_OK;
+}
+
+/* Put an image that was made or checked in its place, and answer with it. */
+static enum status place_image(struct convert *convert, struct err *err)
+{
+    struct package_store *store = &convert->spawner->packages;
+    const struct package_image *there = package_store_find(store, convert->package);
+    AUTO_CLOSE int image = -1;
+    char to[PACKAGE_PATH_BYTES];
+    struct stat info;
+    enum status st;
+
+    /* One of a former run that nobody asked to verify has been overtaken. */
+    if (there != NULL && !there->is_checked) {
+        (void)snprintf(to, sizeof to, ROOTFS_PACKAGES "/%s/former", convert->folder);
+        (void)package_store_drop(store, convert->package, to, NULL);
+        there = NULL;
+    }
+    /* Somebody else's conversion of the same bytes was first: theirs is as good. */
+    if (there != NULL && strcmp(there->id, convert->image) != 0)
+        return err_set(err, ST_CONFLICT, "package %.16s... is here as another image",
+                       convert->package);
+    package_store_file(convert->package, convert->image, to);
+    if (there == NULL)
+        (void)unlink(to); /* what nobody knows */
+    st = convert->task == CONVERT_IMAGE ? take_made(convert, to, &image, err)
+                                        : take_fetched(convert, to, &image, err);
+    if (st == ST_OK && fstat(image, &info) < 0)
+        st = err_set_errno(err, ST_IO, errno, "look at an image");
+    if (st == ST_OK && there == NULL)
+        st = package_store_add(store, convert->package, convert->image, true, err);
+    if (st != ST_OK)
+        return st;
+    convert->disk_bytes = (uint64_t)info.st_size;
+    answer_with(convert, ST_OK, "", convert->task == CONVERT_IMAGE ? image : -1);
+    return ST_OK;
+}
+
+/* An image of a former run is as it was, or goes. */
+static void verified(struct convert *convert, enum status st, const char *text)
+{
+    struct package_store *store = &convert->spawner->packages;
+    struct package_image *image = package_store_find(store, convert->package);
+    char to[PACKAGE_PATH_BYTES];
+
+    if (image == NULL) {
+        answer(convert, ST_NOT_FOUND, "the image was removed meanwhile");
+        return;
+    }
+    if (st == ST_OK) {
+        image->is_checked = true;
+    } else if (st == ST_CORRUPT) {
+        (void)snprintf(to, sizeof to, ROOTFS_PACKAGES "/%s/image", convert->folder);
+        (void)package_store_drop(store, convert->package, to, NULL);
+        log_event(LOG_WARN, "package_rotten", LS("package", convert->package), LS("why", text),
+                  LS("then", "removed"));
+    }
+    answer(convert, st, text);
+}
+
+/* Ends in REMOVING: the converter's folder goes in any case. */
+static void finish_image(struct convert *convert, enum status st, struct err *err)
+{
+    if (convert->task == CONVERT_VERIFY) {
+        verified(convert, st, st == ST_OK ? "" : err->text);
+    } else {
+        if (st == ST_OK)
+            st = place_image(convert, err);
+        if (st != ST_OK)
+            answer(convert, st, err->text);
+    }
+    close_all(convert);
+    start_removal(convert);
+}
+
+/* ---- steps ---- */
+
+static void converted(struct convert *convert, int exit_code)
 {
     struct err err = { 0 };
     enum status st = judge(convert, exit_code, &err);
 
     if (cgroup_remove(&convert->spawner->groups, &convert->group, NULL) != ST_OK)
         log_event(LOG_WARN, "control_group_left", LS("then", "removed at the end"));
+    if (convert->task != CONVERT_TREE) {
+        finish_image(convert, st, &err);
+        return;
+    }
     close_all(convert);
     if (st == ST_OK) {
         st = start_walk(convert, walk_own, &err);
@@ -272,8 +421,8 @@ static void pid_ready(struct source *source, uint32_t events)
     CHECK(info.si_pid != 0); /* the descriptor said that it has ended */
     code = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
     switch (convert->state) {
-    case CONVERT_UNPACKING:
-        unpacked(convert, code);
+    case CONVERT_CONVERTING:
+        converted(convert, code);
         return;
     case CONVERT_OWNING:
         owned(convert, code);
@@ -302,13 +451,13 @@ static void timer_ready(struct source *source, uint32_t events)
 void convert_init(struct convert *convert, struct spawner *spawner, uint32_t number)
 {
     *convert = (struct convert){ .spawner = spawner, .number = number };
-    convert->status = convert->output = convert->pidfd = convert->timer = -1;
+    convert->status = convert->output = convert->pidfd = convert->timer = convert->image_fd = -1;
     convert->pid_source.ready = pid_ready;
     convert->timer_source.ready = timer_ready;
     clear(convert);
 }
 
-static enum status check_zip(int zip, uint64_t bytes, struct err *err)
+static enum status check_file(int zip, uint64_t bytes, struct err *err)
 {
     struct stat info;
 
@@ -326,7 +475,8 @@ static enum status prepare(struct convert *convert, struct err *err)
     struct spawner *spawner = convert->spawner;
     uid_t uid = spawner->config.uid_base + spawner->config.environments_max + convert->number;
     struct cgroup_limits limits = {
-        .memory_bytes = PACKAGE_UNZIPPED_BYTES_MAX + ((uint64_t)CONVERT_OVERHEAD_MB << 20),
+        .memory_bytes = PACKAGE_UNZIPPED_BYTES_MAX + ((uint64_t)CONVERT_OVERHEAD_MB << 20) +
+                        (convert->task == CONVERT_IMAGE ? IMAGE_BYTES_MAX : 0),
         .processes_max = 4,
         .cpu_weight = CONVERT_CPU_WEIGHT,
     };
@@ -353,9 +503,12 @@ static enum status prepare(struct convert *convert, struct err *err)
 
 static enum status clone_child(struct convert *convert, int zip, struct err *err)
 {
+    static const char *const tasks[] = { "tree", "image", "check", "verify" };
     static char name[] = "lapwing-convert";
     static char folder[] = "/out";
     static char time_zone[] = "TZ=UTC";
+    char *task = (char *)(uintptr_t)tasks[convert->task];
+    char *package = convert->task == CONVERT_TREE ? NULL : convert->package;
     struct spawner *spawner = convert->spawner;
     AUTO_CLOSE int output = -1;
     AUTO_CLOSE int status = -1;
@@ -388,7 +541,7 @@ static enum status clone_child(struct convert *convert, int zip, struct err *err
             .host_name = "convert",
             .network = -1,
             .user = user,
-            .file_bytes_max = PACKAGE_UNZIPPED_BYTES_MAX,
+            .file_bytes_max = IMAGE_BYTES_MAX,
             .cpu_seconds_max = CONVERT_CPU_SECONDS_MAX,
             .group = &convert->group,
             .filter = &spawner->filter,
@@ -398,32 +551,26 @@ static enum status clone_child(struct convert *convert, int zip, struct err *err
             .status = status,
             .wait = -1,
             .program = spawner->convert,
-            .argv = (char *const[]){ name, folder, NULL },
+            .argv = (char *const[]){ name, task, folder, package, NULL },
             .environment = (char *const[]){ time_zone, NULL },
         },
         &convert->pidfd, err);
 }
 
-enum status convert_start(struct convert *convert,
-                          uint64_t request,
-                          const Lapwing__Convert *req,
-                          int zip,
-                          struct err *err)
+static enum status start(
+    struct convert *convert, uint64_t request, const char *package, int input, struct err *err)
 {
-    enum status st = check_zip(zip, req->zip_bytes, err);
+    enum status st;
 
-    CHECK(convert->state == CONVERT_FREE);
-    if (st != ST_OK)
-        return st;
     convert->request = request;
-    memcpy(convert->package, req->package, PACKAGE_NAME_BYTES + 1);
+    memcpy(convert->package, package, PACKAGE_NAME_BYTES + 1);
     st = prepare(convert, err);
     if (st == ST_OK)
-        st = clone_child(convert, zip, err);
+        st = clone_child(convert, input, err);
     if (st == ST_OK)
         st = spawner_watch(convert->spawner, convert->pidfd, EPOLLIN, &convert->pid_source, err);
     if (st == ST_OK) {
-        convert->state = CONVERT_UNPACKING;
+        convert->state = CONVERT_CONVERTING;
         return ST_OK;
     }
     if (convert->group.core >= 0)
@@ -432,22 +579,96 @@ enum status convert_start(struct convert *convert,
     return st;
 }
 
-enum status convert_remove(struct convert *convert, const char *package, struct err *err)
+/* An image that was fetched: ours to keep, and nobody can write to it. */
+static enum status take_image(struct convert *convert,
+                              const Lapwing__Convert *req,
+                              int fd,
+                              struct err *err)
 {
-    char from[128];
-    char to[128];
+    enum status st;
 
+    if (convert->spawner->packages.way == PACKAGE_MOUNT_FOLDER)
+        return err_set(err, ST_UNSUPPORTED, "convert: packages are folders here, not images");
+    st = package_store_sealed(fd, err);
+    if (st != ST_OK)
+        return st;
+    convert->image_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (convert->image_fd < 0)
+        return err_set_errno(err, ST_IO, errno, "keep an image");
+    memcpy(convert->image, req->image, PACKAGE_NAME_BYTES + 1);
+    return ST_OK;
+}
+
+enum status convert_start(
+    struct convert *convert, uint64_t request, const Lapwing__Convert *req, int fd, struct err *err)
+{
+    bool folders = convert->spawner->packages.way == PACKAGE_MOUNT_FOLDER;
+    enum status st = check_file(fd, req->zip_bytes, err);
+
+    CHECK(convert->state == CONVERT_FREE);
+    convert->task = folders ? CONVERT_TREE : CONVERT_IMAGE;
+    if (st == ST_OK && req->image[0] != '\0') {
+        convert->task = CONVERT_CHECK;
+        st = take_image(convert, req, fd, err);
+    }
+    return st == ST_OK ? start(convert, request, req->package, fd, err) : st;
+}
+
+enum status convert_verify(struct convert *convert,
+                           uint64_t request,
+                           const char *package,
+                           struct err *err)
+{
+    const struct package_image *image = package_store_find(&convert->spawner->packages, package);
+    char path[PACKAGE_PATH_BYTES];
+    AUTO_CLOSE int fd = -1;
+    struct stat info;
+
+    CHECK(convert->state == CONVERT_FREE);
+    if (image == NULL)
+        return err_set(err, ST_NOT_FOUND, "verify package %.16s...: it is not here", package);
+    package_store_file(package, image->id, path);
+    fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &info) < 0)
+        return err_set_errno(err, ST_IO, errno, "open the image of package %.16s...", package);
+    convert->disk_bytes = (uint64_t)info.st_size;
+    convert->task = CONVERT_VERIFY;
+    memcpy(convert->image, image->id, sizeof convert->image);
+    return start(convert, request, package, fd, err);
+}
+
+static void name_removal(struct convert *convert, char out[128])
+{
     CHECK(convert->state == CONVERT_FREE);
     (void)snprintf(convert->folder, sizeof convert->folder, ".gone-%s-%llu",
                    convert->spawner->config.instance,
                    (unsigned long long)++convert->spawner->serial);
-    package_path(package, from);
-    package_path(convert->folder, to);
-    if (rename(from, to) < 0)
-        return err_set_errno(err, errno == ENOENT ? ST_NOT_FOUND : ST_IO, errno,
-                             "remove package %.16s...", package);
+    package_path(convert->folder, out);
+}
+
+enum status convert_remove_former(struct convert *convert, struct err *err)
+{
+    char folder[128];
+    enum status st;
+
+    name_removal(convert, folder);
+    if (mkdir(folder, 0700) < 0)
+        return err_set_errno(err, ST_IO, errno, "make folder %s", folder);
+    st = package_store_sweep(&convert->spawner->packages, folder, err);
     start_removal(convert);
-    return ST_OK;
+    return st;
+}
+
+enum status convert_remove(struct convert *convert, const char *package, struct err *err)
+{
+    char to[128];
+    enum status st;
+
+    name_removal(convert, to);
+    st = package_store_drop(&convert->spawner->packages, package, to, err);
+    if (st == ST_OK)
+        start_removal(convert);
+    return st;
 }
 
 void convert_sweep(void)

@@ -31,7 +31,7 @@ static void clear(struct environment *env)
         env->netns.sockets[i] = -1;
     env->user = env->slot;
     env->cpu_before_us = 0;
-    env->ready = env->killed = env->out_of_memory = false;
+    env->ready = env->killed = env->out_of_memory = env->frozen = false;
     env->last = (struct sandbox_record){ 0 };
 }
 
@@ -91,6 +91,7 @@ static void read_records(struct environment *env)
             env->state = ENVIRONMENT_RUNNING;
             env->spawner->starting--;
             answer_start(env, ST_OK, NULL);
+            socket_guard_wake(env->spawner);
         } else if (env->last.kind != SANDBOX_NO_PROGRAM) {
             env->last = record; /* after NO_PROGRAM comes an exit status that says nothing */
         }
@@ -104,6 +105,12 @@ static void status_ready(struct source *source, uint32_t events)
     read_records(env);
 }
 
+void environment_out_of_memory(struct environment *env)
+{
+    env->out_of_memory = true;
+    (void)cgroup_kill(&env->group, NULL);
+}
+
 static void oom_ready(struct source *source, uint32_t events)
 {
     struct environment *env = container_of(source, struct environment, oom_source);
@@ -111,8 +118,7 @@ static void oom_ready(struct source *source, uint32_t events)
 
     /* Told once when armed by the removal of the group, too; a kill is then without effect. */
     (void)!read(env->group.oom_event, &count, sizeof count);
-    env->out_of_memory = true;
-    (void)cgroup_kill(&env->group, NULL);
+    environment_out_of_memory(env);
 }
 
 static void say_exited(struct environment *env, const struct cgroup_usage *usage)
@@ -135,6 +141,19 @@ static void say_exited(struct environment *env, const struct cgroup_usage *usage
     exited.cpu_us = usage->cpu_us - env->cpu_before_us;
     exited.killed = env->killed;
     spawner_say_exited(env->spawner, &exited);
+}
+
+/* The limits that it met, in the log of the host: the function's own log has its errors. */
+static void log_limits(const struct environment *env, const struct cgroup_usage *usage)
+{
+    if (env->out_of_memory || usage->oom_kills > 0)
+        log_event(LOG_WARN, "memory_limit_reached", LU("slot", env->slot),
+                  LU("memory_mb", env->memory_mb), LS("setting", "MemorySize"),
+                  LS("then", "killed all processes"));
+    if (usage->processes_refused > 0)
+        log_event(LOG_WARN, "process_limit_reached", LU("slot", env->slot),
+                  LU("processes_max", env->processes_max), LU("refused", usage->processes_refused),
+                  LS("then", "fork() failed with EAGAIN"));
 }
 
 static void say_start_failed(struct environment *env)
@@ -161,6 +180,7 @@ static void pid_ready(struct source *source, uint32_t events)
     CHECK(info.si_pid != 0); /* the descriptor said that it has ended */
     read_records(env);
     cgroup_usage(&env->spawner->groups, &env->group, &usage);
+    log_limits(env, &usage);
     /* Said before the release, which takes four folders of control groups apart: the agent may use
      * the slot again at once, but is not listened to before this is over. */
     if (env->state == ENVIRONMENT_RUNNING) {
@@ -192,12 +212,20 @@ static struct cgroup_limits limits_of(const struct environment_want *want)
     };
 }
 
+/* For who asks why it was killed. */
+static void keep_limits(struct environment *env, const struct environment_want *want)
+{
+    env->memory_mb = want->memory_mb;
+    env->processes_max = want->processes_max > 0 ? want->processes_max : SPAWN_PROCESSES_MAX;
+}
+
 enum status environment_limit(struct environment *env,
                               const struct environment_want *want,
                               struct err *err)
 {
     struct cgroup_limits limits = limits_of(want);
 
+    keep_limits(env, want);
     return cgroup_limit(&env->spawner->groups, &env->group, &limits, err);
 }
 
@@ -225,12 +253,17 @@ static enum status clone_child(struct environment *env,
 {
     AUTO_CLOSE int output = -1;
     AUTO_CLOSE int status = -1;
-    char package[128];
+    char package[PACKAGE_PATH_BYTES];
     struct texts texts;
     enum status st;
     int pipe_fds[2];
     int user;
 
+    if (want->package != NULL) {
+        st = package_store_path(&env->spawner->packages, want->package, package, err);
+        if (st != ST_OK)
+            return st;
+    }
     if (pipe2(pipe_fds, O_CLOEXEC) < 0)
         return err_set_errno(err, ST_IO, errno, "make a pipe");
     env->output = pipe_fds[0];
@@ -244,8 +277,6 @@ static enum status clone_child(struct environment *env,
     st = user_namespace_of(&env->spawner->users, want->user, &user, err);
     if (st != ST_OK)
         return st;
-    if (want->package != NULL)
-        (void)snprintf(package, sizeof package, ROOTFS_PACKAGES "/%s", want->package);
     gather_texts(&texts, want);
     return sandbox_start(
         &(struct sandbox){
@@ -273,19 +304,13 @@ static enum status clone_child(struct environment *env,
         &env->pidfd, err);
 }
 
-static enum status check_package(const struct environment *env,
-                                 const char *package,
-                                 struct err *err)
+static enum status check_package(struct environment *env, const char *package, struct err *err)
 {
-    char path[128];
+    char path[PACKAGE_PATH_BYTES];
 
     if (env->state != ENVIRONMENT_FREE)
         return err_set(err, ST_CONFLICT, "start an environment: slot %u is taken", env->slot);
-    (void)snprintf(path, sizeof path, ROOTFS_PACKAGES "/%s", package);
-    if (access(path, F_OK) < 0)
-        return err_set(err, ST_NOT_FOUND, "start an environment: package %.16s... is not here",
-                       package);
-    return ST_OK;
+    return package_store_path(&env->spawner->packages, package, path, err);
 }
 
 enum status environment_make(struct environment *env,
@@ -297,6 +322,7 @@ enum status environment_make(struct environment *env,
     enum status st = network_take(&spawner->network, &env->netns, err);
 
     env->user = want->user;
+    keep_limits(env, want);
     if (st == ST_OK)
         st = cgroup_pool_take(&spawner->group_pool, &spawner->groups, &limits, &env->group, err);
     if (st == ST_OK)
@@ -376,6 +402,8 @@ void environment_adopt(struct environment *env,
     env->pidfd = from->pidfd;
     env->user = from->user;
     env->cpu_before_us = from->cpu_before_us;
+    env->memory_mb = from->memory_mb;
+    env->processes_max = from->processes_max;
     env->ready = true;
     clear(from);
     watch(env, request, req->package);
@@ -402,7 +430,14 @@ enum status environment_freeze(struct environment *env, bool frozen, struct err 
 {
     enum status st = check_taken(env, err);
 
-    return st != ST_OK ? st : cgroup_freeze(&env->group, frozen, err);
+    if (st == ST_OK)
+        st = cgroup_freeze(&env->group, frozen, err);
+    if (st != ST_OK)
+        return st;
+    env->frozen = frozen;
+    if (!frozen)
+        socket_guard_wake(env->spawner);
+    return ST_OK;
 }
 
 enum status environment_usage(const struct environment *env,

@@ -39,6 +39,9 @@ struct environment {
     uint64_t cpu_before_us; /* what it had used until then, which is nobody's */
     bool killed;            /* the agent asked for it */
     bool out_of_memory;
+    bool frozen;
+    uint32_t memory_mb; /* its limits, for who asks why it was killed */
+    uint32_t processes_max;
     struct sandbox_record last; /* how it ended, as far as known; kind 0: not at all */
 
     struct source status_source;
@@ -93,6 +96,8 @@ void environment_adopt(struct environment *env,
 enum status environment_limit(struct environment *env,
                               const struct environment_want *want,
                               struct err *err);
+/* It is over its memory limit: end all of it, and say so when it has ended. */
+void environment_out_of_memory(struct environment *env);
 
 /* Kill, freeze, thaw.  ST_NOT_FOUND when the slot is free. */
 enum status environment_kill(struct environment *env, struct err *err);

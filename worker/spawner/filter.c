@@ -10,16 +10,24 @@
  * them on purpose: its flags are in memory, where no filter can look, while those of clone() are in
  * a register
  *
- * Besides lists: no new namespaces by clone(), no socket families but unix, IPv4, IPv6 and netlink,
- * and other machines' calls (32 bit, x32) kill the process. */
+ * Calls whose arguments decide have tables of their own below: no new namespaces by clone(),
+ * sockets only of the families and protocols that functions use (asking for others makes the kernel
+ * load their modules), pairs only of unix sockets, no limit for core files.  Two calls do nothing
+ * and say that they did it: sync() and syncfs() would write back the host's disks, and nothing that
+ * a function wrote is on one.  Other machines' calls (32 bit, x32) kill the process.
+ *
+ * README.md beside this file has the list for readers; tests/clients/escape tries it. */
 #include "worker/spawner/filter.h"
 
 #include <errno.h>
+#include <linux/netlink.h>
 #include <linux/sched.h>
+#include <netinet/in.h>
 #include <seccomp.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -52,7 +60,7 @@ static const char *const allowed[] = {
     "msgrcv", "msgsnd", "msync", "munlock", "munlockall", "munmap", "nanosleep", "newfstatat",
     "open", "openat", "openat2", "pause", "pidfd_open", "pidfd_send_signal", "pipe", "pipe2",
     "pkey_alloc", "pkey_free", "pkey_mprotect", "poll", "ppoll", "prctl", "pread64", "preadv",
-    "preadv2", "prlimit64", "process_mrelease", "pselect6", "pwrite64", "pwritev", "pwritev2",
+    "preadv2", "process_mrelease", "pselect6", "pwrite64", "pwritev", "pwritev2",
     "read", "readahead", "readlink", "readlinkat", "readv", "recv", "recvfrom", "recvmmsg",
     "recvmsg", "remap_file_pages", "removexattr", "rename", "renameat", "renameat2",
     "restart_syscall", "rmdir", "rseq", "rt_sigaction", "rt_sigpending", "rt_sigprocmask",
@@ -63,10 +71,10 @@ static const char *const allowed[] = {
     "semget", "semop", "semtimedop", "send", "sendfile", "sendmmsg", "sendmsg", "sendto",
     "set_mempolicy", "set_robust_list", "set_thread_area", "set_tid_address", "setfsgid",
     "setfsuid", "setgid", "setgroups", "setitimer", "setpgid", "setpriority", "setregid",
-    "setresgid", "setresuid", "setreuid", "setrlimit", "setsid", "setsockopt", "setuid",
+    "setresgid", "setresuid", "setreuid", "setsid", "setsockopt", "setuid",
     "setxattr", "shmat", "shmctl", "shmdt", "shmget", "shutdown", "sigaltstack", "signalfd",
-    "signalfd4", "socketpair", "splice", "stat", "statfs", "statx", "symlink", "symlinkat", "sync",
-    "sync_file_range", "syncfs", "sysinfo", "tee", "tgkill", "time", "timer_create",
+    "signalfd4", "splice", "stat", "statfs", "statx", "symlink", "symlinkat",
+    "sync_file_range", "sysinfo", "tee", "tgkill", "time", "timer_create",
     "timer_delete", "timer_getoverrun", "timer_gettime", "timer_settime", "timerfd_create",
     "timerfd_gettime", "timerfd_settime", "times", "tkill", "truncate", "umask", "uname", "unlink",
     "unlinkat", "utime", "utimensat", "utimes", "vfork", "vmsplice", "wait4", "waitid", "waitpid",
@@ -104,20 +112,108 @@ static int add_names(scmp_filter_ctx ctx, uint32_t action, const char *const *na
     return rv;
 }
 
-static int add_conditions(scmp_filter_ctx ctx)
+static const char *const nothing[] = { "sync", "syncfs" };
+
+/* socket(): a type has flags above its lowest four bits, and IPv4 and IPv6 are told apart by one
+ * bit, so that one rule does for both: each costs a start its loading. */
+enum { TYPE_MASK = 0xf, FAMILY_BIT = AF_INET ^ AF_INET6 };
+
+#define INTERNET SCMP_A0(SCMP_CMP_MASKED_EQ, UINT32_MAX & ~(uint32_t)FAMILY_BIT, AF_INET)
+
+/* TCP and UDP, named or by default; raw sockets get the answer that they have everywhere else. */
+static int add_internet(scmp_filter_ctx ctx)
 {
-    static const int families[] = { AF_UNIX, AF_INET, AF_INET6, AF_NETLINK };
+    // clang-format off
+    static const struct { uint32_t type, protocol; } allow[] = {
+        { SOCK_STREAM, 0 }, { SOCK_STREAM, IPPROTO_TCP }, { SOCK_DGRAM, 0 }, { SOCK_DGRAM, IPPROTO_UDP },
+    };
+    // clang-format on
+    int rv = 0;
+
+    _Static_assert(FAMILY_BIT == 8 && (AF_INET & FAMILY_BIT) == 0, "one bit, clear in AF_INET");
+    for (size_t i = 0; i < ARRAY_LEN(allow) && rv == 0; i++)
+        rv = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 3, INTERNET,
+                              SCMP_A1(SCMP_CMP_MASKED_EQ, TYPE_MASK, allow[i].type),
+                              SCMP_A2(SCMP_CMP_MASKED_EQ, UINT32_MAX, allow[i].protocol));
+    if (rv == 0)
+        rv = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 2, INTERNET,
+                              SCMP_A1(SCMP_CMP_MASKED_EQ, TYPE_MASK, SOCK_RAW));
+    return rv;
+}
+
+/* Of netlink only the routing family, by which C libraries list addresses: the others are doors to
+ * most of the kernel, and some deliver messages that no memory limit counts. */
+static int add_sockets(scmp_filter_ctx ctx)
+{
     int rv;
 
-    rv = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
-                          SCMP_A0(SCMP_CMP_MASKED_EQ, NAMESPACE_FLAGS, 0));
-    for (size_t i = 0; i < ARRAY_LEN(families) && rv == 0; i++)
-        rv = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-                              SCMP_A0_32(SCMP_CMP_EQ, (uint32_t)families[i]));
+    rv = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+                          SCMP_A0_32(SCMP_CMP_EQ, AF_UNIX));
+    if (rv == 0)
+        rv = add_internet(ctx);
+    if (rv == 0)
+        rv = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
+                              SCMP_A0_32(SCMP_CMP_EQ, AF_NETLINK),
+                              SCMP_A2_32(SCMP_CMP_EQ, NETLINK_ROUTE));
+    if (rv == 0)
+        rv = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPROTONOSUPPORT), SCMP_SYS(socket), 2,
+                              SCMP_A0_32(SCMP_CMP_EQ, AF_NETLINK),
+                              SCMP_A2_32(SCMP_CMP_GT, NETLINK_ROUTE));
     if (rv == 0)
         rv = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
                               SCMP_A0_32(SCMP_CMP_GT, AF_NETLINK));
+    if (rv == 0)
+        rv = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 1,
+                              SCMP_A0_32(SCMP_CMP_EQ, AF_UNIX));
+    if (rv == 0)
+        rv = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socketpair), 1,
+                              SCMP_A0_32(SCMP_CMP_GT, AF_UNIX));
     return rv;
+}
+
+/* Limits may be asked for and lowered, but the one for core files stays at the value that keeps the
+ * kernel from running the host's handler (sandbox_child.c).  Who sets it wants no core file, as
+ * good as always, and has none: so the answer is "done".  The kernel looks at the lower half of the
+ * argument only, and so must we: a comparison of all of it would be passed by a number above. */
+static int add_limit_call(scmp_filter_ctx ctx, int call, unsigned which, unsigned value)
+{
+    /* Every number but RLIMIT_CORE has bit 2 clear, or one of the others below 16 set. */
+    static const uint32_t others[][2] = { { 4, 0 }, { 1, 1 }, { 2, 2 }, { 8, 8 } };
+    struct scmp_arg_cmp is_core =
+        SCMP_CMP(which, SCMP_CMP_MASKED_EQ, UINT32_MAX, (scmp_datum_t)RLIMIT_CORE);
+    int rv = 0;
+
+    _Static_assert(RLIMIT_CORE == 4 && RLIM_NLIMITS <= 16, "the table above");
+    for (size_t i = 0; i < ARRAY_LEN(others) && rv == 0; i++)
+        rv = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, call, 1,
+                              SCMP_CMP(which, SCMP_CMP_MASKED_EQ, others[i][0], others[i][1]));
+    if (rv == 0)
+        rv = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(0), call, 2, is_core,
+                              SCMP_CMP(value, SCMP_CMP_NE, 0));
+    return rv;
+}
+
+static int add_limits(scmp_filter_ctx ctx)
+{
+    int rv = add_limit_call(ctx, SCMP_SYS(setrlimit), 0, 1);
+
+    if (rv == 0)
+        rv = add_limit_call(ctx, SCMP_SYS(prlimit64), 1, 2);
+    if (rv == 0) /* only asked for */
+        rv = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 2,
+                              SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, RLIMIT_CORE),
+                              SCMP_A2(SCMP_CMP_EQ, 0));
+    return rv;
+}
+
+static int add_conditions(scmp_filter_ctx ctx)
+{
+    int rv = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+                              SCMP_A0(SCMP_CMP_MASKED_EQ, NAMESPACE_FLAGS, 0));
+
+    if (rv == 0)
+        rv = add_sockets(ctx);
+    return rv == 0 ? add_limits(ctx) : rv;
 }
 
 /* libseccomp writes its program to a descriptor only. */
@@ -154,6 +250,8 @@ enum status filter_compile(struct sock_fprog *out, struct err *err)
         rv = add_names(ctx, SCMP_ACT_ALLOW, allowed, ARRAY_LEN(allowed));
     if (rv == 0)
         rv = add_names(ctx, SCMP_ACT_ERRNO(EPERM), refused, ARRAY_LEN(refused));
+    if (rv == 0)
+        rv = add_names(ctx, SCMP_ACT_ERRNO(0), nothing, ARRAY_LEN(nothing));
     if (rv == 0)
         rv = add_conditions(ctx);
     if (rv == 0)

@@ -61,6 +61,7 @@ int main(int argc, char **argv)
     }
     log_event(LOG_INFO, "ready", LS("instance", spawner.config.instance),
               LS("limits", spawner.groups.limiter->name),
+              LS("packages", package_mount_name(spawner.packages.way)),
               LS("outbound", spawner.network.router >= 0 ? "yes" : "no"));
     spawner_run(&spawner);
     spawner_close(&spawner);

@@ -17,9 +17,9 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "worker/spawner/files.h"
+#include "worker/spawner/package_store.h"
 #include "worker/spawner/packet.h"
 #include "worker/spawner/request_check.h"
-#include "worker/spawner/rootfs.h"
 #include "worker/spawner/sandbox_mounts.h"
 #include "worker/spawner/spawner.h"
 
@@ -163,13 +163,14 @@ static enum status give(struct ready_environment *ready,
                         const struct environment_want *want,
                         struct err *err)
 {
-    char package[128];
+    char package[PACKAGE_PATH_BYTES];
     enum status st;
 
     if (!is_sound(ready))
         return err_set(err, ST_UNAVAILABLE, "it died while it waited");
-    (void)snprintf(package, sizeof package, ROOTFS_PACKAGES "/%s", req->package);
-    st = environment_limit(&ready->env, want, err);
+    st = package_store_path(&ready->env.spawner->packages, req->package, package, err);
+    if (st == ST_OK)
+        st = environment_limit(&ready->env, want, err);
     if (st == ST_OK)
         st = sandbox_mount_into(ready->env.pidfd, ready->env.spawner->own_mounts, package,
                                 req->ephemeral_mb, err);

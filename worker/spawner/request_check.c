@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "worker/image/image_rules.h"
 
 bool package_name_valid(const char *text)
 {
@@ -89,6 +90,13 @@ static enum status check_texts(const Lapwing__SpawnEnvironment *spawn, struct er
     return check_ready(spawn, err);
 }
 
+static enum status check_package(const char *field, const char *package, struct err *err)
+{
+    if (!package_name_valid(package))
+        return err_set(err, ST_BAD_INPUT, "%s: want 64 lower-case hexadecimal digits", field);
+    return ST_OK;
+}
+
 static enum status check_spawn(const Lapwing__SpawnEnvironment *spawn,
                                uint32_t environments_max,
                                struct err *err)
@@ -97,8 +105,9 @@ static enum status check_spawn(const Lapwing__SpawnEnvironment *spawn,
 
     if (st != ST_OK)
         return st;
-    if (!package_name_valid(spawn->package))
-        return err_set(err, ST_BAD_INPUT, "package: want 64 lower-case hexadecimal digits");
+    st = check_package("package", spawn->package, err);
+    if (st != ST_OK)
+        return st;
     st = check_range("memory_mb", spawn->memory_mb, FUNCTION_MEMORY_MB_MIN, FUNCTION_MEMORY_MB_MAX,
                      err);
     if (st != ST_OK)
@@ -115,11 +124,17 @@ static enum status check_spawn(const Lapwing__SpawnEnvironment *spawn,
 
 static enum status check_convert(const Lapwing__Convert *convert, struct err *err)
 {
-    if (!package_name_valid(convert->package))
-        return err_set(err, ST_BAD_INPUT, "package: want 64 lower-case hexadecimal digits");
-    if (convert->zip_bytes == 0 || convert->zip_bytes > PACKAGE_ZIP_BYTES_MAX)
-        return err_set(err, ST_BAD_INPUT, "zip_bytes: %llu, want 1 to %d",
-                       (unsigned long long)convert->zip_bytes, PACKAGE_ZIP_BYTES_MAX);
+    bool is_image = convert->image[0] != '\0';
+    uint64_t max = is_image ? IMAGE_BYTES_MAX : PACKAGE_ZIP_BYTES_MAX;
+    enum status st = check_package("package", convert->package, err);
+
+    if (st != ST_OK)
+        return st;
+    if (is_image && check_package("image", convert->image, err) != ST_OK)
+        return ST_BAD_INPUT;
+    if (convert->zip_bytes == 0 || convert->zip_bytes > max)
+        return err_set(err, ST_BAD_INPUT, "zip_bytes: %llu, want 1 to %llu",
+                       (unsigned long long)convert->zip_bytes, (unsigned long long)max);
     return ST_OK;
 }
 
@@ -141,9 +156,11 @@ static enum status check_what(const Lapwing__SpawnRequest *req,
     case LAPWING__SPAWN_REQUEST__WHAT_CONVERT:
         return check_convert(req->convert, err);
     case LAPWING__SPAWN_REQUEST__WHAT_REMOVE_PACKAGE:
-        if (!package_name_valid(req->remove_package))
-            return err_set(err, ST_BAD_INPUT,
-                           "remove_package: want 64 lower-case hexadecimal digits");
+        return check_package("remove_package", req->remove_package, err);
+    case LAPWING__SPAWN_REQUEST__WHAT_VERIFY_PACKAGE:
+        return check_package("verify_package", req->verify_package, err);
+    case LAPWING__SPAWN_REQUEST__WHAT_NEW_IMAGE:
+    case LAPWING__SPAWN_REQUEST__WHAT_LIST_PACKAGES:
         return ST_OK;
     case LAPWING__SPAWN_REQUEST__WHAT__NOT_SET:
     case _LAPWING__SPAWN_REQUEST__WHAT__CASE_IS_INT_SIZE:

@@ -231,7 +231,7 @@ static enum status make_root(
 static enum status make_folders(const struct spawner_config *config, struct err *err)
 {
     // clang-format off
-    static const char *const folders[] = { "./old", "./proc", "./packages" };
+    static const char *const folders[] = { "./old", "./proc", "./packages", "./images" };
     static const char *const of_convert[] = { "dev", "proc", "out" };
     static const char *const of_environment[] = {
         "etc", "etc/ssl", "dev", "dev/shm", "proc", "tmp", "var", "var/task", "var/runtime",

@@ -6,6 +6,7 @@
  *   /env1..8    the same for each runtime with a root of its own ([runtimes])
  *   /convert    root of lapwing-convert: usr lib* of the host, dev/null, mount points proc out
  *   /packages   [spawner] packages_dir, writable
+ *   /images     a folder for each package whose image is mounted
  *   /proc       the host's
  *
  * The converter is cloned with a copy of these few mounts, not of the host's, adds its own and
@@ -21,6 +22,7 @@
 #define ROOTFS_ENVIRONMENT "/env"
 #define ROOTFS_CONVERT     "/convert"
 #define ROOTFS_PACKAGES    "/packages"
+#define ROOTFS_IMAGES      "/images"
 
 enum { ROOTFS_PATH_BYTES = 8 };
 

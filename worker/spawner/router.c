@@ -31,6 +31,9 @@ enum {
     PLACE_HOST = 3,
     PLACE_FIRST = 16,
     ROUTES_MAX = 8,
+    /* Connections that one environment has open or that UDP is remembered for.  The host's table of
+     * them is everybody's, often 262144 entries, and full it drops packets of the cluster, too. */
+    CONNECTIONS_MAX = 2048,
 };
 
 /* Never a destination outside: this network, loopback, link-local (the cloud's metadata service is
@@ -57,6 +60,14 @@ static void append_network(struct buf *out, struct ipv4_network network)
                network.prefix);
 }
 
+static void append_networks(struct buf *out, const struct ipv4_networks *networks)
+{
+    for (uint32_t i = 0; i < networks->count; i++) {
+        buf_append_text(out, i == 0 ? "" : ", ");
+        append_network(out, networks->list[i]);
+    }
+}
+
 /* Interface names have 15 characters and instances 31: a hash (FNV-1a) stands for the name. */
 static void uplink_name(const char *instance, char out[16])
 {
@@ -69,14 +80,16 @@ static void uplink_name(const char *instance, char out[16])
 
 /* In the router: from environments only to the uplink, and never to what is refused; back only what
  * answers them.  Environments do not reach each other, nor the router itself. */
-static enum status load_router_rules(const struct network *network, struct err *err)
+static enum status load_router_rules(const struct network *network, bool count, struct err *err)
 {
     const struct spawner_config *config = network->config;
     struct buf rules = { 0 };
     enum status st;
 
+    buf_append_text(&rules, "table inet lapwing {\n");
+    if (count)
+        buf_append_text(&rules, " set open { type ipv4_addr; size 65535; flags dynamic; }\n");
     buf_printf(&rules,
-               "table inet lapwing {\n"
                " chain input { type filter hook input priority 0; policy drop;\n"
                "  iifname \"lo\" accept\n"
                "  iifname \"e*\" reject\n"
@@ -86,17 +99,34 @@ static enum status load_router_rules(const struct network *network, struct err *
                "  ip daddr { %s, ",
                never);
     append_network(&rules, config->subnet);
-    for (uint32_t i = 0; i < config->refused_count; i++) {
-        buf_append_text(&rules, ", ");
-        append_network(&rules, config->refused[i]);
-    }
-    buf_append_text(&rules, " } reject\n"
-                            "  meta nfproto ipv4 iifname \"e*\" oifname \"up0\" accept\n"
+    buf_append_text(&rules, config->refused.count > 0 ? ", " : "");
+    append_networks(&rules, &config->refused);
+    buf_append_text(&rules, " } reject\n");
+    if (count)
+        buf_printf(&rules,
+                   "  iifname \"e*\" ct state new add @open { ip saddr ct count over %d } reject\n",
+                   CONNECTIONS_MAX);
+    buf_append_text(&rules, "  iifname \"e*\" oifname \"up0\" ip daddr { ");
+    append_networks(&rules, &config->allowed);
+    buf_append_text(&rules, " } accept\n"
+                            "  iifname \"e*\" reject\n"
                             " }\n"
                             "}\n");
     st = nft_load(buf_view(&rules), err);
     buf_done(&rules);
     return st;
+}
+
+/* Not all kernels can count connections: then they are not bounded, which is said. */
+static enum status set_router_rules(const struct network *network, struct err *err)
+{
+    struct err why = { 0 };
+
+    if (load_router_rules(network, true, &why) == ST_OK)
+        return ST_OK;
+    log_event(LOG_WARN, "connections_not_counted", LS("why", why.text),
+              LS("then", "a function may fill the host's table of connections"));
+    return load_router_rules(network, false, err);
 }
 
 /* Default routes of the host: the interfaces that traffic for the outside takes. */
@@ -233,7 +263,7 @@ static enum status configure_router(struct network *network, struct err *err)
     if (st == ST_OK)
         st = file_write(AT_FDCWD, "/proc/sys/net/ipv4/conf/all/rp_filter", "1", err);
     if (st == ST_OK)
-        st = load_router_rules(network, err);
+        st = set_router_rules(network, err);
     return st;
 }
 

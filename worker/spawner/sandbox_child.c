@@ -122,8 +122,10 @@ static int enter_mounts(const struct sandbox *sandbox)
  * here; what does not is covered by an empty device. */
 static int mount_proc(const char *root)
 {
-    static const char *const covered[] = { "kcore",      "keys",          "key-users", "kallsyms",
-                                           "timer_list", "sysrq-trigger", "kmsg",      "modules" };
+    static const char *const covered[] = {
+        "kcore", "keys",    "key-users",  "kallsyms",    "timer_list",    "sysrq-trigger",
+        "kmsg",  "modules", "interrupts", "sched_debug", "latency_stats",
+    };
     char null[64];
     char path[128];
 
@@ -152,9 +154,19 @@ static int set_limit(int resource, rlim_t value)
     return setrlimit((__rlimit_resource_t)resource, &(struct rlimit){ value, value });
 }
 
+/* A host whose core pattern is a pipe (systemd-coredump, apport) runs its handler, as root and
+ * outside, when one of our processes dies of a signal: with a limit of 0, too.  With 1 the kernel
+ * does not ("aborting core"), and writes no file either.  The filter keeps it at that. */
+enum { CORE_NEVER = 1 };
+
+/* Where the host as a whole is out of memory, functions go before its services. */
+#define OUT_OF_MEMORY_SCORE "500"
+
 static int set_limits(const struct sandbox *sandbox)
 {
-    if (set_limit(RLIMIT_NOFILE, 1024) < 0 || set_limit(RLIMIT_CORE, 0) < 0)
+    if (set_limit(RLIMIT_NOFILE, 1024) < 0 || set_limit(RLIMIT_CORE, CORE_NEVER) < 0)
+        return -1;
+    if (file_write(AT_FDCWD, "/proc/self/oom_score_adj", OUT_OF_MEMORY_SCORE, NULL) != ST_OK)
         return -1;
     if (sandbox->file_bytes_max > 0 && set_limit(RLIMIT_FSIZE, sandbox->file_bytes_max) < 0)
         return -1;

@@ -126,6 +126,51 @@ static enum status serve_convert(struct spawner *spawner,
     return convert_start(convert, req->id, req->convert, zip, err);
 }
 
+static enum status serve_verify(struct spawner *spawner,
+                                const Lapwing__SpawnRequest *req,
+                                struct err *err)
+{
+    struct convert *convert = convert_free(spawner);
+
+    if (convert == NULL)
+        return err_set(err, ST_LIMIT, "verify: %d packages are being unpacked", CONVERTS_MAX);
+    return convert_verify(convert, req->id, req->verify_package, err);
+}
+
+static void serve_new_image(struct spawner *spawner, uint64_t id)
+{
+    Lapwing__SpawnReply reply = LAPWING__SPAWN_REPLY__INIT;
+    struct err err = { 0 };
+    int fds[2];
+    enum status st = package_store_new_file(fds, &err);
+
+    reply.status = st;
+    reply.text = err.text;
+    spawner_reply(spawner, id, &reply, fds, st == ST_OK ? 2 : 0);
+    if (st != ST_OK)
+        return;
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+}
+
+static void serve_list(struct spawner *spawner, uint64_t id)
+{
+    Lapwing__SpawnReply reply = LAPWING__SPAWN_REPLY__INIT;
+    struct convert *convert = convert_free(spawner);
+    struct package_list *list;
+    struct err err = { 0 };
+
+    reply.status = convert == NULL ? err_set(&err, ST_LIMIT, "list packages: busy")
+                                   : convert_remove_former(convert, &err);
+    reply.text = err.text;
+    list = package_list_new(&spawner->packages);
+    reply.images = spawner->packages.way != PACKAGE_MOUNT_FOLDER;
+    reply.n_packages = list->count;
+    reply.packages = list->pointers;
+    spawner_reply(spawner, id, &reply, NULL, 0);
+    free(list);
+}
+
 static enum status serve_remove(struct spawner *spawner, const char *package, struct err *err)
 {
     struct convert *convert = convert_free(spawner);
@@ -189,6 +234,15 @@ static void serve(struct spawner *spawner,
         case LAPWING__SPAWN_REQUEST__WHAT_CONVERT:
             st = serve_convert(spawner, req, fds[0], &err);
             break;
+        case LAPWING__SPAWN_REQUEST__WHAT_VERIFY_PACKAGE:
+            st = serve_verify(spawner, req, &err);
+            break;
+        case LAPWING__SPAWN_REQUEST__WHAT_NEW_IMAGE:
+            serve_new_image(spawner, req->id);
+            return;
+        case LAPWING__SPAWN_REQUEST__WHAT_LIST_PACKAGES:
+            serve_list(spawner, req->id);
+            return;
         default:
             st = serve_now(spawner, req, &reply, &err);
             reply.status = st;
@@ -292,6 +346,26 @@ static enum status open_program(const char *path, int *out, struct err *err)
     return ST_OK;
 }
 
+/* A service manager that starts us when somebody connects hands over the listening socket.  Who
+ * connected is the agent, and the only one: the listener stays with the service manager, for the
+ * next start. */
+static enum status accept_agent(struct spawner *spawner, struct err *err)
+{
+    int listening = 0;
+    socklen_t len = sizeof listening;
+    int fd;
+
+    if (getsockopt(spawner->agent, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) < 0 || !listening)
+        return ST_OK;
+    fd = accept4(spawner->agent, NULL, NULL, SOCK_CLOEXEC);
+    if (fd < 0)
+        return err_set_errno(err, ST_IO, errno, "accept the agent on descriptor %d",
+                             spawner->agent);
+    (void)close(spawner->agent);
+    spawner->agent = fd;
+    return ST_OK;
+}
+
 static enum status open_agent(struct spawner *spawner, struct err *err)
 {
     int given = spawner->config.fd;
@@ -302,8 +376,13 @@ static enum status open_agent(struct spawner *spawner, struct err *err)
     if (getsockopt(given, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_SEQPACKET)
         return err_set(err, ST_BAD_INPUT,
                        "spawner.fd: descriptor %d is no SOCK_SEQPACKET socket; this program is "
-                       "started by the worker's parent",
+                       "started by the worker's parent or a socket unit",
                        given);
+    spawner->agent = given;
+    st = accept_agent(spawner, err);
+    if (st != ST_OK)
+        return st;
+    given = spawner->agent;
     spawner->agent = fcntl(given, F_DUPFD_CLOEXEC, STAGE_END); /* out of the stage's way */
     if (spawner->agent < 0)
         return err_set_errno(err, ST_IO, errno, "use descriptor %d", given);
@@ -332,6 +411,8 @@ static enum status open_host(struct spawner *spawner, struct err *err)
     if (st == ST_OK)
         st = network_open(&spawner->network, config, err);
     if (st == ST_OK)
+        st = package_store_open(&spawner->packages, err);
+    if (st == ST_OK)
         st = rootfs_enter(config, err);
     for (size_t i = 0; i <= config->runtime_root_count && st == ST_OK; i++)
         st = rootfs_template(i, &spawner->mounts[i], err);
@@ -341,6 +422,16 @@ static enum status open_host(struct spawner *spawner, struct err *err)
     if (spawner->own_mounts < 0)
         return err_set_errno(err, ST_IO, errno, "open our mount namespace");
     return ST_OK;
+}
+
+static void warn_of_few_processes(const struct spawner *spawner)
+{
+    uint64_t wanted = (uint64_t)spawner->config.environments_max * SPAWN_PROCESSES_MAX;
+
+    if (spawner->groups.processes_max < wanted)
+        log_event(LOG_WARN, "few_process_ids", LU("environments", spawner->config.environments_max),
+                  LU("wanted", wanted), LU("together", spawner->groups.processes_max),
+                  LS("then", "full ones may meet that limit; raise kernel.pid_max, threads-max"));
 }
 
 static void init_tables(struct spawner *spawner)
@@ -396,6 +487,7 @@ enum status spawner_open(struct spawner *spawner, struct err *err)
 
     spawner->agent = spawner->epoll = spawner->signals = -1;
     spawner->self = spawner->init = spawner->convert = spawner->own_mounts = -1;
+    spawner->packages.devices = -1;
     for (size_t i = 0; i < ARRAY_LEN(spawner->mounts); i++)
         spawner->mounts[i] = -1;
     spawner->groups = (struct cgroups){ .core = -1, .core_parent = -1 };
@@ -417,11 +509,15 @@ enum status spawner_open(struct spawner *spawner, struct err *err)
         return st;
     init_tables(spawner);
     look_at_limits(spawner);
+    warn_of_few_processes(spawner);
     convert_sweep();
+    st = package_store_start(&spawner->packages, spawner->config.package_mount, err);
+    if (st != ST_OK)
+        return st;
     st = spawner_watch(spawner, spawner->signals, EPOLLIN, &spawner->signal_source, err);
     if (st == ST_OK)
         st = spawner_watch(spawner, spawner->agent, EPOLLIN, &spawner->agent_source, err);
-    return st;
+    return st == ST_OK ? socket_guard_open(spawner, err) : st;
 }
 
 static void pool_levels(const struct spawner *spawner, struct pool_level out[POOLS])
@@ -550,6 +646,7 @@ void spawner_close(struct spawner *spawner)
     while (waitpid(-1, NULL, WNOHANG) > 0) {
     }
     cgroups_close(&spawner->groups);
+    package_store_done(&spawner->packages);
     user_namespaces_done(&spawner->users);
     ready_pool_done(&spawner->ready);
     free(spawner->environments);

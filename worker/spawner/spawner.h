@@ -17,7 +17,9 @@
 #include "worker/spawner/convert_job.h"
 #include "worker/spawner/environment.h"
 #include "worker/spawner/network.h"
+#include "worker/spawner/package_store.h"
 #include "worker/spawner/ready_pool.h"
+#include "worker/spawner/socket_guard.h"
 #include "worker/spawner/source.h"
 #include "worker/spawner/spawner_config.h"
 #include "worker/spawner/user_namespaces.h"
@@ -27,6 +29,7 @@ struct spawner {
     struct cgroups groups;
     struct cgroup_pool group_pool;
     struct network network;
+    struct package_store packages;
     struct user_namespaces users; /* by slot, then by converter, then those of `ready` */
     struct ready_pool ready;
     struct sock_fprog filter;
@@ -48,6 +51,7 @@ struct spawner {
 
     struct environment *environments; /* by slot; config.environments_max of them */
     struct convert converts[CONVERTS_MAX];
+    struct socket_guard socket_guard;
     struct source agent_source;
     struct source signal_source;
     struct source maker_source;

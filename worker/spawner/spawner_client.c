@@ -4,6 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -20,6 +23,28 @@ enum status spawner_client_init(struct spawner_client *client, int fd, struct er
         return err_set_errno(err, ST_BAD_INPUT, errno, "use descriptor %d as the spawner's", fd);
     client->fd = fd;
     client->serial = 0;
+    return ST_OK;
+}
+
+enum status spawner_client_connect(const char *path, int *out_fd, struct err *err)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd;
+
+    if (strlen(path) >= sizeof address.sun_path)
+        return err_set(err, ST_BAD_INPUT, "spawner.socket: %zu bytes, want less than %zu",
+                       strlen(path), sizeof address.sun_path);
+    strcpy(address.sun_path, path);
+    fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return err_set_errno(err, ST_IO, errno, "make a socket");
+    if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
+        int errnum = errno;
+
+        (void)close(fd);
+        return err_set_errno(err, ST_UNAVAILABLE, errnum, "connect to the spawner at %.100s", path);
+    }
+    *out_fd = fd;
     return ST_OK;
 }
 

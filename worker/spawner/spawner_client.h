@@ -40,6 +40,9 @@ struct spawner_message {
 
 /* Take over `fd`, an end of a SOCK_SEQPACKET pair; it becomes non-blocking and close-on-exec. */
 enum status spawner_client_init(struct spawner_client *client, int fd, struct err *err);
+/* Connect to the socket at which a service manager starts the spawner; `out_fd` is for
+ * spawner_client_init().  Does not wait for the spawner.  ST_UNAVAILABLE: nobody listens there. */
+enum status spawner_client_connect(const char *path, int *out_fd, struct err *err);
 void spawner_client_done(struct spawner_client *client);
 
 /* A request id that this client has not used before; never 0. */

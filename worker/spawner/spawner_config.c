@@ -40,27 +40,24 @@ enum status ipv4_network_parse(const char *text, struct ipv4_network *out, struc
     return ST_OK;
 }
 
-enum status ipv4_networks_parse(const char *text,
-                                struct ipv4_network out[REFUSED_NETWORKS_MAX],
-                                uint32_t *out_count,
-                                struct err *err)
+enum status ipv4_networks_parse(const char *text, struct ipv4_networks *out, struct err *err)
 {
     char *copy = must_strdup(text);
     char *rest = copy;
     enum status st = ST_OK;
-    uint32_t count = 0;
+    struct ipv4_networks read = { 0 };
 
     for (char *one; st == ST_OK && (one = strsep(&rest, ", ")) != NULL;) {
         if (one[0] == '\0')
             continue;
-        if (count == REFUSED_NETWORKS_MAX)
-            st = err_set(err, ST_BAD_INPUT, "more than %d networks", REFUSED_NETWORKS_MAX);
+        if (read.count == NETWORKS_MAX)
+            st = err_set(err, ST_BAD_INPUT, "more than %d networks", NETWORKS_MAX);
         else
-            st = ipv4_network_parse(one, &out[count], err);
-        count += st == ST_OK;
+            st = ipv4_network_parse(one, &read.list[read.count], err);
+        read.count += st == ST_OK;
     }
     free(copy);
     if (st == ST_OK)
-        *out_count = count;
+        *out = read;
     return st;
 }

@@ -13,10 +13,10 @@
 enum {
     INSTANCE_BYTES_MAX = 31,
     ENVIRONMENTS_MAX = 1000, /* slots of one spawner */
-    CONVERTS_MAX = 4,        /* packages being unpacked at once */
+    CONVERTS_MAX = 8,        /* packages being converted, checked or removed at once */
     NETNS_POOL_MAX = 64,
     CGROUP_POOL_MAX = 64,
-    REFUSED_NETWORKS_MAX = 64, /* of [network] refuse */
+    NETWORKS_MAX = 64, /* of [network] allow, and of refuse */
     RUNTIME_ROOTS_MAX = 8,
     RUNTIME_NAME_MAX = 23,
     READY_IDLE_MS_MIN = 1000,
@@ -24,10 +24,24 @@ enum {
     UID_BASE_MIN = 65536, /* below are the host's own users */
 };
 
+/* How environments get to see a package. */
+enum package_mount {
+    PACKAGE_MOUNT_AUTO,   /* the first of the others that works, tried at the start */
+    PACKAGE_MOUNT_FILE,   /* images, mounted from their files: Linux 6.12 and newer */
+    PACKAGE_MOUNT_LOOP,   /* images, by loop devices */
+    PACKAGE_MOUNT_FOLDER, /* no images: unpacked folders */
+    PACKAGE_MOUNTS,
+};
+
 /* An IPv4 network, host byte order. */
 struct ipv4_network {
     uint32_t address;
     uint32_t prefix; /* 0..32 */
+};
+
+struct ipv4_networks {
+    uint32_t count;
+    struct ipv4_network list[NETWORKS_MAX];
 };
 
 /* A root folder for one runtime only; the others have root_dir. */
@@ -38,7 +52,7 @@ struct runtime_root {
 
 struct spawner_config {
     char instance[INSTANCE_BYTES_MAX + 1]; /* [a-z0-9-]: names cgroups, nft table, uplink */
-    char packages_dir[PATH_MAX];           /* unpacked trees by hash; ours to write */
+    char packages_dir[PATH_MAX];           /* images or unpacked trees by hash; ours to write */
     char runtime_dir[PATH_MAX];            /* /var/runtime inside; empty: an empty folder */
     char root_dir[PATH_MAX];               /* whose /usr and /lib* environments see */
     struct runtime_root runtime_roots[RUNTIME_ROOTS_MAX];
@@ -46,17 +60,18 @@ struct spawner_config {
     char init_path[PATH_MAX];
     char convert_path[PATH_MAX];
     char cgroup_parent[PATH_MAX]; /* below each cgroup mount; empty: its root */
-    uint32_t uid_base;            /* environment: base + slot; converter: base + max + n; behind
-                                     them those that were kept ready, see ready_pool.h */
+    enum package_mount package_mount;
+    uint32_t uid_base; /* environment: base + slot; converter: base + max + n; behind them those
+                          that were kept ready, see ready_pool.h */
     uint32_t environments_max;
     uint32_t netns_pool; /* prepared network namespaces */
     uint32_t group_pool; /* prepared control groups, and user namespaces of slots */
     struct ready_limits ready;
     int fd; /* our end of the pair with the agent */
     bool outbound;
-    struct ipv4_network subnet; /* at least /22: 16 of ours, then one an environment */
-    struct ipv4_network refused[REFUSED_NETWORKS_MAX]; /* cluster nodes */
-    uint32_t refused_count;
+    struct ipv4_network subnet;   /* at least /22: 16 of ours, then one an environment */
+    struct ipv4_networks allowed; /* nothing else is reached */
+    struct ipv4_networks refused; /* of these nothing: cluster nodes */
 };
 
 /* What the program understands, for config_start(). */
@@ -73,6 +88,9 @@ enum status spawner_config_read(const struct config *read,
                                 struct spawner_config *out,
                                 struct err *err);
 
+/* "auto", "file", "loop", "folder". */
+const char *package_mount_name(enum package_mount way);
+
 /* May `text` be an instance's name?  1 to 31 of [a-z0-9-], not starting with '-'. */
 bool instance_name_valid(const char *text);
 
@@ -80,9 +98,6 @@ bool instance_name_valid(const char *text);
 enum status ipv4_network_parse(const char *text, struct ipv4_network *out, struct err *err);
 
 /* A comma separated list of networks; empty is none. */
-enum status ipv4_networks_parse(const char *text,
-                                struct ipv4_network out[REFUSED_NETWORKS_MAX],
-                                uint32_t *out_count,
-                                struct err *err);
+enum status ipv4_networks_parse(const char *text, struct ipv4_networks *out, struct err *err);
 
 #endif

@@ -7,7 +7,8 @@
 // clang-format off
 const struct config_option spawner_options[] = {
     { "spawner", "instance", NULL, "name of this spawner on its host: cgroups, nft table, uplink", CONFIG_TEXT, false, 1, INSTANCE_BYTES_MAX },
-    { "spawner", "packages_dir", NULL, "folder of unpacked packages", CONFIG_TEXT, false, 1, PATH_MAX - 1 },
+    { "spawner", "packages_dir", NULL, "folder of packages", CONFIG_TEXT, false, 1, PATH_MAX - 1 },
+    { "spawner", "package_mount", "auto", "how packages are mounted: file (Linux 6.12), loop, folder (unpacked); auto: the first that works", CONFIG_TEXT, false, 0, 16 },
     { "spawner", "runtime_dir", "", "folder seen as /var/runtime inside", CONFIG_TEXT, false, 0, PATH_MAX - 1 },
     { "spawner", "root_dir", "/", "folder whose /usr and /lib environments see", CONFIG_TEXT, false, 1, PATH_MAX - 1 },
     { "spawner", "init_path", "", "lapwing-init; beside this program when empty", CONFIG_TEXT, false, 0, PATH_MAX - 1 },
@@ -20,14 +21,22 @@ const struct config_option spawner_options[] = {
     { "spawner", "ready_pool", "2", "environments with an interpreter that waits, of each kind", CONFIG_UNSIGNED, false, 0, READY_POOL_MAX },
     { "spawner", "ready_kinds", "4", "kinds of them: each interpreter, and Node for each size of memory", CONFIG_UNSIGNED, false, 0, READY_KINDS_MAX },
     { "spawner", "ready_idle_ms", "600000", "time after which a kind that no start asked for is dropped", CONFIG_UNSIGNED, false, READY_IDLE_MS_MIN, READY_IDLE_MS_MAX },
-    { "spawner", "fd", "3", "inherited SOCK_SEQPACKET descriptor to the agent", CONFIG_UNSIGNED, false, 0, 1023 },
+    { "spawner", "fd", "3", "inherited SOCK_SEQPACKET descriptor: the agent's, or one that listens for it", CONFIG_UNSIGNED, false, 0, 1023 },
     { "runtimes", "name", NULL, "root folder of a runtime that is not to use root_dir: NAME = FOLDER", CONFIG_ENTRIES, true, 0, 0 },
     { "network", "outbound", "yes", "may functions reach the outside network", CONFIG_BOOLEAN, false, 0, 0 },
     { "network", "subnet", "10.213.0.0/20", "addresses of environments, one subnet a spawner", CONFIG_TEXT, false, 1, 31 },
+    { "network", "allow", "0.0.0.0/0", "the only networks that functions may reach, comma separated; refuse goes before it", CONFIG_TEXT, false, 1, 2048 },
     { "network", "refuse", "", "networks that functions must not reach, comma separated: the cluster's nodes", CONFIG_TEXT, false, 0, 2048 },
     { 0 },
 };
 // clang-format on
+
+const char *package_mount_name(enum package_mount way)
+{
+    static const char *const names[PACKAGE_MOUNTS] = { "auto", "file", "loop", "folder" };
+
+    return names[way];
+}
 
 /* Paths fit: the table bounds them below PATH_MAX. */
 static void read_path(const struct config *read, const char *key, char out[PATH_MAX])
@@ -58,10 +67,40 @@ static enum status check_together(const struct spawner_config *config, struct er
     if (strstr(config->cgroup_parent, "..") != NULL)
         return err_set(err, ST_BAD_INPUT, "spawner.cgroup_parent: '%.100s' must not hold '..'",
                        config->cgroup_parent);
+    if (config->outbound && config->allowed.count == 0)
+        return err_set(err, ST_BAD_INPUT,
+                       "network.allow: no network; for none at all set network.outbound = no");
     if (config->subnet.prefix < 8 || config->subnet.prefix > 22)
         return err_set(err, ST_BAD_INPUT, "network.subnet: prefix %u, want 8 to 22",
                        config->subnet.prefix);
     return ST_OK;
+}
+
+static enum status read_package_mount(const struct config *read,
+                                      struct spawner_config *out,
+                                      struct err *err)
+{
+    const char *text = config_text(read, "spawner", "package_mount");
+
+    for (int way = 0; way < PACKAGE_MOUNTS; way++) {
+        out->package_mount = (enum package_mount)way;
+        if (strcmp(text, package_mount_name(out->package_mount)) == 0)
+            return ST_OK;
+    }
+    return err_set(err, ST_BAD_INPUT,
+                   "spawner.package_mount: '%s', want auto, file, loop or folder", text);
+}
+
+static enum status read_networks(const struct config *read,
+                                 const char *key,
+                                 struct ipv4_networks *out,
+                                 struct err *err)
+{
+    struct err why = { 0 };
+
+    if (ipv4_networks_parse(config_text(read, "network", key), out, &why) == ST_OK)
+        return ST_OK;
+    return err_set(err, ST_BAD_INPUT, "network.%s: %s", key, why.text);
 }
 
 static enum status read_runtime_roots(const struct config *read,
@@ -116,14 +155,15 @@ enum status spawner_config_read(const struct config *read,
     out->ready.idle_ms = config_unsigned(read, "spawner", "ready_idle_ms");
     out->fd = (int)config_unsigned(read, "spawner", "fd");
     out->outbound = config_boolean(read, "network", "outbound");
-    st = ipv4_network_parse(config_text(read, "network", "subnet"), &out->subnet, err);
+    st = read_package_mount(read, out, err);
+    if (st == ST_OK)
+        st = ipv4_network_parse(config_text(read, "network", "subnet"), &out->subnet, err);
     if (st == ST_OK)
         st = read_runtime_roots(read, out, err);
     if (st != ST_OK)
         return st;
-    st = ipv4_networks_parse(config_text(read, "network", "refuse"), out->refused,
-                             &out->refused_count, err);
-    if (st != ST_OK)
-        return st;
-    return check_together(out, err);
+    st = read_networks(read, "allow", &out->allowed, err);
+    if (st == ST_OK)
+        st = read_networks(read, "refuse", &out->refused, err);
+    return st == ST_OK ? check_together(out, err) : st;
 }

@@ -45,6 +45,7 @@ const char *unzip_reason_name(enum unzip_reason reason)
         [UNZIP_DEVICE] = "device",
         [UNZIP_TOO_MANY_FILES] = "too_many_files",
         [UNZIP_DUPLICATE_NAME] = "duplicate_name",
+        [UNZIP_NOT_AN_IMAGE] = "not_an_image",
     };
 
     CHECK(reason < UNZIP_REASONS);

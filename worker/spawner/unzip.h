@@ -20,6 +20,7 @@ enum unzip_reason {
     UNZIP_DEVICE,
     UNZIP_TOO_MANY_FILES,
     UNZIP_DUPLICATE_NAME,
+    UNZIP_NOT_AN_IMAGE, /* said by lapwing-convert of what is to be an image of ours */
     UNZIP_REASONS,
 };
 

@@ -45,10 +45,11 @@ static const char *role_text(enum replica_role role)
 
 static json_t *member_json(const struct replica_member_status *member)
 {
-    return json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:s}", "node", member->member.node, "zone",
-                     member->member.zone, "address", member->member.address, "connected",
+    return json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:s, s:b}", "node", member->member.node,
+                     "zone", member->member.zone, "address", member->member.address, "connected",
                      (int)member->connected, "version", (json_int_t)member->version, "match",
-                     (json_int_t)member->match, "disk", disk_condition_name(member->disk));
+                     (json_int_t)member->match, "disk", disk_condition_name(member->disk), "forgot",
+                     (int)member->forgot);
 }
 
 static json_t *group_json(struct replica *replica)

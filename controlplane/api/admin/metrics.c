@@ -71,6 +71,21 @@ static void put_pools(const struct api_options *options, struct buf *out)
     metrics_pools(pools, lines, out);
 }
 
+static void put_clients(const struct api *api, struct buf *out)
+{
+    struct http_server_load load;
+    struct metrics_clients clients;
+
+    http_server_load(api->server, &load);
+    clients = (struct metrics_clients){
+        .connections = load.connections,
+        .handshakes_under_way = load.handshakes,
+        .handshakes_waiting = load.handshakes_waiting,
+        .handshakes_cut = load.handshakes_cut,
+    };
+    metrics_clients(&clients, out);
+}
+
 void admin_metrics(struct api_call *call)
 {
     const struct api_options *options = &call->api->options;
@@ -80,6 +95,7 @@ void admin_metrics(struct api_call *call)
     put_groups(options, &text);
     put_workers(options, &text);
     put_pools(options, &text);
+    put_clients(call->api, &text);
     api_answer(call, 200, METRICS_CONTENT_TYPE, buf_view(&text));
     buf_done(&text);
 }

@@ -4,9 +4,14 @@
 
 #include "base/check.h"
 
+static void begin_type(const char *name, const char *help, const char *type, struct buf *out)
+{
+    buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
 static void begin(const char *name, const char *help, struct buf *out)
 {
-    buf_printf(out, "# HELP %s %s\n# TYPE %s gauge\n", name, help, name);
+    begin_type(name, help, "gauge", out);
 }
 
 void metrics_certificates(const struct tls_expiry *list, size_t count, struct buf *out)
@@ -101,4 +106,20 @@ void metrics_pools(const struct metrics_pool *list, size_t count, struct buf *ou
         if (list[i].bytes > 0)
             buf_printf(out, "lapwing_worker_pool_bytes{worker=\"%s\",kind=\"%s\"} %llu\n",
                        list[i].worker, list[i].kind, (unsigned long long)list[i].bytes);
+}
+
+void metrics_clients(const struct metrics_clients *clients, struct buf *out)
+{
+    begin("lapwing_http_connections", "Connections of clients to this node's front door.", out);
+    buf_printf(out, "lapwing_http_connections %u\n", clients->connections);
+    begin("lapwing_https_handshakes",
+          "Clients in a TLS handshake, and those that wait for one to begin.", out);
+    buf_printf(out, "lapwing_https_handshakes{state=\"under_way\"} %u\n",
+               clients->handshakes_under_way);
+    buf_printf(out, "lapwing_https_handshakes{state=\"waiting\"} %u\n",
+               clients->handshakes_waiting);
+    begin_type("lapwing_https_handshakes_cut_total",
+               "TLS handshakes that took too long while others waited.", "counter", out);
+    buf_printf(out, "lapwing_https_handshakes_cut_total %llu\n",
+               (unsigned long long)clients->handshakes_cut);
 }

@@ -36,6 +36,14 @@ struct metrics_pool {
     uint64_t bytes; /* of memory, where that is known; else 0 */
 };
 
+/* Clients of the front door; the handshakes are those of HTTPS. */
+struct metrics_clients {
+    unsigned connections;
+    unsigned handshakes_under_way;
+    unsigned handshakes_waiting;
+    uint64_t handshakes_cut; /* since the start, while others waited */
+};
+
 /* When each certificate runs out, as unix time; appended. */
 void metrics_certificates(const struct tls_expiry *list, size_t count, struct buf *out);
 /* When the one that HTTPS clients see runs out, if it is none of those; appended. */
@@ -46,5 +54,7 @@ void metrics_groups(const struct metrics_group *list, size_t count, struct buf *
 void metrics_workers(const struct metrics_state *list, size_t count, struct buf *out);
 /* Pools of workers; appended. */
 void metrics_pools(const struct metrics_pool *list, size_t count, struct buf *out);
+/* Clients of this node's front door; appended. */
+void metrics_clients(const struct metrics_clients *clients, struct buf *out);
 
 #endif

@@ -309,6 +309,8 @@ static void propose_cb(enum status st, const Lapwing__Outcome *outcome, void *co
         CHECK(after != NULL); /* the row, as our own state packed it */
         deploy->before = deploy->function;
         deploy->function = after;
+        if (deploy->kind != DEPLOY_KIND_CONFIGURATION)
+            dispatch_prefetch(call->api->options.dispatch, after);
         deploy_on(deploy, DEPLOY_COMMITTED);
     }
     api_call_drop(call);
