@@ -56,8 +56,11 @@ enum status pools_check(const Lapwing__Pools *pools, struct err *err)
         st = field_number_check("networks", pools->networks, 0, pools->networks_max, err);
     if (st == ST_OK)
         st = field_number_check("groups_max", pools->groups_max, 0, POOL_MAX, err);
-    return st == ST_OK ? field_number_check("groups", pools->groups, 0, pools->groups_max, err)
-                       : st;
+    if (st == ST_OK)
+        st = field_number_check("groups", pools->groups, 0, pools->groups_max, err);
+    if (st == ST_OK)
+        st = field_number_check("ready_max", pools->ready_max, 0, POOL_MAX, err);
+    return st == ST_OK ? field_number_check("ready", pools->ready, 0, pools->ready_max, err) : st;
 }
 
 enum status spawner_message_check(const Lapwing__SpawnerMessage *message, struct err *err)

@@ -40,6 +40,9 @@ static void take_pools(struct worker_view *worker, const Lapwing__Pools *pools)
     worker->pools.networks_max = pools->networks_max;
     worker->pools.groups = pools->groups;
     worker->pools.groups_max = pools->groups_max;
+    worker->pools.ready = pools->ready;
+    worker->pools.ready_max = pools->ready_max;
+    worker->pools.ready_bytes = pools->ready_bytes;
 }
 
 bool worker_view_update(struct worker_view *worker, const Lapwing__Heartbeat *beat)

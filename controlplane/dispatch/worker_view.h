@@ -48,7 +48,8 @@ struct worker_view {
     uint32_t environments;
     uint32_t environments_max;
     struct {
-        uint32_t networks, networks_max, groups, groups_max;
+        uint32_t networks, networks_max, groups, groups_max, ready, ready_max;
+        uint64_t ready_bytes;
     } pools; /* made ahead for environments to come; all 0 while it has not said */
     char runtimes[HEARTBEAT_RUNTIMES_MAX][RUNTIME_BYTES_MAX + 1];
     size_t runtime_count;

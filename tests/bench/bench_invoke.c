@@ -3,6 +3,7 @@
  *
  *   bench_invoke --port 4566 --function hello --clients 8 --requests 20000   the same one: warm
  *   bench_invoke --port 4566 --prefix cold- --functions 100                  each once: cold
+ *   bench_invoke --port 4566 --prefix cold- --functions 100 --pause-ms 200   with quiet between
  *
  * A thread a client, blocking sockets, so that what is measured is the cluster and two system
  * calls. Requests are signed anew each second (the signature covers the second). Prints a line of
@@ -32,6 +33,7 @@ struct settings {
     unsigned functions;
     unsigned clients;
     unsigned requests; /* of all clients together */
+    unsigned pause_ms; /* before each, of each client */
     const char *payload;
 };
 
@@ -168,6 +170,8 @@ static void *run_client(void *context)
 
     client->fd = dial(client->settings->port);
     for (unsigned i = 0; i < client->count; i++) {
+        if (client->settings->pause_ms > 0)
+            (void)usleep(client->settings->pause_ms * 1000);
         if (client->settings->prefix == NULL)
             (void)snprintf(function, sizeof function, "%s", client->settings->function);
         else
@@ -210,10 +214,15 @@ static void report(const struct settings *settings,
 static void parse(int argc, char **argv, struct settings *out)
 {
     static const struct option options[] = {
-        { "port", required_argument, NULL, 'p' },    { "function", required_argument, NULL, 'f' },
-        { "prefix", required_argument, NULL, 'x' },  { "functions", required_argument, NULL, 'n' },
-        { "clients", required_argument, NULL, 'c' }, { "requests", required_argument, NULL, 'r' },
-        { "payload", required_argument, NULL, 'b' }, { NULL, 0, NULL, 0 },
+        { "port", required_argument, NULL, 'p' },
+        { "function", required_argument, NULL, 'f' },
+        { "prefix", required_argument, NULL, 'x' },
+        { "functions", required_argument, NULL, 'n' },
+        { "clients", required_argument, NULL, 'c' },
+        { "requests", required_argument, NULL, 'r' },
+        { "payload", required_argument, NULL, 'b' },
+        { "pause-ms", required_argument, NULL, 'w' },
+        { NULL, 0, NULL, 0 },
     };
     int option;
 
@@ -244,6 +253,9 @@ static void parse(int argc, char **argv, struct settings *out)
             break;
         case 'b':
             out->payload = optarg;
+            break;
+        case 'w':
+            out->pause_ms = number;
             break;
         default:
             exit(2);

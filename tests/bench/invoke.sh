@@ -30,10 +30,13 @@ run_load() { # run_load NAME SECONDS FLAGS...
 }
 
 measure() { # measure SAMPLE RUNTIME HANDLER
-    local clients cold
+    local clients cold spaced
     mapfile -t cold < <(seq -f "cold-$1-%g" 0 $((COLD - 1)))
-    deploy "$2" "$3" "${cold[@]}" "warm-$1"
-    run_load "$1 cold" 5 --prefix "cold-$1-" --functions "$COLD"
+    mapfile -t spaced < <(seq -f "spaced-$1-%g" 0 $((COLD - 1)))
+    deploy "$2" "$3" "${cold[@]}" "${spaced[@]}" "warm-$1"
+    run_load "$1 cold, one after the other" 5 --prefix "cold-$1-" --functions "$COLD"
+    # What is kept ready for interpreters is back by then.
+    run_load "$1 cold, one in 200 ms" 15 --prefix "spaced-$1-" --functions "$COLD" --pause-ms 200
     "$load" --port "$TEST_PORT" --function "warm-$1" --requests 200 >/dev/null
     for clients in 1 8 64; do
         run_load "$1 warm, $clients clients" 8 --function "warm-$1" --clients "$clients" --requests "$WARM"

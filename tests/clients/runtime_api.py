@@ -70,6 +70,43 @@ class Api:
         return self.process.returncode, output
 
 
+WAIT_FD = 63  # as the spawner has it
+
+
+def wait(command, folder):
+    """A runtime that waits for its function: its process, and the other end of what it waits at."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.settimeout(10)
+    os.dup2(theirs.fileno(), WAIT_FD)
+    theirs.close()
+    process = subprocess.Popen(command, env={"_LAPWING_WAIT": "1", "LAMBDA_TASK_ROOT": folder}, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, pass_fds=(WAIT_FD,))
+    os.close(WAIT_FD)
+    return process, ours
+
+
+def one_that_waits_ends_when_nobody_will_come(command, folder):
+    process, ours = wait(command, folder)
+    assert ours.recv(16) == b"r"
+    ours.close()
+    assert (process.communicate(timeout=20)[0], process.returncode) == (b"", 0)
+
+
+def one_that_waits_becomes_its_function(command, folder):
+    process, ours = wait(command, folder)
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(10)
+    assert ours.recv(16) == b"r"
+    variables = {"LAMBDA_TASK_ROOT": folder, "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:%d" % listener.getsockname()[1],
+                 "_HANDLER": "app.echo", "EMPTY": "", "ODD": "a=b\n\u2603"}
+    ours.send("\0".join("%s=%s" % item for item in variables.items()).encode())
+    with listener.accept()[0] as connection:
+        assert connection.recv(65536).startswith(b"GET /2018-06-01/runtime/invocation/next "), "no GET next"
+    assert ours.recv(16) == b""  # it has let go of its end
+    process.communicate(timeout=20)
+    assert process.returncode == 0, process.returncode
+
+
 def write_sources(folder, sources):
     for name, text in sources.items():
         path = os.path.join(folder, name)

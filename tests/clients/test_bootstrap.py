@@ -6,7 +6,8 @@ import shutil
 import sys
 import tempfile
 
-from runtime_api import ID, Api, run, write_sources
+from runtime_api import (ID, Api, one_that_waits_becomes_its_function, one_that_waits_ends_when_nobody_will_come, run,
+                         write_sources)
 
 SOURCES = {
     "app.py": """
@@ -178,11 +179,20 @@ def init_failures_have_lambdas_words():
     assert (kind, message) == ("KeyError", "'early'") and len(trace) == 1
 
 
+def nobody_comes():
+    one_that_waits_ends_when_nobody_will_come(COMMAND, FOLDER)
+
+
+def somebody_comes():
+    one_that_waits_becomes_its_function(COMMAND, FOLDER)
+
+
 TESTS = (an_event_comes_back, the_context_is_lambdas, the_client_context_has_lambdas_shape,
          an_exception_is_reported_without_our_frames,
          what_cannot_be_json_is_a_marshal_error, values_are_written_as_json_writes_them,
          bytecode_is_used_and_only_that_of_the_source, a_nested_path_is_a_module, logging_has_level_time_and_request,
-         exit_ends_the_process_with_its_status, botocore_of_old_gets_the_endpoint, init_failures_have_lambdas_words)
+         exit_ends_the_process_with_its_status, botocore_of_old_gets_the_endpoint, init_failures_have_lambdas_words, nobody_comes,
+         somebody_comes)
 COMMAND = ["/usr/bin/python3", "-S", "-u", os.path.abspath(sys.argv[1])]
 FOLDER = tempfile.mkdtemp()
 write_sources(FOLDER, SOURCES)

@@ -7,7 +7,8 @@ import shutil
 import sys
 import tempfile
 
-from runtime_api import ID, Api, run, write_sources
+from runtime_api import (ID, Api, one_that_waits_becomes_its_function, one_that_waits_ends_when_nobody_will_come, run,
+                         write_sources)
 
 SOURCES = {
     "app.js": """
@@ -246,10 +247,19 @@ def init_failures_have_lambdas_words():
     assert (kind, message) == ("Runtime.UnhandledPromiseRejection", "Error: at load")
 
 
+def nobody_comes():
+    one_that_waits_ends_when_nobody_will_come(COMMAND, FOLDER)
+
+
+def somebody_comes():
+    one_that_waits_becomes_its_function(COMMAND, FOLDER)
+
+
 TESTS = (an_event_comes_back, handlers_are_found_as_at_aws, the_context_is_lambdas, one_process_takes_many_events,
          every_way_to_answer_answers, every_way_to_fail_fails, a_trace_has_the_message_and_then_frames,
          odd_names_of_errors_stay_in_their_header, what_nobody_catches_is_reported_and_ends_the_process,
-         exit_ends_the_process_with_its_status, lines_have_time_request_and_level, init_failures_have_lambdas_words)
+         exit_ends_the_process_with_its_status, lines_have_time_request_and_level, init_failures_have_lambdas_words, nobody_comes,
+         somebody_comes)
 NODE = next((path for path in sys.argv[2:] + ["/usr/bin/nodejs", "/usr/bin/node"] if os.access(path, os.X_OK)), None)
 if NODE is None:
     print("1..0 # SKIP there is no Debian package nodejs on this machine")

@@ -179,6 +179,13 @@ int fixture_clean(const struct fixture *fixture)
     return (int)st;
 }
 
+static void take_pools(struct fixture *fixture, const Lapwing__Pools *pools)
+{
+    fixture->networks_ready = pools->networks;
+    fixture->groups_ready = pools->groups;
+    fixture->environments_ready = pools->ready;
+}
+
 bool fixture_receive(struct fixture *fixture, struct spawner_message *out)
 {
     struct err err = { 0 };
@@ -187,8 +194,7 @@ bool fixture_receive(struct fixture *fixture, struct spawner_message *out)
         enum status st = spawner_client_receive(&fixture->client, out, &err);
 
         if (st == ST_OK && out->message->what_case == LAPWING__SPAWNER_MESSAGE__WHAT_POOLS) {
-            fixture->networks_ready = out->message->pools->networks;
-            fixture->groups_ready = out->message->pools->groups;
+            take_pools(fixture, out->message->pools);
             spawner_message_done(out);
             continue;
         }
@@ -202,21 +208,38 @@ bool fixture_receive(struct fixture *fixture, struct spawner_message *out)
     }
 }
 
+/* Only messages about pools are waited for. */
+static bool next_pools(struct fixture *fixture)
+{
+    struct spawner_message message;
+    struct err err = { 0 };
+    struct pollfd wait = { .fd = fixture->client.fd, .events = POLLIN };
+
+    if (poll(&wait, 1, WAIT_MS) <= 0 ||
+        spawner_client_receive(&fixture->client, &message, &err) != ST_OK)
+        return false;
+    if (message.message->what_case != LAPWING__SPAWNER_MESSAGE__WHAT_POOLS) {
+        spawner_message_done(&message);
+        return false;
+    }
+    take_pools(fixture, message.message->pools);
+    spawner_message_done(&message);
+    return true;
+}
+
 bool fixture_pools(struct fixture *fixture, unsigned networks, unsigned groups)
 {
-    while (fixture->networks_ready != networks || fixture->groups_ready != groups) {
-        struct spawner_message message;
-        struct err err = { 0 };
-        struct pollfd wait = { .fd = fixture->client.fd, .events = POLLIN };
-
-        if (poll(&wait, 1, WAIT_MS) <= 0 ||
-            spawner_client_receive(&fixture->client, &message, &err) != ST_OK ||
-            message.message->what_case != LAPWING__SPAWNER_MESSAGE__WHAT_POOLS)
+    while (fixture->networks_ready != networks || fixture->groups_ready != groups)
+        if (!next_pools(fixture))
             return false;
-        fixture->networks_ready = message.message->pools->networks;
-        fixture->groups_ready = message.message->pools->groups;
-        spawner_message_done(&message);
-    }
+    return true;
+}
+
+bool fixture_ready(struct fixture *fixture, unsigned environments)
+{
+    while (fixture->environments_ready != environments)
+        if (!next_pools(fixture))
+            return false;
     return true;
 }
 

@@ -18,6 +18,7 @@ struct fixture {
     char package[65];        /* holds `probe` */
     unsigned networks_ready; /* as the spawner told last, between other messages */
     unsigned groups_ready;
+    unsigned environments_ready;
 };
 
 /* Why the tests of this file cannot run here, or NULL. */
@@ -43,6 +44,8 @@ bool fixture_receive(struct fixture *fixture, struct spawner_message *out);
 
 /* Wait, up to a minute, until the spawner tells that its pools hold so many of each. */
 bool fixture_pools(struct fixture *fixture, unsigned networks, unsigned groups);
+/* The same for environments with an interpreter that waits. */
+bool fixture_ready(struct fixture *fixture, unsigned environments);
 
 /* Ask for an environment in `slot` that runs the probe with `arguments` (NULL-terminated). */
 void fixture_ask(struct fixture *fixture, unsigned slot, const char *const *arguments);

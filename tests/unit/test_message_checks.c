@@ -436,16 +436,23 @@ TEST(no_pool_holds_more_than_its_size)
         Lapwing__Pools pools;
         enum status want;
     } rows[] = {
-#define POOLS(networks, networks_max, groups, groups_max)                                          \
-    { PROTOBUF_C_MESSAGE_INIT(&lapwing__pools__descriptor), networks, networks_max, groups,        \
-      groups_max }
-        { "none", POOLS(0, 0, 0, 0), ST_OK },
-        { "full", POOLS(8, 8, 4, 4), ST_OK },
-        { "largest", POOLS(POOL_MAX, POOL_MAX, POOL_MAX, POOL_MAX), ST_OK },
-        { "too many networks", POOLS(9, 8, 4, 4), ST_BAD_INPUT },
-        { "too many groups", POOLS(8, 8, 5, 4), ST_BAD_INPUT },
-        { "too large for networks", POOLS(0, POOL_MAX + 1, 0, 0), ST_BAD_INPUT },
-        { "too large for groups", POOLS(0, 0, 0, POOL_MAX + 1), ST_BAD_INPUT },
+#define POOLS(networks, networks_max, groups, groups_max, ready, ready_max)                        \
+    { PROTOBUF_C_MESSAGE_INIT(&lapwing__pools__descriptor),                                        \
+      networks,                                                                                    \
+      networks_max,                                                                                \
+      groups,                                                                                      \
+      groups_max,                                                                                  \
+      ready,                                                                                       \
+      ready_max }
+        { "none", POOLS(0, 0, 0, 0, 0, 0), ST_OK },
+        { "full", POOLS(8, 8, 4, 4, 4, 4), ST_OK },
+        { "largest", POOLS(POOL_MAX, POOL_MAX, POOL_MAX, POOL_MAX, POOL_MAX, POOL_MAX), ST_OK },
+        { "too many networks", POOLS(9, 8, 4, 4, 4, 4), ST_BAD_INPUT },
+        { "too many groups", POOLS(8, 8, 5, 4, 4, 4), ST_BAD_INPUT },
+        { "too many ready", POOLS(8, 8, 4, 4, 5, 4), ST_BAD_INPUT },
+        { "too large for ready", POOLS(0, 0, 0, 0, 0, POOL_MAX + 1), ST_BAD_INPUT },
+        { "too large for networks", POOLS(0, POOL_MAX + 1, 0, 0, 0, 0), ST_BAD_INPUT },
+        { "too large for groups", POOLS(0, 0, 0, POOL_MAX + 1, 0, 0), ST_BAD_INPUT },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

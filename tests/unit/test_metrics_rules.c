@@ -39,8 +39,10 @@ static void workers(struct buf *out)
 
 static void pools(struct buf *out)
 {
-    static const struct metrics_pool list[] = { { "worker-a", "network_namespaces", 7, 8 },
-                                                { "worker-a", "control_groups", 0, 64 } };
+    static const struct metrics_pool list[] = { { "worker-a", "network_namespaces", 7, 8, 0 },
+                                                { "worker-a", "control_groups", 0, 64, 0 },
+                                                { "worker-a", "ready_environments", 2, 8,
+                                                  12582912 } };
 
     metrics_pools(list, ARRAY_LEN(list), out);
 }
@@ -72,9 +74,13 @@ static const struct {
       "# TYPE lapwing_worker_pool gauge\n"
       "lapwing_worker_pool{worker=\"worker-a\",kind=\"network_namespaces\"} 7\n"
       "lapwing_worker_pool{worker=\"worker-a\",kind=\"control_groups\"} 0\n"
+      "lapwing_worker_pool{worker=\"worker-a\",kind=\"ready_environments\"} 2\n"
       "# TYPE lapwing_worker_pool_size gauge\n"
       "lapwing_worker_pool_size{worker=\"worker-a\",kind=\"network_namespaces\"} 8\n"
-      "lapwing_worker_pool_size{worker=\"worker-a\",kind=\"control_groups\"} 64\n" },
+      "lapwing_worker_pool_size{worker=\"worker-a\",kind=\"control_groups\"} 64\n"
+      "lapwing_worker_pool_size{worker=\"worker-a\",kind=\"ready_environments\"} 8\n"
+      "# TYPE lapwing_worker_pool_bytes gauge\n"
+      "lapwing_worker_pool_bytes{worker=\"worker-a\",kind=\"ready_environments\"} 12582912\n" },
     { "one of HTTPS", https,
       "# TYPE lapwing_https_certificate_expires_seconds gauge\n"
       "lapwing_https_certificate_expires_seconds 1900000000\n" },

@@ -73,6 +73,7 @@ TEST(a_spawn_that_is_wrong_in_one_thing_is_refused)
     EXPECT_REFUSED(argv, argv_relative);
     EXPECT_REFUSED(n_environment, SPAWN_VARIABLES_MAX + 1);
     EXPECT_REFUSED(environment, environment_no_name);
+    EXPECT_REFUSED(n_ready_environment, 2); /* more than the function's own */
     EXPECT_REFUSED(memory_mb, 127);
     EXPECT_REFUSED(memory_mb, 10241);
     EXPECT_REFUSED(ephemeral_mb, 511);
@@ -86,6 +87,46 @@ TEST(a_spawn_that_is_wrong_in_one_thing_is_refused)
     spawn.argv = argv_large;
     spawn.n_argv = 2;
     EXPECT_EQ(check(&spawn), ST_BAD_INPUT);
+}
+
+TEST(what_a_waiting_process_starts_with_is_checked_like_the_rest)
+{
+    static char wide[SPAWN_TEXT_BYTES_MAX + 1];
+    char *wide_list[] = { wide };
+    char *many[SPAWN_VARIABLES_MAX];
+    struct {
+        const char *name;
+        char **list;
+        size_t count;
+        enum status want;
+    } rows[] = {
+        { "one", environment_ok, 1, ST_OK },
+        { "no name", environment_no_name, 1, ST_BAD_INPUT },
+        { "no value", environment_bad + 1, 1, ST_BAD_INPUT },
+        { "as many as may be", many, SPAWN_VARIABLES_MAX - 1, ST_OK },
+        { "no room for ours", many, SPAWN_VARIABLES_MAX, ST_BAD_INPUT },
+        { "as much as may be", wide_list, 1, ST_OK },
+        { "too much", wide_list, 1, ST_BAD_INPUT },
+    };
+
+    for (size_t i = 0; i < SPAWN_VARIABLES_MAX; i++)
+        many[i] = variable;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        Lapwing__SpawnEnvironment spawn = good;
+        size_t len =
+            strcmp(rows[i].name, "too much") == 0 ? SPAWN_TEXT_BYTES_MAX : SPAWN_TEXT_BYTES_MAX - 1;
+
+        test_case = rows[i].name;
+        memset(wide, 'x', len);
+        wide[1] = '=';
+        wide[len] = '\0';
+        spawn.n_environment = SPAWN_VARIABLES_MAX;
+        spawn.environment = many;
+        spawn.ready_environment = rows[i].list;
+        spawn.n_ready_environment = rows[i].count;
+        EXPECT_EQ(check(&spawn), rows[i].want);
+    }
+    test_case = NULL;
 }
 
 static const struct {

@@ -68,15 +68,25 @@ TEST(names_of_instances_are_safe_in_paths_and_rules)
 static const struct {
     const char *flag;
     enum status want;
-    uint32_t networks, groups;
+    uint32_t networks, groups, ready, kinds;
 } pools[] = {
-    { "--spawner.environments_max=1", ST_OK, 8, 8 }, /* what they are when nothing is said */
-    { "--spawner.netns_pool=0", ST_OK, 0, 8 },
-    { "--spawner.netns_pool=64", ST_OK, NETNS_POOL_MAX, 8 },
-    { "--spawner.netns_pool=65", ST_BAD_INPUT, 0, 0 },
-    { "--spawner.group_pool=0", ST_OK, 8, 0 },
-    { "--spawner.group_pool=64", ST_OK, 8, CGROUP_POOL_MAX },
-    { "--spawner.group_pool=65", ST_BAD_INPUT, 0, 0 },
+    { "--spawner.environments_max=1", ST_OK, 8, 8, 2, 4 }, /* what they are when nothing is said */
+    { "--spawner.netns_pool=0", ST_OK, 0, 8, 2, 4 },
+    { "--spawner.netns_pool=64", ST_OK, NETNS_POOL_MAX, 8, 2, 4 },
+    { "--spawner.netns_pool=65", ST_BAD_INPUT, 0, 0, 0, 0 },
+    { "--spawner.group_pool=0", ST_OK, 8, 0, 2, 4 },
+    { "--spawner.group_pool=64", ST_OK, 8, CGROUP_POOL_MAX, 2, 4 },
+    { "--spawner.group_pool=65", ST_BAD_INPUT, 0, 0, 0, 0 },
+    { "--spawner.ready_pool=0", ST_OK, 8, 8, 0, 4 },
+    { "--spawner.ready_pool=16", ST_OK, 8, 8, READY_POOL_MAX, 4 },
+    { "--spawner.ready_pool=17", ST_BAD_INPUT, 0, 0, 0, 0 },
+    { "--spawner.ready_kinds=0", ST_OK, 8, 8, 2, 0 },
+    { "--spawner.ready_kinds=16", ST_OK, 8, 8, 2, READY_KINDS_MAX },
+    { "--spawner.ready_kinds=17", ST_BAD_INPUT, 0, 0, 0, 0 },
+    { "--spawner.ready_idle_ms=1000", ST_OK, 8, 8, 2, 4 },
+    { "--spawner.ready_idle_ms=999", ST_BAD_INPUT, 0, 0, 0, 0 },
+    { "--spawner.ready_idle_ms=86400000", ST_OK, 8, 8, 2, 4 },
+    { "--spawner.ready_idle_ms=86400001", ST_BAD_INPUT, 0, 0, 0, 0 },
 };
 
 TEST(pools_have_sizes_and_bounds)
@@ -96,6 +106,8 @@ TEST(pools_have_sizes_and_bounds)
         EXPECT_EQ(spawner_config_read(read, "/", &config, &err), ST_OK);
         EXPECT_EQ(config.netns_pool, pools[i].networks);
         EXPECT_EQ(config.group_pool, pools[i].groups);
+        EXPECT_EQ(config.ready.pool, pools[i].ready);
+        EXPECT_EQ(config.ready.kinds_max, pools[i].kinds);
         config_free(read);
     }
     test_case = NULL;

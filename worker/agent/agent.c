@@ -54,6 +54,9 @@ static void on_pools(const Lapwing__Pools *pools, void *context)
     copy.networks_max = pools->networks_max;
     copy.groups = pools->groups;
     copy.groups_max = pools->groups_max;
+    copy.ready = pools->ready;
+    copy.ready_max = pools->ready_max;
+    copy.ready_bytes = pools->ready_bytes;
     agent->pools = copy;
 }
 

@@ -15,6 +15,7 @@
 #include "worker/agent/report.h"
 #include "worker/runtime/dns_relay.h"
 #include "worker/runtime/environment_variables.h"
+#include "worker/runtime/ready_rules.h"
 
 enum { USAGE_MS = 100, BYTES_PER_MB = 1 << 20 };
 
@@ -362,7 +363,7 @@ static enum environment_event spawn(struct environment *env)
     Lapwing__SpawnEnvironment message = LAPWING__SPAWN_ENVIRONMENT__INIT;
     const struct runtime *runtime;
     struct runtime_command command;
-    struct variables variables;
+    struct variables variables, ready;
     struct buf line = { 0 };
     struct err err = { 0 };
     char package[2 * PACKAGE_HASH_BYTES + 1];
@@ -377,6 +378,11 @@ static enum environment_event spawn(struct environment *env)
         argv[i] = command.args[i];
     hex_encode(bytes_of(env->function->code_sha256.data, PACKAGE_HASH_BYTES), package);
     build_variables(env, &variables);
+    variables_build_ready(env->function->runtime, &ready);
+    if (ready_allowed(&variables, &ready)) {
+        message.ready_environment = ready.list;
+        message.n_ready_environment = ready.count;
+    }
     message.slot = env->slot;
     message.package = package;
     message.argv = argv;
@@ -389,6 +395,7 @@ static enum environment_event spawn(struct environment *env)
     env->init_start_ns = uv_hrtime();
     st = spawner_link_spawn(env->agent->spawner, &message, &err);
     variables_done(&variables);
+    variables_done(&ready);
     if (st != ST_OK) {
         env->refuse_reason = LAPWING__REFUSE_REASON__REFUSE_STARTING;
         (void)snprintf(env->refusal, sizeof env->refusal, "%s", err.text);

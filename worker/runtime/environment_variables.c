@@ -95,6 +95,7 @@ void variables_build(const struct variables_input *input, struct variables *out)
 
     *out = (struct variables){ 0 };
     set_fixed(out);
+    set_family(out, function->runtime);
     set(out, "_HANDLER", function->handler);
     set(out, "AWS_REGION", function->region);
     set(out, "AWS_DEFAULT_REGION", function->region);
@@ -111,13 +112,21 @@ void variables_build(const struct variables_input *input, struct variables *out)
         (void)snprintf(text, sizeof text, "AWS_Lambda_%s", function->runtime);
         set(out, "AWS_EXECUTION_ENV", text);
     }
-    set_family(out, function->runtime);
     for (size_t i = 0; i < function->n_environment; i++) {
         const Lapwing__EnvironmentVariable *user = function->environment[i];
 
         if (!variable_is_reserved(user->name))
             set(out, user->name, user->value);
     }
+}
+
+void variables_build_ready(const char *runtime, struct variables *out)
+{
+    *out = (struct variables){ 0 };
+    if (strncmp(runtime, "python", 6) != 0 && strncmp(runtime, "nodejs", 6) != 0)
+        return;
+    set_fixed(out);
+    set_family(out, runtime);
 }
 
 void variables_done(struct variables *variables)

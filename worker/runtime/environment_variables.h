@@ -25,6 +25,12 @@ struct variables {
 };
 
 void variables_build(const struct variables_input *input, struct variables *out);
+
+/* Those of a process of `runtime` that is kept ready for any function: what variables_build() puts
+ * first for each of them, unless the user replaced it.  None for a runtime without an interpreter.
+ */
+void variables_build_ready(const char *runtime, struct variables *out);
+
 void variables_done(struct variables *variables);
 
 /* The value of `name`, borrowed, or NULL. */

@@ -549,6 +549,7 @@ static enum status clone_child(struct convert *convert, int zip, struct err *err
             .input = zip,
             .output = output,
             .status = status,
+            .wait = -1,
             .program = spawner->convert,
             .argv = (char *const[]){ name, task, folder, package, NULL },
             .environment = (char *const[]){ time_zone, NULL },

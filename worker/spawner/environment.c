@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "worker/spawner/files.h"
+#include "worker/spawner/ready_pool.h"
 #include "worker/spawner/rootfs.h"
 #include "worker/spawner/sandbox.h"
 #include "worker/spawner/spawner.h"
@@ -28,12 +29,13 @@ static void clear(struct environment *env)
     env->netns.fd = env->output = env->status = env->pidfd = -1;
     for (int i = 0; i < NETWORK_SOCKETS; i++)
         env->netns.sockets[i] = -1;
-    env->killed = env->out_of_memory = env->frozen = false;
+    env->user = env->slot;
+    env->cpu_before_us = 0;
+    env->ready = env->killed = env->out_of_memory = env->frozen = false;
     env->last = (struct sandbox_record){ 0 };
 }
 
-/* Give back all that `env` holds, at whatever point its start got to. */
-static void release(struct environment *env)
+void environment_release(struct environment *env)
 {
     struct err err = { 0 };
 
@@ -47,6 +49,7 @@ static void release(struct environment *env)
             log_event(LOG_WARN, "control_group_left", LU("slot", env->slot), LS("why", err.text),
                       LS("then", "removed at the end"));
     }
+    ready_pool_give_user(&env->spawner->ready, env->user);
     clear(env);
 }
 
@@ -62,6 +65,7 @@ static void answer_start(struct environment *env, enum status st, char *text)
     fds[SPAWNER_FD_DNS_TCP] = env->netns.sockets[3];
     reply.status = st;
     reply.text = text;
+    reply.ready = env->ready;
     spawner_reply(env->spawner, env->request, &reply, fds, st == ST_OK ? SPAWNER_FDS_MAX : 0);
     network_drop(&env->netns); /* the agent has its own copies */
     close_quietly(&env->output);
@@ -134,7 +138,7 @@ static void say_exited(struct environment *env, const struct cgroup_usage *usage
     }
     exited.out_of_memory = env->out_of_memory || usage->oom_kills > 0;
     exited.memory_peak_bytes = usage->memory_peak_bytes;
-    exited.cpu_us = usage->cpu_us;
+    exited.cpu_us = usage->cpu_us - env->cpu_before_us;
     exited.killed = env->killed;
     spawner_say_exited(env->spawner, &exited);
 }
@@ -185,7 +189,7 @@ static void pid_ready(struct source *source, uint32_t events)
         env->spawner->starting--;
         say_start_failed(env);
     }
-    release(env);
+    environment_release(env);
 }
 
 void environment_init(struct environment *env, struct spawner *spawner, uint32_t slot)
@@ -197,25 +201,32 @@ void environment_init(struct environment *env, struct spawner *spawner, uint32_t
     clear(env);
 }
 
-static enum status make_group(struct environment *env,
-                              const Lapwing__SpawnEnvironment *req,
+static struct cgroup_limits limits_of(const struct environment_want *want)
+{
+    uint32_t processes = want->processes_max > 0 ? want->processes_max : SPAWN_PROCESSES_MAX;
+
+    return (struct cgroup_limits){
+        .memory_bytes = (uint64_t)want->memory_mb << 20,
+        .processes_max = processes + 1, /* lapwing-init is not the function's */
+        .cpu_weight = want->cpu_weight,
+    };
+}
+
+/* For who asks why it was killed. */
+static void keep_limits(struct environment *env, const struct environment_want *want)
+{
+    env->memory_mb = want->memory_mb;
+    env->processes_max = want->processes_max > 0 ? want->processes_max : SPAWN_PROCESSES_MAX;
+}
+
+enum status environment_limit(struct environment *env,
+                              const struct environment_want *want,
                               struct err *err)
 {
-    struct cgroup_limits limits = {
-        .memory_bytes = (uint64_t)req->memory_mb << 20,
-        .processes_max = req->processes_max > 0 ? req->processes_max : SPAWN_PROCESSES_MAX,
-        .cpu_weight = req->memory_mb,
-    };
-    enum status st;
+    struct cgroup_limits limits = limits_of(want);
 
-    env->memory_mb = req->memory_mb;
-    env->processes_max = limits.processes_max;
-    limits.processes_max++; /* lapwing-init is not the function's */
-    st = cgroup_pool_take(&env->spawner->group_pool, &env->spawner->groups, &limits, &env->group,
-                          err);
-    if (st != ST_OK || env->group.oom_event < 0)
-        return st;
-    return spawner_watch(env->spawner, env->group.oom_event, EPOLLIN, &env->oom_source, err);
+    keep_limits(env, want);
+    return cgroup_limit(&env->spawner->groups, &env->group, &limits, err);
 }
 
 /* NULL-terminated copies of the lists of pointers; the texts are borrowed. */
@@ -224,20 +235,20 @@ struct texts {
     char *environment[SPAWN_VARIABLES_MAX + 1];
 };
 
-static void gather_texts(struct texts *texts, const Lapwing__SpawnEnvironment *req)
+static void gather_texts(struct texts *texts, const struct environment_want *want)
 {
     static char init_name[] = "lapwing-init";
 
     texts->argv[0] = init_name;
-    memcpy(texts->argv + 1, req->argv, req->n_argv * sizeof(char *));
-    texts->argv[req->n_argv + 1] = NULL;
-    memcpy(texts->environment, req->environment, req->n_environment * sizeof(char *));
-    texts->environment[req->n_environment] = NULL;
+    memcpy(texts->argv + 1, want->argv, want->argc * sizeof(char *));
+    texts->argv[want->argc + 1] = NULL;
+    memcpy(texts->environment, want->variables, want->variable_count * sizeof(char *));
+    texts->environment[want->variable_count] = NULL;
 }
 
 /* Make the pipes and clone; the writing ends live on in the child only. */
 static enum status clone_child(struct environment *env,
-                               const Lapwing__SpawnEnvironment *req,
+                               const struct environment_want *want,
                                struct err *err)
 {
     AUTO_CLOSE int output = -1;
@@ -248,9 +259,11 @@ static enum status clone_child(struct environment *env,
     int pipe_fds[2];
     int user;
 
-    st = package_store_path(&env->spawner->packages, req->package, package, err);
-    if (st != ST_OK)
-        return st;
+    if (want->package != NULL) {
+        st = package_store_path(&env->spawner->packages, want->package, package, err);
+        if (st != ST_OK)
+            return st;
+    }
     if (pipe2(pipe_fds, O_CLOEXEC) < 0)
         return err_set_errno(err, ST_IO, errno, "make a pipe");
     env->output = pipe_fds[0];
@@ -261,17 +274,17 @@ static enum status clone_child(struct environment *env,
     status = pipe_fds[1];
     if (fcntl(env->output, F_SETFL, O_NONBLOCK) < 0 || fcntl(env->status, F_SETFL, O_NONBLOCK) < 0)
         return err_set_errno(err, ST_IO, errno, "make pipes non-blocking");
-    st = user_namespace_of(&env->spawner->users, env->slot, &user, err);
+    st = user_namespace_of(&env->spawner->users, want->user, &user, err);
     if (st != ST_OK)
         return st;
-    gather_texts(&texts, req);
+    gather_texts(&texts, want);
     return sandbox_start(
         &(struct sandbox){
-            .mounts = env->spawner->mounts[rootfs_of(&env->spawner->config, req->runtime)],
+            .mounts = env->spawner->mounts[rootfs_of(&env->spawner->config, want->runtime)],
             .root = "",
-            .bind_from = package,
+            .bind_from = want->package != NULL ? package : NULL,
             .bind_to = "/var/task",
-            .tmp_mb = req->ephemeral_mb,
+            .tmp_mb = want->ephemeral_mb,
             .shm_mb = SHM_MB,
             .directory = "/var/task",
             .host_name = "lapwing",
@@ -283,6 +296,7 @@ static enum status clone_child(struct environment *env,
             .input = -1,
             .output = output,
             .status = status,
+            .wait = want->wait,
             .program = env->spawner->init,
             .argv = texts.argv,
             .environment = texts.environment,
@@ -299,35 +313,100 @@ static enum status check_package(struct environment *env, const char *package, s
     return package_store_path(&env->spawner->packages, package, path, err);
 }
 
+enum status environment_make(struct environment *env,
+                             const struct environment_want *want,
+                             struct err *err)
+{
+    struct spawner *spawner = env->spawner;
+    struct cgroup_limits limits = limits_of(want);
+    enum status st = network_take(&spawner->network, &env->netns, err);
+
+    env->user = want->user;
+    keep_limits(env, want);
+    if (st == ST_OK)
+        st = cgroup_pool_take(&spawner->group_pool, &spawner->groups, &limits, &env->group, err);
+    if (st == ST_OK)
+        st = clone_child(env, want, err);
+    if (st != ST_OK)
+        environment_release(env);
+    return st;
+}
+
+/* From here on it tells what happens to it. */
+static void watch(struct environment *env, uint64_t request, const char *package)
+{
+    struct spawner *spawner = env->spawner;
+    enum status st = ST_OK;
+
+    env->state = ENVIRONMENT_STARTING;
+    spawner->starting++;
+    env->request = request;
+    memcpy(env->package, package, PACKAGE_NAME_BYTES + 1);
+    if (env->group.oom_event >= 0)
+        st = spawner_watch(spawner, env->group.oom_event, EPOLLIN, &env->oom_source, NULL);
+    CHECK(st == ST_OK); /* only lack of kernel memory: a running child may not go unwatched */
+    st = spawner_watch(spawner, env->status, EPOLLIN, &env->status_source, NULL);
+    CHECK(st == ST_OK);
+    st = spawner_watch(spawner, env->pidfd, EPOLLIN, &env->pid_source, NULL);
+    CHECK(st == ST_OK);
+    read_records(env); /* sandbox_start() waited for it */
+}
+
+static struct environment_want want_of(const struct environment *env,
+                                       const Lapwing__SpawnEnvironment *req)
+{
+    return (struct environment_want){
+        .runtime = req->runtime,
+        .argv = req->argv,
+        .argc = req->n_argv,
+        .variables = req->environment,
+        .variable_count = req->n_environment,
+        .package = req->package,
+        .memory_mb = req->memory_mb,
+        .ephemeral_mb = req->ephemeral_mb,
+        .processes_max = req->processes_max,
+        .cpu_weight = req->memory_mb,
+        .user = env->slot,
+        .wait = -1,
+    };
+}
+
 enum status environment_start(struct environment *env,
                               uint64_t request,
                               const Lapwing__SpawnEnvironment *req,
                               struct err *err)
 {
-    struct spawner *spawner = env->spawner;
+    struct environment_want want = want_of(env, req);
     enum status st = check_package(env, req->package, err);
 
     if (st != ST_OK)
         return st;
-    st = network_take(&spawner->network, &env->netns, err);
+    if (ready_pool_take(&env->spawner->ready, env, request, req, &want))
+        return ST_OK;
+    st = environment_make(env, &want, err);
     if (st == ST_OK)
-        st = make_group(env, req, err);
-    if (st == ST_OK)
-        st = clone_child(env, req, err);
-    if (st != ST_OK) {
-        release(env);
-        return st;
-    }
-    env->state = ENVIRONMENT_STARTING;
-    spawner->starting++;
-    env->request = request;
-    memcpy(env->package, req->package, PACKAGE_NAME_BYTES + 1);
-    st = spawner_watch(spawner, env->status, EPOLLIN, &env->status_source, err);
-    CHECK(st == ST_OK); /* only lack of kernel memory: a running child may not go unwatched */
-    st = spawner_watch(spawner, env->pidfd, EPOLLIN, &env->pid_source, err);
-    CHECK(st == ST_OK);
-    read_records(env); /* sandbox_start() waited for it */
-    return ST_OK;
+        watch(env, request, req->package);
+    return st;
+}
+
+void environment_adopt(struct environment *env,
+                       uint64_t request,
+                       const Lapwing__SpawnEnvironment *req,
+                       struct environment *from)
+{
+    CHECK(env->state == ENVIRONMENT_FREE);
+    env->group = from->group;
+    env->netns = from->netns;
+    env->output = from->output;
+    env->status = from->status;
+    env->pidfd = from->pidfd;
+    env->user = from->user;
+    env->cpu_before_us = from->cpu_before_us;
+    env->memory_mb = from->memory_mb;
+    env->processes_max = from->processes_max;
+    env->ready = true;
+    clear(from);
+    watch(env, request, req->package);
 }
 
 static enum status check_taken(const struct environment *env, struct err *err)
@@ -367,7 +446,9 @@ enum status environment_usage(const struct environment *env,
 {
     enum status st = check_taken(env, err);
 
-    if (st == ST_OK)
-        cgroup_usage(&env->spawner->groups, &env->group, out);
-    return st;
+    if (st != ST_OK)
+        return st;
+    cgroup_usage(&env->spawner->groups, &env->group, out);
+    out->cpu_us -= env->cpu_before_us;
+    return ST_OK;
 }

@@ -34,7 +34,10 @@ struct environment {
     int output;         /* the same */
     int status;         /* read end of the status pipe */
     int pidfd;
-    bool killed; /* the agent asked for it */
+    uint32_t user;          /* of user_namespaces: the slot, or one of ready_pool.h */
+    bool ready;             /* its process was there before its function was known */
+    uint64_t cpu_before_us; /* what it had used until then, which is nobody's */
+    bool killed;            /* the agent asked for it */
     bool out_of_memory;
     bool frozen;
     uint32_t memory_mb; /* its limits, for who asks why it was killed */
@@ -46,6 +49,22 @@ struct environment {
     struct source oom_source;
 };
 
+/* What an environment's processes are.  All borrowed. */
+struct environment_want {
+    const char *runtime;
+    char *const *argv;
+    size_t argc;
+    char *const *variables;
+    size_t variable_count;
+    const char *package; /* NULL: not known yet */
+    uint32_t memory_mb;
+    uint32_t ephemeral_mb;  /* 0: no /tmp yet */
+    uint32_t processes_max; /* 0: SPAWN_PROCESSES_MAX */
+    uint32_t cpu_weight;    /* struct cgroup_limits */
+    uint32_t user;          /* index of its user namespace */
+    int wait;               /* struct sandbox; -1 but for one that waits for its function */
+};
+
 void environment_init(struct environment *env, struct spawner *spawner, uint32_t slot);
 
 /* Start it.  `req` is checked and borrowed.  On ST_OK the answer follows; otherwise nothing has
@@ -55,6 +74,28 @@ enum status environment_start(struct environment *env,
                               const Lapwing__SpawnEnvironment *req,
                               struct err *err);
 
+/* Make namespaces, control group and first process.  Nothing is watched and nobody told: `env`
+ * stays FREE.  On failure it holds nothing. */
+enum status environment_make(struct environment *env,
+                             const struct environment_want *want,
+                             struct err *err);
+/* Give back what `env` holds, at whatever point its start got to; its processes are gone. */
+void environment_release(struct environment *env);
+
+/* Give a made environment, whose process waits, to `env`, which is FREE, with the package and the
+ * limits of `req`.
+ *
+ * from  holds nothing afterwards, on ST_OK; its process is to be woken before, see ready_pool.h
+ *
+ * The answer follows as after environment_start(). */
+void environment_adopt(struct environment *env,
+                       uint64_t request,
+                       const Lapwing__SpawnEnvironment *req,
+                       struct environment *from);
+/* The limits of its control group as `want` has them. */
+enum status environment_limit(struct environment *env,
+                              const struct environment_want *want,
+                              struct err *err);
 /* It is over its memory limit: end all of it, and say so when it has ended. */
 void environment_out_of_memory(struct environment *env);
 

@@ -59,6 +59,8 @@ static _Noreturn void run(char **argv, char **environment)
     child = system_call(SYS_clone, CLONE_VM | CLONE_VFORK | SIGCHLD, 0, 0, 0);
     if (child == 0)
         become(argv + 1, environment);
+    /* Else its death would not end the socket that it waits at, if it is one that waits. */
+    (void)system_call(SYS_close, SANDBOX_WAIT_FD, 0, 0, 0);
     if (child < 0) {
         report(SANDBOX_NO_PROGRAM, (int32_t)-child);
         leave(127);

@@ -30,8 +30,44 @@ static enum status check_range(
     return ST_OK;
 }
 
+/* "NAME=value" each; their bytes are added to `bytes`. */
+static enum status check_variables(
+    const char *field, char *const *list, size_t count, size_t *bytes, struct err *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        const char *equals = strchr(list[i], '=');
+
+        if (equals == NULL || equals == list[i])
+            return err_set(err, ST_BAD_INPUT, "%s[%zu]: not NAME=value", field, i);
+        *bytes += strlen(list[i]) + 1;
+    }
+    return ST_OK;
+}
+
+/* To these goes one of ours, see ready_pool.c. */
+static enum status check_ready(const Lapwing__SpawnEnvironment *spawn, struct err *err)
+{
+    size_t bytes = 0;
+    enum status st;
+
+    if (spawn->n_ready_environment > spawn->n_environment ||
+        spawn->n_ready_environment >= SPAWN_VARIABLES_MAX)
+        return err_set(
+            err, ST_BAD_INPUT,
+            "ready_environment: %zu variables, want at most the %zu of the function, and "
+            "less than %d",
+            spawn->n_ready_environment, spawn->n_environment, SPAWN_VARIABLES_MAX);
+    st = check_variables("ready_environment", spawn->ready_environment, spawn->n_ready_environment,
+                         &bytes, err);
+    if (st == ST_OK && bytes > SPAWN_TEXT_BYTES_MAX)
+        return err_set(err, ST_BAD_INPUT, "ready_environment: %zu bytes, at most %d are allowed",
+                       bytes, SPAWN_TEXT_BYTES_MAX);
+    return st;
+}
+
 static enum status check_texts(const Lapwing__SpawnEnvironment *spawn, struct err *err)
 {
+    enum status st;
     size_t bytes = 0;
 
     if (spawn->n_argv == 0 || spawn->n_argv > SPAWN_ARGUMENTS_MAX)
@@ -45,17 +81,13 @@ static enum status check_texts(const Lapwing__SpawnEnvironment *spawn, struct er
                        spawn->n_environment, SPAWN_VARIABLES_MAX);
     for (size_t i = 0; i < spawn->n_argv; i++)
         bytes += strlen(spawn->argv[i]) + 1;
-    for (size_t i = 0; i < spawn->n_environment; i++) {
-        const char *equals = strchr(spawn->environment[i], '=');
-
-        if (equals == NULL || equals == spawn->environment[i])
-            return err_set(err, ST_BAD_INPUT, "environment[%zu]: not NAME=value", i);
-        bytes += strlen(spawn->environment[i]) + 1;
-    }
+    st = check_variables("environment", spawn->environment, spawn->n_environment, &bytes, err);
+    if (st != ST_OK)
+        return st;
     if (bytes > SPAWN_TEXT_BYTES_MAX)
         return err_set(err, ST_BAD_INPUT, "argv and environment: %zu bytes, at most %d are allowed",
                        bytes, SPAWN_TEXT_BYTES_MAX);
-    return ST_OK;
+    return check_ready(spawn, err);
 }
 
 static enum status check_package(const char *field, const char *package, struct err *err)

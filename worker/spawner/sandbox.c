@@ -78,6 +78,7 @@ static int put_on_stage(const struct sandbox *sandbox)
         [STAGE_INPUT - STAGE_FIRST] = sandbox->input,
         [STAGE_OUTPUT - STAGE_FIRST] = sandbox->output,
         [STAGE_STATUS - STAGE_FIRST] = sandbox->status,
+        [STAGE_WAIT - STAGE_FIRST] = sandbox->wait,
         [STAGE_PROGRAM - STAGE_FIRST] = sandbox->program,
         [STAGE_SPAWNER - STAGE_FIRST] = sandbox->spawner,
         [STAGE_NETWORK - STAGE_FIRST] = sandbox->network,

@@ -27,6 +27,7 @@ enum sandbox_stage {
     STAGE_INPUT = STAGE_FIRST,
     STAGE_OUTPUT,
     STAGE_STATUS,
+    STAGE_WAIT,
     STAGE_PROGRAM,
     STAGE_SPAWNER,
     STAGE_NETWORK,
@@ -40,7 +41,7 @@ enum sandbox_stage {
 struct sandbox {
     int mounts;            /* mount namespace to copy; -1: the spawner's, with `root` made its / */
     const char *root;      /* ROOTFS_CONVERT; "" where that namespace has the right one */
-    const char *bind_from; /* in the spawner's mount namespace */
+    const char *bind_from; /* in the spawner's mount namespace; NULL: nothing yet */
     const char *bind_to;   /* full path of the mount point, `root` included */
     bool bind_writable;    /* else read-only; always nosuid nodev */
     uint32_t tmp_mb;       /* size of root/tmp; 0: none */
@@ -57,6 +58,7 @@ struct sandbox {
     int input;   /* descriptor 0; -1: the sandbox's /dev/null */
     int output;  /* descriptors 1 and 2 */
     int status;  /* descriptor 3: write end of the status pipe */
+    int wait;    /* SANDBOX_WAIT_FD of the program: our other end is kept; -1: none */
     int program; /* executed by descriptor */
     char *const *argv;
     char *const *environment;

@@ -31,6 +31,7 @@
 #include "base/check.h"
 #include "worker/spawner/files.h"
 #include "worker/spawner/sandbox.h"
+#include "worker/spawner/sandbox_mounts.h"
 
 enum step {
     STEP_DESCRIPTORS,
@@ -103,31 +104,18 @@ static int unshare_mounts(int flags)
  * spawner's mounts are left, and is restricted before anybody can see it. */
 static int enter_mounts(const struct sandbox *sandbox)
 {
-    struct mount_attr attr = { .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV };
-    AUTO_CLOSE int tree =
-        open_tree(AT_FDCWD, sandbox->bind_from, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    AUTO_CLOSE int tree = -1;
 
-    if (!sandbox->bind_writable)
-        attr.attr_set |= MOUNT_ATTR_RDONLY;
-    if (tree < 0 || mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof attr) < 0)
-        return -1;
+    if (sandbox->bind_from != NULL) {
+        tree = sandbox_pick_up(sandbox->bind_from, sandbox->bind_writable);
+        if (tree < 0)
+            return -1;
+    }
     if (sandbox->mounts >= 0 && setns(STAGE_MOUNTS, CLONE_NEWNS) < 0)
         return -1;
     if (unshare_mounts(sandbox->mounts >= 0 ? CLONE_NEWNS : 0) < 0)
         return -1;
-    return move_mount(tree, "", AT_FDCWD, sandbox->bind_to, MOVE_MOUNT_F_EMPTY_PATH);
-}
-
-static int mount_tmpfs(const char *root, const char *where, uint32_t mb, unsigned long flags)
-{
-    char path[128];
-    char options[64];
-
-    if (mb == 0)
-        return 0;
-    (void)snprintf(path, sizeof path, "%s/%s", root, where);
-    (void)snprintf(options, sizeof options, "mode=1777,size=%um", mb);
-    return mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV | flags, options);
+    return tree < 0 ? 0 : sandbox_put_down(tree, sandbox->bind_to);
 }
 
 /* /proc of our own pid namespace.  Most of what is sensitive in it asks for a uid that nobody has
@@ -241,7 +229,12 @@ static int arrange_descriptors(const struct sandbox *sandbox)
     for (size_t i = 0; i < ARRAY_LEN(moves); i++)
         if (dup3(moves[i].from, moves[i].to, moves[i].flags) < 0)
             return -1;
-    return close_range(CHILD_FDS, ~0U, 0);
+    if (sandbox->wait < 0)
+        return close_range(CHILD_FDS, ~0U, 0);
+    if (dup3(STAGE_WAIT, SANDBOX_WAIT_FD, 0) < 0 ||
+        close_range(CHILD_FDS, SANDBOX_WAIT_FD - 1, 0) < 0)
+        return -1;
+    return close_range(SANDBOX_WAIT_FD + 1, ~0U, 0);
 }
 
 static void reset_signals(void)
@@ -278,8 +271,8 @@ static enum step set_up(const struct sandbox *sandbox)
         return STEP_NETWORK;
     if (enter_mounts(sandbox) < 0)
         return STEP_BIND;
-    if (mount_tmpfs(sandbox->root, "tmp", sandbox->tmp_mb, 0) < 0 ||
-        mount_tmpfs(sandbox->root, "dev/shm", sandbox->shm_mb, MS_NOEXEC) < 0)
+    if (sandbox_mount_tmpfs(sandbox->root, "tmp", sandbox->tmp_mb, 0) < 0 ||
+        sandbox_mount_tmpfs(sandbox->root, "dev/shm", sandbox->shm_mb, MS_NOEXEC) < 0)
         return STEP_TMP;
     if (mount_proc(sandbox->root) < 0)
         return STEP_PROC;

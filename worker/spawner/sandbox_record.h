@@ -14,6 +14,13 @@ enum sandbox_event {
     SANDBOX_SIGNALED,   /* the signal that ended it */
 };
 
+/* Where a process that is kept ready waits for its function: a SOCK_SEQPACKET socket.  It says one
+ * byte when it is ready, and gets the function's variables, each ended by a zero byte but the last,
+ * in one message; the end of the socket: nobody will come.  The number is out of the way of those
+ * that an interpreter opens at its start, and the last for which the kernel needs no larger table:
+ * once it is closed, all descriptors are as they would be without it. */
+enum { SANDBOX_WAIT_FD = 63 };
+
 /* One write each. */
 struct sandbox_record {
     int32_t kind; /* enum sandbox_event */

@@ -34,8 +34,9 @@ enum {
     DESCRIPTORS_OWN = 64,
     DESCRIPTORS_ENVIRONMENT = 14, /* with its slot's user namespace */
     DESCRIPTORS_PREPARED = 8,     /* a control group; a network namespace has 5 */
+    DESCRIPTORS_READY = 18,       /* an environment that nobody was told of yet */
 };
-enum pool { POOL_NETWORKS, POOL_GROUPS, POOL_USERS, POOLS };
+enum pool { POOL_NETWORKS, POOL_GROUPS, POOL_USERS, POOL_READY, POOLS };
 
 enum status spawner_watch(
     struct spawner *spawner, int fd, uint32_t events, struct source *source, struct err *err)
@@ -415,7 +416,12 @@ static enum status open_host(struct spawner *spawner, struct err *err)
         st = rootfs_enter(config, err);
     for (size_t i = 0; i <= config->runtime_root_count && st == ST_OK; i++)
         st = rootfs_template(i, &spawner->mounts[i], err);
-    return st;
+    if (st != ST_OK)
+        return st;
+    spawner->own_mounts = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+    if (spawner->own_mounts < 0)
+        return err_set_errno(err, ST_IO, errno, "open our mount namespace");
+    return ST_OK;
 }
 
 static void warn_of_few_processes(const struct spawner *spawner)
@@ -431,13 +437,16 @@ static void warn_of_few_processes(const struct spawner *spawner)
 static void init_tables(struct spawner *spawner)
 {
     uint32_t count = spawner->config.environments_max;
+    uint32_t ready_users = ready_pool_users(&spawner->config.ready, count);
 
     spawner->environments = must_calloc(count, sizeof *spawner->environments);
     for (uint32_t i = 0; i < count; i++)
         environment_init(&spawner->environments[i], spawner, i);
     for (uint32_t i = 0; i < CONVERTS_MAX; i++)
         convert_init(&spawner->converts[i], spawner, i);
-    user_namespaces_init(&spawner->users, spawner->config.uid_base, count + CONVERTS_MAX);
+    user_namespaces_init(&spawner->users, spawner->config.uid_base,
+                         count + CONVERTS_MAX + ready_users);
+    ready_pool_init(&spawner->ready, spawner, &spawner->config.ready, count + CONVERTS_MAX);
     spawner->agent_source.ready = agent_ready;
     spawner->signal_source.ready = signal_ready;
     spawner->maker_source.ready = maker_ready;
@@ -449,7 +458,8 @@ static void look_at_limits(const struct spawner *spawner)
 {
     const struct spawner_config *config = &spawner->config;
     uint32_t wanted = DESCRIPTORS_OWN + config->environments_max * DESCRIPTORS_ENVIRONMENT +
-                      (config->netns_pool + config->group_pool) * DESCRIPTORS_PREPARED;
+                      (config->netns_pool + config->group_pool) * DESCRIPTORS_PREPARED +
+                      config->ready.kinds_max * config->ready.pool * DESCRIPTORS_READY;
 
     if (descriptors_max() < wanted)
         log_event(LOG_WARN, "few_descriptors", LU("limit", descriptors_max()), LU("wanted", wanted),
@@ -476,13 +486,15 @@ enum status spawner_open(struct spawner *spawner, struct err *err)
     enum status st;
 
     spawner->agent = spawner->epoll = spawner->signals = -1;
-    spawner->self = spawner->init = spawner->convert = spawner->packages.devices = -1;
+    spawner->self = spawner->init = spawner->convert = spawner->own_mounts = -1;
+    spawner->packages.devices = -1;
     for (size_t i = 0; i < ARRAY_LEN(spawner->mounts); i++)
         spawner->mounts[i] = -1;
     spawner->groups = (struct cgroups){ .core = -1, .core_parent = -1 };
     spawner->network = (struct network){ .host = -1, .router = -1, .router_link = -1 };
     spawner->network.maker.socket = -1;
     spawner->told_networks = spawner->told_groups = UINT32_MAX; /* nothing yet */
+    spawner->told_ready = UINT32_MAX;
     descriptors_raise();
     if (geteuid() != 0)
         return err_set(err, ST_DENIED, "lapwing-spawner must be started as root");
@@ -512,6 +524,7 @@ static void pool_levels(const struct spawner *spawner, struct pool_level out[POO
 {
     const struct spawner_config *config = &spawner->config;
     const struct network *network = &spawner->network;
+    struct ready_level ready = ready_pool_level(&spawner->ready);
     uint32_t users_left = spawner->users.count - spawner->users.made;
 
     out[POOL_NETWORKS] =
@@ -520,6 +533,7 @@ static void pool_levels(const struct spawner *spawner, struct pool_level out[POO
     out[POOL_USERS] = (struct pool_level){ spawner->users.ready, 0, config->group_pool };
     if (out[POOL_USERS].ready + users_left < config->group_pool) /* no more slots than that */
         out[POOL_USERS].want = out[POOL_USERS].ready + users_left;
+    out[POOL_READY] = (struct pool_level){ ready.ready, ready.starting, ready.want };
 }
 
 static bool refill_networks(struct spawner *spawner)
@@ -551,6 +565,8 @@ static bool refill(struct spawner *spawner)
         made |= cgroup_pool_refill(&spawner->group_pool, &spawner->groups);
     if (levels[POOL_USERS].ready < levels[POOL_USERS].want)
         made |= user_namespaces_refill(&spawner->users);
+    if (spawner->starting == 0)
+        made |= ready_pool_step(&spawner->ready);
     return made;
 }
 
@@ -577,8 +593,13 @@ static void tell_pools(struct spawner *spawner)
     pools.networks_max = spawner->config.netns_pool;
     pools.groups = spawner->group_pool.count;
     pools.groups_max = spawner->config.group_pool;
-    if (pools.networks == spawner->told_networks && pools.groups == spawner->told_groups)
+    pools.ready = ready_pool_level(&spawner->ready).ready;
+    pools.ready_max = spawner->config.ready.kinds_max * spawner->config.ready.pool;
+    if (pools.networks == spawner->told_networks && pools.groups == spawner->told_groups &&
+        pools.ready == spawner->told_ready)
         return;
+    pools.ready_bytes = ready_pool_bytes(&spawner->ready);
+    spawner->told_ready = pools.ready;
     spawner->told_networks = pools.networks;
     spawner->told_groups = pools.groups;
     message.what_case = LAPWING__SPAWNER_MESSAGE__WHAT_POOLS;
@@ -600,7 +621,7 @@ void spawner_run(struct spawner *spawner)
         }
         if (got == 0 && !refill(spawner)) {
             tell_pools(spawner);
-            wait_ms = -1;
+            wait_ms = ready_pool_rest_ms(&spawner->ready);
             continue;
         }
         if (got > 0) {
@@ -610,6 +631,8 @@ void spawner_run(struct spawner *spawner)
         wait_ms = after_event(spawner);
         if (wait_ms < 0 && spawner->network.maker.asked == 0)
             tell_pools(spawner);
+        if (wait_ms < 0)
+            wait_ms = ready_pool_rest_ms(&spawner->ready);
     }
 }
 
@@ -625,6 +648,7 @@ void spawner_close(struct spawner *spawner)
     cgroups_close(&spawner->groups);
     package_store_done(&spawner->packages);
     user_namespaces_done(&spawner->users);
+    ready_pool_done(&spawner->ready);
     free(spawner->environments);
     spawner->environments = NULL;
     free(spawner->filter.filter);

@@ -18,6 +18,7 @@
 #include "worker/spawner/environment.h"
 #include "worker/spawner/network.h"
 #include "worker/spawner/package_store.h"
+#include "worker/spawner/ready_pool.h"
 #include "worker/spawner/socket_guard.h"
 #include "worker/spawner/source.h"
 #include "worker/spawner/spawner_config.h"
@@ -29,7 +30,8 @@ struct spawner {
     struct cgroup_pool group_pool;
     struct network network;
     struct package_store packages;
-    struct user_namespaces users; /* by slot, then by converter */
+    struct user_namespaces users; /* by slot, then by converter, then those of `ready` */
+    struct ready_pool ready;
     struct sock_fprog filter;
     int epoll;
     int agent;                         /* packets, see proto/spawner.proto */
@@ -38,11 +40,13 @@ struct spawner {
     int init;                          /* lapwing-init, to execute */
     int convert;                       /* lapwing-convert, to execute */
     int mounts[RUNTIME_ROOTS_MAX + 1]; /* namespaces that environments copy, by rootfs_of() */
+    int own_mounts;                    /* the mount namespace that we are in */
     uint64_t serial;                   /* for names that must not repeat */
     uint32_t starting;                 /* environments between clone and exec */
     bool used;              /* an environment was asked for: pools are worth their memory */
     uint32_t told_networks; /* pools as the agent was told last */
     uint32_t told_groups;
+    uint32_t told_ready;
     bool stopping;
 
     struct environment *environments; /* by slot; config.environments_max of them */

@@ -8,6 +8,7 @@
 
 #include "base/config.h"
 #include "base/status.h"
+#include "worker/spawner/ready_plan.h"
 
 enum {
     INSTANCE_BYTES_MAX = 31,
@@ -18,6 +19,8 @@ enum {
     NETWORKS_MAX = 64, /* of [network] allow, and of refuse */
     RUNTIME_ROOTS_MAX = 8,
     RUNTIME_NAME_MAX = 23,
+    READY_IDLE_MS_MIN = 1000,
+    READY_IDLE_MS_MAX = 86400000,
     UID_BASE_MIN = 65536, /* below are the host's own users */
 };
 
@@ -58,11 +61,13 @@ struct spawner_config {
     char convert_path[PATH_MAX];
     char cgroup_parent[PATH_MAX]; /* below each cgroup mount; empty: its root */
     enum package_mount package_mount;
-    uint32_t uid_base; /* environment: base + slot; converter: base + max + n */
+    uint32_t uid_base; /* environment: base + slot; converter: base + max + n; behind them those
+                          that were kept ready, see ready_pool.h */
     uint32_t environments_max;
     uint32_t netns_pool; /* prepared network namespaces */
     uint32_t group_pool; /* prepared control groups, and user namespaces of slots */
-    int fd;              /* our end of the pair with the agent */
+    struct ready_limits ready;
+    int fd; /* our end of the pair with the agent */
     bool outbound;
     struct ipv4_network subnet;   /* at least /22: 16 of ours, then one an environment */
     struct ipv4_networks allowed; /* nothing else is reached */

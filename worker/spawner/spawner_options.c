@@ -18,6 +18,9 @@ const struct config_option spawner_options[] = {
     { "spawner", "environments_max", "64", "environments at once", CONFIG_UNSIGNED, false, 1, ENVIRONMENTS_MAX },
     { "spawner", "netns_pool", "8", "prepared network namespaces", CONFIG_UNSIGNED, false, 0, NETNS_POOL_MAX },
     { "spawner", "group_pool", "8", "prepared control groups, and user namespaces", CONFIG_UNSIGNED, false, 0, CGROUP_POOL_MAX },
+    { "spawner", "ready_pool", "2", "environments with an interpreter that waits, of each kind", CONFIG_UNSIGNED, false, 0, READY_POOL_MAX },
+    { "spawner", "ready_kinds", "4", "kinds of them: each interpreter, and Node for each size of memory", CONFIG_UNSIGNED, false, 0, READY_KINDS_MAX },
+    { "spawner", "ready_idle_ms", "600000", "time after which a kind that no start asked for is dropped", CONFIG_UNSIGNED, false, READY_IDLE_MS_MIN, READY_IDLE_MS_MAX },
     { "spawner", "fd", "3", "inherited SOCK_SEQPACKET descriptor: the agent's, or one that listens for it", CONFIG_UNSIGNED, false, 0, 1023 },
     { "runtimes", "name", NULL, "root folder of a runtime that is not to use root_dir: NAME = FOLDER", CONFIG_ENTRIES, true, 0, 0 },
     { "network", "outbound", "yes", "may functions reach the outside network", CONFIG_BOOLEAN, false, 0, 0 },
@@ -147,6 +150,9 @@ enum status spawner_config_read(const struct config *read,
     out->environments_max = (uint32_t)config_unsigned(read, "spawner", "environments_max");
     out->netns_pool = (uint32_t)config_unsigned(read, "spawner", "netns_pool");
     out->group_pool = (uint32_t)config_unsigned(read, "spawner", "group_pool");
+    out->ready.pool = (uint32_t)config_unsigned(read, "spawner", "ready_pool");
+    out->ready.kinds_max = (uint32_t)config_unsigned(read, "spawner", "ready_kinds");
+    out->ready.idle_ms = config_unsigned(read, "spawner", "ready_idle_ms");
     out->fd = (int)config_unsigned(read, "spawner", "fd");
     out->outbound = config_boolean(read, "network", "outbound");
     st = read_package_mount(read, out, err);

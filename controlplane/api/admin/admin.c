@@ -82,10 +82,12 @@ static int compare_workers(const void *a, const void *b)
 
 static json_t *pools_json(const struct worker_view *worker)
 {
-    return json_pack("{s:I, s:I, s:I, s:I}", "networks", (json_int_t)worker->pools.networks,
-                     "networks_max", (json_int_t)worker->pools.networks_max, "groups",
-                     (json_int_t)worker->pools.groups, "groups_max",
-                     (json_int_t)worker->pools.groups_max);
+    return json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "networks", (json_int_t)worker->pools.networks,
+        "networks_max", (json_int_t)worker->pools.networks_max, "groups",
+        (json_int_t)worker->pools.groups, "groups_max", (json_int_t)worker->pools.groups_max,
+        "ready", (json_int_t)worker->pools.ready, "ready_max", (json_int_t)worker->pools.ready_max,
+        "ready_bytes", (json_int_t)worker->pools.ready_bytes);
 }
 
 static json_t *worker_json(const struct worker_view *worker)

@@ -51,7 +51,7 @@ static void put_workers(const struct api_options *options, struct buf *out)
 
 static void put_pools(const struct api_options *options, struct buf *out)
 {
-    struct metrics_pool pools[2 * WORKERS_MAX];
+    struct metrics_pool pools[3 * WORKERS_MAX];
     size_t count;
     size_t lines = 0;
     const struct worker_view *const *workers = dispatch_workers(options->dispatch, &count);
@@ -61,9 +61,12 @@ static void put_pools(const struct api_options *options, struct buf *out)
 
         pools[lines++] =
             (struct metrics_pool){ worker->name, "network_namespaces", worker->pools.networks,
-                                   worker->pools.networks_max };
+                                   worker->pools.networks_max, 0 };
         pools[lines++] = (struct metrics_pool){ worker->name, "control_groups",
-                                                worker->pools.groups, worker->pools.groups_max };
+                                                worker->pools.groups, worker->pools.groups_max, 0 };
+        pools[lines++] =
+            (struct metrics_pool){ worker->name, "ready_environments", worker->pools.ready,
+                                   worker->pools.ready_max, worker->pools.ready_bytes };
     }
     metrics_pools(pools, lines, out);
 }

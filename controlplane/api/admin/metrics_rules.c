@@ -101,6 +101,11 @@ void metrics_pools(const struct metrics_pool *list, size_t count, struct buf *ou
     for (size_t i = 0; i < count; i++)
         buf_printf(out, "lapwing_worker_pool_size{worker=\"%s\",kind=\"%s\"} %u\n", list[i].worker,
                    list[i].kind, list[i].size);
+    begin("lapwing_worker_pool_bytes", "Memory of environments that are kept ready.", out);
+    for (size_t i = 0; i < count; i++)
+        if (list[i].bytes > 0)
+            buf_printf(out, "lapwing_worker_pool_bytes{worker=\"%s\",kind=\"%s\"} %llu\n",
+                       list[i].worker, list[i].kind, (unsigned long long)list[i].bytes);
 }
 
 void metrics_clients(const struct metrics_clients *clients, struct buf *out)

@@ -33,6 +33,7 @@ struct metrics_pool {
     const char *kind;
     uint32_t ready;
     uint32_t size;
+    uint64_t bytes; /* of memory, where that is known; else 0 */
 };
 
 /* Clients of the front door; the handshakes are those of HTTPS. */
