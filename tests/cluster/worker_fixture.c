@@ -105,6 +105,8 @@ static void start_spawner(struct worker_fixture *fixture, int fd)
     argv[n++] = text("--spawner.init_path=%s%s", getenv("LAPWING_INIT"), "");
     argv[n++] = text("--spawner.convert_path=%s%s", getenv("LAPWING_CONVERT"), "");
     argv[n++] = text("--spawner.package_mount=%s%s", fixture->package_mount, "");
+    argv[n++] =
+        text("--spawner.ready_pool=%s%s", "0", ""); /* only what functions run in is counted */
     argv[n++] = "--spawner.uid_base=1900800000";
     argv[n++] = "--network.outbound=no";
     argv[n++] = "--spawner.fd=3";
@@ -377,7 +379,8 @@ static void find_groups(char out[PATH_MAX])
     CHECK(out[0] != '\0');
 }
 
-/* The events of a process's group, or -1 when it has ended. */
+/* The events of an environment's group (cgroup_pool.c names them e.N); -1: its process has ended,
+ * or is another helper of the spawner's. */
 static int group_events(const char *groups, int pid)
 {
     char path[2 * PATH_MAX];
@@ -393,6 +396,8 @@ static int group_events(const char *groups, int pid)
         if (strncmp(line, "0::", 3) != 0)
             continue;
         line[strcspn(line, "\n")] = '\0';
+        if (strstr(line, "/e.") == NULL)
+            continue;
         (void)snprintf(path, sizeof path, "%s%s/cgroup.events", groups, line + 3);
         fd = open(path, O_RDONLY | O_CLOEXEC);
     }
