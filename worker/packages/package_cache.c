@@ -274,6 +274,14 @@ enum status package_cache_fetch(struct package_cache *cache,
 
 /* ---- start ---- */
 
+static bool is_here(const struct package_result *result, const uint8_t hash[PACKAGE_HASH_BYTES])
+{
+    for (size_t i = 0; i < result->here_count; i++)
+        if (memcmp(result->here[i].hash, hash, PACKAGE_HASH_BYTES) == 0)
+            return true;
+    return false;
+}
+
 static void listed(void *context, const struct package_result *result)
 {
     struct package_cache *cache = context;
@@ -283,10 +291,10 @@ static void listed(void *context, const struct package_result *result)
     for (size_t i = 0; i < result->here_count; i++)
         if (package_find(&cache->table, result->here[i].hash) == PACKAGE_NONE)
             package_found(&cache->table, result->here[i].hash, result->here[i].bytes);
-    /* Those that were asked for meanwhile: an image of a former run that is one of them is
-     * replaced. */
+    /* Those that were asked for meanwhile have waited for this. */
     for (struct fetch *fetch = cache->fetches; fetch != NULL; fetch = fetch->next)
-        fetch->event = how_to_begin(cache, fetch->zip_bytes);
+        fetch->event =
+            is_here(result, fetch->hash) ? FETCH_FOUND : how_to_begin(cache, fetch->zip_bytes);
     begin(cache);
     evict(cache);
 }
