@@ -232,6 +232,7 @@ TEST(packages_of_a_former_run_start_without_the_store)
 TEST(a_worker_with_folders_leaves_no_images)
 {
     worker_fixture_restart(&fixture, "folder");
+    EXPECT(!answers(&function)); /* the spawner was there, and is done with its start */
     EXPECT_EQ(on_disk(true), 0);
     worker_fixture_stop(&fixture);
 }
