@@ -410,28 +410,6 @@ TEST(a_rotten_snapshot_is_taken_again_at_the_same_entry)
     rules_free(rules);
 }
 
-/* Entries behind `prev` from node 2, the leader of term 2, as far as `count`; then durable here. */
-static void append_to(struct rules *rules, struct host *host, uint64_t prev, unsigned count)
-{
-    struct raft_message message = { .type = RAFT_APPEND_ENTRIES };
-    struct log_entry entries[4];
-
-    CHECK(count <= ARRAY_LEN(entries));
-    for (unsigned i = 0; i < count; i++)
-        entries[i] = (struct log_entry){ 2, LOG_COMMAND, log_data_new(bytes_of_text("x")), 1 };
-    message.append_entries.term = 2;
-    message.append_entries.prev_log_index = prev;
-    message.append_entries.prev_log_term = 2;
-    message.append_entries.leader_commit = prev;
-    message.append_entries.n_entries = count;
-    host->sent_count = 0;
-    rules_receive(rules, 1010, 2, &message, entries, NULL);
-    for (unsigned i = 0; i < count; i++)
-        log_data_drop(entries[i].data);
-    while (host->op_count > 0)
-        rules_disk_done(rules, 1010, oldest(host));
-}
-
 static void install_from_leader(struct rules *rules, struct host *host, uint64_t index)
 {
     const uint64_t ids[] = { 1, 2, 3 };
@@ -464,7 +442,10 @@ TEST(what_the_rows_had_before_a_snapshot_took_their_place_is_applied_again)
     struct raft_message commit = { .type = RAFT_APPEND_ENTRIES };
 
     install_from_leader(rules, &host, 4);
-    append_to(rules, &host, 4, 3); /* durable, and out of the memory, before they are committed */
+    for (uint64_t index = 5; index <= 7; index++) {
+        receive_one(rules, 2, index, 2);
+        rules_disk_done(rules, 1010, oldest(&host)); /* out of memory before it is committed */
+    }
     commit.append_entries.term = 2;
     commit.append_entries.prev_log_index = 7;
     commit.append_entries.prev_log_term = 2;
