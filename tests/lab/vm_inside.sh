@@ -105,11 +105,27 @@ test_programs() {
 
 all_live() { [ "$("$LAPWING" status | grep -c ' live ')" = "$ZONES" ]; }
 
-# Groups of environments that hold processes, and whether each is frozen.
+# A process of the group waits for its function, at this descriptor: it is ready, not idle.
+WAITS_AT=63
+waits() {
+    local pid
+    while read -r pid; do
+        [ -e "/proc/$pid/fd/$WAITS_AT" ] && return 0
+    done <"$1/cgroup.procs"
+    return 1
+}
+
+# Some environment holds processes, and each that does is frozen.
 environments_frozen() {
-    local events
-    events=$(cat /sys/fs/cgroup/lapwing-"$TEST_INSTANCE"-?/e.*/cgroup.events 2>/dev/null | paste -sd' ')
-    [[ $events == *"populated 1"* ]] && [[ $events != *"populated 1 frozen 0"* ]]
+    local group events some=
+    for group in /sys/fs/cgroup/lapwing-"$TEST_INSTANCE"-?/e.*; do
+        events=$(paste -sd' ' "$group/cgroup.events" 2>/dev/null)
+        [[ $events == *"populated 1"* ]] || continue
+        waits "$group" && continue
+        [[ $events == *"frozen 1"* ]] || return 1
+        some=yes
+    done
+    [ -n "$some" ]
 }
 
 limits() {
