@@ -83,7 +83,8 @@ static void fill_config(struct fixture *fixture, bool outbound)
                                        .netns_pool = 4,
                                        .group_pool = 4,
                                        .outbound = outbound,
-                                       .subnet = { 0x0afef000, 20 } };
+                                       .subnet = { 0x0afef000, 20 },
+                                       .allowed = { .count = 1 } }; /* 0.0.0.0/0 */
     (void)snprintf(config->instance, sizeof config->instance, "test-%d", (int)getpid());
     (void)snprintf(config->cgroup_parent, PATH_MAX, "%s", cgroup_parent());
     (void)snprintf(config->packages_dir, PATH_MAX, "%s/packages", fixture->folder);
