@@ -83,6 +83,14 @@ void replica_snapshot_write(void *context, const struct snapshot_meta *meta)
     CHECK(rv == 0);
 }
 
+/* Another file of the same index may take its place. */
+static void forget_sent(struct replica *replica)
+{
+    if (replica->snapshot_fd >= 0)
+        (void)close(replica->snapshot_fd);
+    replica->snapshot_fd = -1;
+}
+
 enum status replica_snapshot_read(
     void *context, uint64_t index, uint64_t offset, uint8_t *out, size_t len)
 {
@@ -90,8 +98,7 @@ enum status replica_snapshot_read(
     char path[SNAPSHOT_PATH_BYTES];
 
     if (replica->snapshot_fd < 0 || replica->snapshot_fd_index != index) {
-        if (replica->snapshot_fd >= 0)
-            (void)close(replica->snapshot_fd);
+        forget_sent(replica);
         snapshot_file_path(replica->dir, index, path);
         replica->snapshot_fd = open(path, O_RDONLY | O_CLOEXEC);
         replica->snapshot_fd_index = index;
@@ -226,6 +233,8 @@ static void verify_after_cb(uv_work_t *work, int status)
 
     (void)status; /* never cancelled */
     verify->running = false;
+    if (verify->st != ST_OK)
+        forget_sent(replica);
     if (verify->st == ST_OK || replica->core == NULL ||
         replica->status.snapshot_index != verify->snapshot.index)
         return; /* or there is a newer one already */
