@@ -306,6 +306,14 @@ static void checkpoint_work_cb(uv_work_t *work)
     replica->checkpoint_failed = st != ST_OK;
 }
 
+/* Nothing is moved past the view of a snapshot, and waiting for its end would hold up applying.
+ * While installing, the rows are the disk thread's. */
+static bool may_checkpoint(const struct replica *replica)
+{
+    return replica->core != NULL && !core_installing(replica->core) &&
+           replica->snapshot_job == NULL;
+}
+
 static void checkpoint_after_cb(uv_work_t *work, int status)
 {
     struct replica *replica = container_of(work, struct replica, checkpoint);
@@ -314,7 +322,7 @@ static void checkpoint_after_cb(uv_work_t *work, int status)
     replica->checkpointing = false;
     /* What was written meanwhile: after it the next commit begins the log anew, unless somebody is
      * reading in it just now; then all this is due again. */
-    if (!replica->checkpoint_failed && replica->snapshot_job == NULL && replica->state != NULL &&
+    if (!replica->checkpoint_failed && may_checkpoint(replica) &&
         state_wal_bytes(replica->state) >= REPLICA_WAL_BYTES)
         state_checkpoint_rest(replica->state);
 }
@@ -330,10 +338,7 @@ static void maybe_checkpoint(struct replica *replica, uint64_t now_ms)
 {
     int rv;
 
-    /* Nothing is moved past the view of a snapshot, and waiting for its end would hold up applying.
-     */
-    if (replica->checkpointing || replica->snapshot_job != NULL ||
-        !checkpoint_is_due(replica, now_ms))
+    if (replica->checkpointing || !may_checkpoint(replica) || !checkpoint_is_due(replica, now_ms))
         return;
     replica->checkpoint_at = now_ms + REPLICA_CHECKPOINT_MS;
     if (replica->status.applied == replica->checkpointed)
