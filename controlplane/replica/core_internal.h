@@ -24,6 +24,7 @@ enum {
     CORE_SCAN_MS = 20,         /* deadlines and repeats are looked at this often while any wait */
     CORE_ATTEMPT_MS = 1000,    /* an attempt without a sign is repeated */
     CORE_TRANSFER_MS = 10000,  /* a snapshot transfer without an acknowledgement is given up */
+    CORE_RETAKE_MS = 1000,     /* a rotten snapshot is taken again, after a failure, too */
     CORE_APPLY_AGAIN_MS = 200, /* an entry that found no room is tried again */
     CORE_HANDOVER_AGAIN_MS = 3000, /* an unfit leader that could not hand over tries again */
     CORE_DISK_SAY_MS = 1000,       /* an unfit node says so again */
@@ -155,6 +156,7 @@ struct core {
     struct snapshot_need since_snapshot;
     bool snapshot_writing;
     uint64_t rotten_index; /* of the stored snapshot, while that is not to be trusted; else 0 */
+    uint64_t retake_ms;    /* that one is not taken again before */
     struct snapshot_progress part;
 
     struct handover handover;

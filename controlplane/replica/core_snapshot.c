@@ -23,6 +23,14 @@
 
 /* ---- taking ---- */
 
+static bool is_due(const struct core *core)
+{
+    if (snapshot_rotten(core) && core->now >= core->retake_ms)
+        return true;
+    return snapshot_is_due(&core->config.snapshots, rules_snapshot(core->rules)->bytes,
+                           &core->since_snapshot);
+}
+
 void snapshot_maybe_take(struct core *core)
 {
     struct snapshot_meta meta;
@@ -32,10 +40,7 @@ void snapshot_maybe_take(struct core *core)
     /* It would take the room that the log needs. */
     if (core->disk == DISK_FULL)
         return;
-    if (core->snapshot_writing ||
-        (!snapshot_rotten(core) &&
-         !snapshot_is_due(&core->config.snapshots, rules_snapshot(core->rules)->bytes,
-                          &core->since_snapshot)))
+    if (core->snapshot_writing || !is_due(core))
         return;
     if (snapshot_sending(core) || !rules_snapshot_ready(core->rules, snapshot_rotten(core), &meta))
         return;
@@ -75,6 +80,8 @@ void core_snapshot_written(struct core *core,
     if (st != ST_OK || snapshot_sending(core)) {
         snapshot_need_failed(&core->config.snapshots, rules_snapshot(core->rules)->bytes,
                              &core->since_snapshot);
+        core->retake_ms = core->now + CORE_RETAKE_MS;
+        core_scan_at(core, core->retake_ms);
         return;
     }
     rules_snapshot_written(core->rules, meta,

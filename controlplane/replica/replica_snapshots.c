@@ -230,14 +230,17 @@ static void verify_after_cb(uv_work_t *work, int status)
 {
     struct replica_verify *verify = container_of(work, struct replica_verify, work);
     struct replica *replica = verify->replica;
+    struct core_view view;
 
     (void)status; /* never cancelled */
     verify->running = false;
     if (verify->st != ST_OK)
         forget_sent(replica);
-    if (verify->st == ST_OK || replica->core == NULL ||
-        replica->status.snapshot_index != verify->snapshot.index)
-        return; /* or there is a newer one already */
+    if (verify->st == ST_OK || replica->core == NULL)
+        return;
+    core_view(replica->core, &view);
+    if (view.snapshot_index != verify->snapshot.index)
+        return; /* there is a newer one already */
     log_event(LOG_ERROR, "snapshot_rotten", LS("group", replica->group),
               LS("error", verify->err.text), LS("then", "taking another one of the rows"));
     core_snapshot_rotten(replica->core, replica_now_ms());
