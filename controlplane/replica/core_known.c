@@ -29,13 +29,7 @@ static void say(struct core *core, struct peer *peer)
     struct buf body = { 0 };
     size_t len;
 
-    for (unsigned i = 0; i < known->count; i++) {
-        lapwing__raft_known__init(&logs[i]);
-        logs[i].id = known->logs[i].id;
-        logs[i].incarnation = known->logs[i].incarnation;
-        logs[i].early = known->logs[i].early;
-        list[i] = &logs[i];
-    }
+    known_messages(known, logs, list);
     hello.from = core->config.self_id;
     hello.to = peer->id;
     hello.address = core->address;

@@ -40,13 +40,7 @@ void known_file_encode(const struct known *known, struct buf *out)
     uint32_t crc = 0;
     size_t len;
 
-    for (unsigned i = 0; i < known->count; i++) {
-        lapwing__raft_known__init(&logs[i]);
-        logs[i].id = known->logs[i].id;
-        logs[i].incarnation = known->logs[i].incarnation;
-        logs[i].early = known->logs[i].early;
-        list[i] = &logs[i];
-    }
+    known_messages(known, logs, list);
     memory.incarnation = known->incarnation;
     memory.takes_part = known->takes_part;
     memory.refused = known->refused;

@@ -38,6 +38,19 @@ void known_forget(struct known *known, uint64_t id)
     }
 }
 
+void known_messages(const struct known *known,
+                    Lapwing__RaftKnown logs[RAFT_KNOWN_MAX],
+                    Lapwing__RaftKnown *list[RAFT_KNOWN_MAX])
+{
+    for (unsigned i = 0; i < known->count; i++) {
+        lapwing__raft_known__init(&logs[i]);
+        logs[i].id = known->logs[i].id;
+        logs[i].incarnation = known->logs[i].incarnation;
+        logs[i].early = known->logs[i].early;
+        list[i] = &logs[i];
+    }
+}
+
 void known_by_add(struct known_by *by, uint64_t id, bool early)
 {
     for (unsigned i = 0; i < by->count; i++) {

@@ -43,6 +43,7 @@
 
 #include "base/limits.h"
 #include "proto/message_limits.h"
+#include "proto/raft.pb-c.h"
 
 struct known_log {
     uint64_t id;
@@ -71,6 +72,10 @@ const struct known_log *known_find(const struct known *known, uint64_t id);
 enum known_news known_learn(struct known *known, uint64_t id, uint64_t incarnation);
 /* Its id is out of the group for good, and is never given again. */
 void known_forget(struct known *known, uint64_t id);
+/* The logs as they are told and stored: known->count messages in `logs`, pointed at by `list`. */
+void known_messages(const struct known *known,
+                    Lapwing__RaftKnown logs[RAFT_KNOWN_MAX],
+                    Lapwing__RaftKnown *list[RAFT_KNOWN_MAX]);
 
 /* Others who know a node's incarnation: each voter of its first configuration counts once. */
 struct known_by {
