@@ -575,6 +575,54 @@ TEST(a_checkpoint_empties_the_log_unless_a_reader_holds_it)
     folder_remove(&folder);
 }
 
+/* A checkpoint, then what was written meanwhile: whether the writer moves that, and a reader is in
+ * the log; then another commit. */
+static const struct {
+    const char *name;
+    bool moved;
+    bool read;
+    bool begins_anew;
+} rests[] = {
+    { "left where it is", false, false, false },
+    { "moved", true, false, true },
+    { "moved under a reader", true, true, false },
+};
+
+TEST(the_log_begins_anew_when_its_writer_has_moved_the_rest_and_nobody_reads_in_it)
+{
+    for (size_t i = 0; i < ARRAY_LEN(rests); i++) {
+        struct folder folder;
+        struct fixture fixture = { 0 };
+        struct state_snapshot *snapshot = NULL;
+        uint64_t bytes;
+
+        test_case = rests[i].name;
+        folder_make(&folder);
+        fixture_open(&fixture, folder.path, STATE_GROUP_CONTROL);
+        EXPECT_EQ(fixture_create_function(&fixture, "one", fixture_uid(1)), ST_OK);
+        EXPECT_EQ(state_checkpoint(folder.path, 1 << 20, NULL), ST_OK);
+        for (unsigned k = 2; k <= 4; k++) {
+            char name[8];
+
+            (void)snprintf(name, sizeof name, "n%u", k);
+            EXPECT_EQ(fixture_create_function(&fixture, name, fixture_uid(k)), ST_OK);
+        }
+        if (rests[i].read)
+            EXPECT_EQ(state_snapshot_begin(fixture.state, &snapshot, NULL), ST_OK);
+        if (rests[i].moved)
+            state_checkpoint_rest(fixture.state);
+        bytes = state_wal_bytes(fixture.state);
+        EXPECT_EQ(fixture_create_function(&fixture, "last", fixture_uid(5)), ST_OK);
+        EXPECT_EQ(state_wal_bytes(fixture.state) < bytes, rests[i].begins_anew);
+        state_snapshot_end(snapshot);
+        EXPECT(function_exists(fixture.reader, "n4"));
+        EXPECT(function_exists(fixture.reader, "last"));
+        fixture_done(&fixture);
+        folder_remove(&folder);
+    }
+    test_case = NULL;
+}
+
 /* Commands of more clients than are kept in mind, some repeated, some acknowledging, in `out`. */
 static void mixed_commands(struct fixture_command *out, size_t count, uint64_t random)
 {
