@@ -245,11 +245,12 @@ enum status core_hello(struct core *core,
         st = take(core, from, hello, &next, &learned, err);
     if (st != ST_OK)
         return st;
-    note_peer(core, from, hello);
     next.takes_part = next.takes_part || may_take_part(core);
     if (learned || next.takes_part != core->known.takes_part)
         st = store(core, &next, err);
-    if (st == ST_OK)
-        say_news(core);
-    return st;
+    if (st != ST_OK)
+        return st;
+    note_peer(core, from, hello);
+    say_news(core);
+    return ST_OK;
 }

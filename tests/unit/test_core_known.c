@@ -344,6 +344,7 @@ TEST(what_is_learned_goes_to_all_who_understand_it_and_is_durable_before)
 {
     struct known known = { .incarnation = OWN, .takes_part = true };
     struct world world;
+    struct core_view view;
     struct sent newest = { 0 };
 
     world_init(&world, &known, 0);
@@ -352,9 +353,13 @@ TEST(what_is_learned_goes_to_all_who_understand_it_and_is_durable_before)
     world.store = ST_NO_SPACE;
     EXPECT_EQ(hello(&world, 2, 22, 0, false), ST_NO_SPACE);
     EXPECT_EQ(hellos_to(&world, 2, &newest), 1);
+    core_view(world.core, &view);
+    EXPECT(!view.members[1].takes_part); /* for all that counts on its being known */
     world.store = ST_OK;
     EXPECT_EQ(hello(&world, 2, 22, 0, false), ST_OK);
     EXPECT_EQ(world.stored.count, 1);
+    core_view(world.core, &view);
+    EXPECT(view.members[1].takes_part);
     EXPECT_EQ(hellos_to(&world, 2, &newest), 2);
     EXPECT_EQ(newest.known, 1);
     EXPECT_EQ(hellos_to(&world, 3, &newest), 1); /* it has not said that it understands */
