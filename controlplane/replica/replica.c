@@ -298,7 +298,8 @@ static void checkpoint_work_cb(uv_work_t *work)
 {
     struct replica *replica = container_of(work, struct replica, checkpoint);
     struct err err = { 0 };
-    enum status st = state_checkpoint(replica->state_path, REPLICA_WAL_BYTES_MAX, &err);
+    enum status st = state_checkpoint(replica->state_path, REPLICA_WAL_BYTES_MAX,
+                                      &replica->checkpoint_left_bytes, &err);
 
     if (st != ST_OK && !replica->checkpoint_failed)
         log_event(LOG_WARN, "checkpoint_failed", LS("group", replica->group), LS("error", err.text),
@@ -323,6 +324,7 @@ static void checkpoint_after_cb(uv_work_t *work, int status)
     /* What was written meanwhile: after it the next commit begins the log anew, unless somebody is
      * reading in it just now; then all this is due again. */
     if (!replica->checkpoint_failed && may_checkpoint(replica) &&
+        replica->checkpoint_left_bytes <= REPLICA_CHECKPOINT_REST_BYTES &&
         state_wal_bytes(replica->state) >= REPLICA_WAL_BYTES)
         state_checkpoint_rest(replica->state);
 }

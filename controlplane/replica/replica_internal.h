@@ -31,6 +31,8 @@ enum {
     REPLICA_WAL_BYTES_MAX = 64 << 20, /* commits are held up for it */
     REPLICA_SILENT_MS = 10000,        /* a member that is silent for so long says why */
     REPLICA_CHECKPOINT_MS = 2000,
+    /* What the group's thread moves itself: some milliseconds.  More is left by a reader only. */
+    REPLICA_CHECKPOINT_REST_BYTES = 8 << 20,
     REPLICA_STATUS_MS = 10,
     REPLICA_DISK_LOOK_MS = 100,   /* at what waits and how long it takes */
     REPLICA_DISK_SPACE_MS = 1000, /* at the room, on a pool thread */
@@ -139,7 +141,8 @@ struct replica {
     uint64_t snapshot_wal_bytes_max;
     uv_work_t checkpoint;
     bool checkpointing;
-    bool checkpoint_failed; /* said; the pool thread's while checkpointing */
+    bool checkpoint_failed;         /* said; the pool thread's while checkpointing */
+    uint64_t checkpoint_left_bytes; /* the same */
     uint64_t checkpoint_at;
     uint64_t checkpointed; /* applied index then */
 

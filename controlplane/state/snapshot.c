@@ -221,7 +221,7 @@ enum status state_install_image(struct state *state, struct bytes image, struct 
 
 /* The writer goes on while pages are moved: what it wrote then is moved in another round, and so
  * on, until so little is left, or no less than before, that it can be held up for the rest. */
-static int move_pages(sqlite3 *db, int *log_pages)
+static int move_pages(sqlite3 *db, int *log_pages, int *moved)
 {
     enum { ROUNDS_MAX = 10, REST_PAGES = 1024 };
     int fresh = INT_MAX;
@@ -229,9 +229,8 @@ static int move_pages(sqlite3 *db, int *log_pages)
 
     for (int round = 0; rc == SQLITE_OK && round < ROUNDS_MAX; round++) {
         int before = *log_pages;
-        int moved = 0;
 
-        rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, log_pages, &moved);
+        rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, log_pages, moved);
         if (*log_pages - before <= REST_PAGES || *log_pages - before >= fresh)
             break;
         fresh = *log_pages - before;
@@ -239,12 +238,16 @@ static int move_pages(sqlite3 *db, int *log_pages)
     return rc;
 }
 
-enum status state_checkpoint(const char *path, uint64_t wal_bytes_max, struct err *err)
+enum status state_checkpoint(const char *path,
+                             uint64_t wal_bytes_max,
+                             uint64_t *out_left_bytes,
+                             struct err *err)
 {
     struct connection connection;
     sqlite3_int64 page_bytes = 4096;
     enum { HOLD_UP_MS = 20 };
     int log_pages = 0;
+    int moved = 0;
     int rc;
     enum status st = connection_open(&connection, path, SQLITE_OPEN_READWRITE, err);
 
@@ -257,12 +260,15 @@ enum status state_checkpoint(const char *path, uint64_t wal_bytes_max, struct er
     /* Below, commits are held up for as long as a reader is waited for: that must not last until
      * the group elects another leader, or the writer's own patience ends. */
     (void)sqlite3_busy_timeout(connection.db, HOLD_UP_MS);
-    rc = move_pages(connection.db, &log_pages);
+    rc = move_pages(connection.db, &log_pages, &moved);
     /* What a passive checkpoint moved can be overwritten only once the writer finds the whole log
      * moved, which a busy one may never do.  So above the bound it is made to wait for the rest.
      * The file keeps its size: cutting off a gigabyte takes the writer longer than an election. */
     if (rc == SQLITE_OK && log_pages > 0 && (uint64_t)log_pages * page_bytes > wal_bytes_max)
-        rc = sqlite3_wal_checkpoint_v2(connection.db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+        rc = sqlite3_wal_checkpoint_v2(connection.db, NULL, SQLITE_CHECKPOINT_RESTART, &log_pages,
+                                       &moved);
+    if (out_left_bytes != NULL)
+        *out_left_bytes = log_pages > moved ? (uint64_t)(log_pages - moved) * page_bytes : 0;
     if (rc == SQLITE_BUSY) {
         st = err_set(err, ST_UNAVAILABLE, "checkpoint %s: held up by a reader", path);
         goto done;

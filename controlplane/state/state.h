@@ -110,8 +110,14 @@ uint64_t state_wal_bytes(const struct state *state);
  * wal_bytes_max  with the log file above this, commits are held up until it is empty; else the
  * writer is never disturbed, and the log may not shrink while it is busy
  *
+ * out_left_bytes  NULL, or of the log, what is not moved: written meanwhile, or behind a reader's
+ *                 view; set where the database could be opened
+ *
  * ST_IO; ST_UNAVAILABLE: a long reader keeps the log from being emptied, try again later. */
-enum status state_checkpoint(const char *path, uint64_t wal_bytes_max, struct err *err);
+enum status state_checkpoint(const char *path,
+                             uint64_t wal_bytes_max,
+                             uint64_t *out_left_bytes,
+                             struct err *err);
 
 /* Right after state_checkpoint(), on the writer's thread: move what was written meanwhile, so that
  * the next commit writes over the log from its start, if nobody is reading in it.  Waits for

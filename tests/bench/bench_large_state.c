@@ -132,7 +132,7 @@ static uint64_t generate(const struct bench *bench, const char *path, uint64_t b
     do {
         for (unsigned i = 0; i < 100; i++)
             generate_entry(state, ++index);
-        CHECK(state_checkpoint(rows, 0, NULL) == ST_OK);
+        CHECK(state_checkpoint(rows, 0, NULL, NULL) == ST_OK);
     } while (file_bytes(rows) < bytes);
     CHECK(state_snapshot_begin(state, &snapshot, NULL) == ST_OK);
     CHECK(state_snapshot_write(snapshot, path, NULL, NULL, NULL) == ST_OK);

@@ -246,7 +246,7 @@ static void bench_control(const char *path)
            apply_many(state, make_create, ROWS, 100));
     report("update code, 1 an entry", COMMANDS, apply_many(state, make_update, COMMANDS, 1));
     report("update code, 16 an entry", COMMANDS, apply_many(state, make_update, COMMANDS, 16));
-    CHECK(state_checkpoint(path, 0, NULL) == ST_OK);
+    CHECK(state_checkpoint(path, 0, NULL, NULL) == ST_OK);
     report("update code, 64 an entry", COMMANDS - COMMANDS % 64,
            apply_many(state, make_update, COMMANDS - COMMANDS % 64, 64));
     report("update code, 200 an entry", COMMANDS, apply_many(state, make_update, COMMANDS, 200));
@@ -256,7 +256,7 @@ static void bench_control(const char *path)
     CHECK(state_digest(state, &digest, NULL) == ST_OK);
     report("digest of all rows", 1, now_us() - start);
     start = now_us();
-    CHECK(state_checkpoint(path, 0, NULL) == ST_OK);
+    CHECK(state_checkpoint(path, 0, NULL, NULL) == ST_OK);
     report("checkpoint", 1, now_us() - start);
     state_reader_close(reader);
     state_close(state);

@@ -125,7 +125,7 @@ TEST(after_a_checkpoint_that_empties_the_log_it_is_used_again_from_its_start)
     folder_make(&folder);
     fixture_open(&fixture, folder.state, STATE_GROUP_CONTROL);
     create_some(&fixture, 0, FUNCTIONS);
-    EXPECT_EQ(state_checkpoint(folder.state, 0, NULL), ST_OK);
+    EXPECT_EQ(state_checkpoint(folder.state, 0, NULL, NULL), ST_OK);
     create_some(&fixture, FUNCTIONS, 3); /* shorter than what was there */
     expect_copy_opens(&folder, &fixture);
     fixture_done(&fixture);
@@ -186,7 +186,7 @@ TEST(a_log_that_was_long_once_does_not_stay_mapped)
         (void)snprintf(key, sizeof key, "key-%u", i);
         EXPECT_EQ(fixture_put_object(&fixture, "bucket", key), ST_OK);
     }
-    EXPECT_EQ(state_checkpoint(folder.state, 0, NULL), ST_OK);
+    EXPECT_EQ(state_checkpoint(folder.state, 0, NULL, NULL), ST_OK);
     EXPECT_EQ(fixture_put_object(&fixture, "bucket", "again"), ST_OK);
     EXPECT(mappings_of(wal) <= KEPT);
     fixture_done(&fixture);

@@ -463,15 +463,15 @@ TEST(a_reader_holds_the_log_no_longer_than_its_question)
     EXPECT_EQ(fixture_create_function(&fixture, "two", fixture_uid(2)), ST_OK);
     EXPECT_EQ(state_open_reader(folder.path, STATE_GROUP_CONTROL, &reader, &err), ST_OK);
     EXPECT(function_exists(reader, "one"));
-    EXPECT_EQ(state_checkpoint(folder.path, 0, &err), ST_OK);
+    EXPECT_EQ(state_checkpoint(folder.path, 0, NULL, &err), ST_OK);
     EXPECT_EQ(fixture_create_function(&fixture, "three", fixture_uid(3)), ST_OK);
     EXPECT_EQ(state_list_functions(reader, &page, &list, &err), ST_OK);
     EXPECT(list.more);
     function_list_done(&list);
-    EXPECT_EQ(state_checkpoint(folder.path, 0, &err), ST_OK);
+    EXPECT_EQ(state_checkpoint(folder.path, 0, NULL, &err), ST_OK);
     EXPECT_EQ(fixture_create_function(&fixture, "four", fixture_uid(4)), ST_OK);
     EXPECT(!function_exists(reader, "none"));
-    EXPECT_EQ(state_checkpoint(folder.path, 0, &err), ST_OK);
+    EXPECT_EQ(state_checkpoint(folder.path, 0, NULL, &err), ST_OK);
     state_reader_close(reader);
     fixture_done(&fixture);
     folder_remove(&folder);
@@ -562,14 +562,14 @@ TEST(a_checkpoint_empties_the_log_unless_a_reader_holds_it)
     folder_make(&folder);
     fixture_open(&fixture, folder.path, STATE_GROUP_CONTROL);
     EXPECT_EQ(fixture_create_function(&fixture, "one", fixture_uid(1)), ST_OK);
-    EXPECT_EQ(state_checkpoint(folder.path, 1 << 20, &err), ST_OK);
-    EXPECT_EQ(state_checkpoint(folder.path, 0, &err), ST_OK);
+    EXPECT_EQ(state_checkpoint(folder.path, 1 << 20, NULL, &err), ST_OK);
+    EXPECT_EQ(state_checkpoint(folder.path, 0, NULL, &err), ST_OK);
     EXPECT_EQ(fixture_create_function(&fixture, "two", fixture_uid(2)), ST_OK);
     EXPECT_EQ(state_snapshot_begin(fixture.state, &snapshot, &err), ST_OK);
     EXPECT_EQ(fixture_create_function(&fixture, "three", fixture_uid(3)), ST_OK);
-    EXPECT_EQ(state_checkpoint(folder.path, 1 << 20, &err), ST_OK);
+    EXPECT_EQ(state_checkpoint(folder.path, 1 << 20, NULL, &err), ST_OK);
     state_snapshot_end(snapshot);
-    EXPECT_EQ(state_checkpoint(folder.path, 0, &err), ST_OK);
+    EXPECT_EQ(state_checkpoint(folder.path, 0, NULL, &err), ST_OK);
     EXPECT(function_exists(fixture.reader, "three"));
     fixture_done(&fixture);
     folder_remove(&folder);
@@ -600,7 +600,7 @@ TEST(the_log_begins_anew_when_its_writer_has_moved_the_rest_and_nobody_reads_in_
         folder_make(&folder);
         fixture_open(&fixture, folder.path, STATE_GROUP_CONTROL);
         EXPECT_EQ(fixture_create_function(&fixture, "one", fixture_uid(1)), ST_OK);
-        EXPECT_EQ(state_checkpoint(folder.path, 1 << 20, NULL), ST_OK);
+        EXPECT_EQ(state_checkpoint(folder.path, 1 << 20, NULL, NULL), ST_OK);
         for (unsigned k = 2; k <= 4; k++) {
             char name[8];
 
