@@ -221,6 +221,11 @@ static int run(struct measure *measure, const char *what, uint32_t pool)
     return fixture_stop(&measure->fixture);
 }
 
+static bool is_known(const char *what)
+{
+    return strcmp(what, "ready") == 0 || strcmp(what, "exit") == 0 || strcmp(what, "memory") == 0;
+}
+
 int main(int argc, char **argv)
 {
     static double taken[COUNT_MAX];
@@ -232,7 +237,7 @@ int main(int argc, char **argv)
     measure.count = argc > 2 ? strtoul(argv[2], NULL, 10) : WARM_UP;
     measure.gap_ms = argc > 3 ? atoi(argv[3]) : 0;
     measure.parallel = argc > 5 ? (unsigned)strtoul(argv[5], NULL, 10) : 1;
-    if (missing == NULL && (measure.count == 0 || measure.count > COUNT_MAX ||
+    if (missing == NULL && (!is_known(what) || measure.count == 0 || measure.count > COUNT_MAX ||
                             pool > NETNS_POOL_MAX || measure.parallel - 1 >= SLOTS))
         missing = "usage: bench_worker ready|exit COUNT GAP_MS POOL [PARALLEL], or memory";
     if (missing != NULL) {

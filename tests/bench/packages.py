@@ -2,6 +2,7 @@
 import io
 import os
 import random
+import select
 import shutil
 import signal
 import sys
@@ -11,6 +12,9 @@ import zipfile
 import boto3
 from botocore.config import Config
 from measure import keep
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../clients"))
+from front_doors import SECONDS_MAX, process_ids, until  # noqa: E402 pylint: disable=wrong-import-position
 
 RESULTS, DATA, RUNTIME = sys.argv[1:]
 ROUNDS = int(os.environ.get("ROUNDS", "40"))
@@ -70,37 +74,30 @@ def cold_ms(name, number):
     return invoke_ms(name)
 
 
-def worker_pid():
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{name}/cmdline", encoding="utf-8", errors="replace") as file:
-                words = file.read().split("\0")
-        except OSError:
-            continue
-        if words[0].endswith("lapwing-worker") and any(f"{DATA}/" in word for word in words):
-            return int(name)
-    return None
+def answers():
+    try:
+        return invoke_ms("small")
+    except client.exceptions.ClientError:
+        return None
 
 
 def forget_packages():
     """A worker that has none: started anew, with an empty disk."""
-    pid = worker_pid()
-    os.kill(pid, signal.SIGTERM)
-    while worker_pid() == pid:
-        time.sleep(0.001)
+    pid = process_ids("worker", DATA)[0]
+    process = os.pidfd_open(pid)
+    signal.pidfd_send_signal(process, signal.SIGTERM)
+    ended = select.select([process], [], [], SECONDS_MAX)[0]
+    os.close(process)
+    if not ended:
+        raise SystemExit("the worker does not stop")
     folder = f"{DATA}/zone-a/spawner/packages"
     for name in os.listdir(folder):
         if name[0] != ".":
             shutil.rmtree(f"{folder}/{name}", ignore_errors=True)
             if os.path.isfile(f"{folder}/{name}"):
                 os.unlink(f"{folder}/{name}")
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
-        try:
-            return invoke_ms("small")
-        except client.exceptions.ClientError:
-            time.sleep(0.05)
-    raise SystemExit("the worker has not come back")
+    if not until(answers):
+        raise SystemExit("the worker has not come back")
 
 
 def fetch_ms():

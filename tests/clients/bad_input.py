@@ -10,7 +10,6 @@ import os
 import resource
 import socket
 import stat
-import subprocess
 import sys
 import time
 import urllib.parse
@@ -23,6 +22,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 import bad_zips
+from cluster_case import runtime
 from front_doors import SECONDS_MAX, FrontDoors, until
 
 ENDPOINT = os.environ["AWS_ENDPOINT_URL"]
@@ -62,11 +62,6 @@ def report(name, problem=""):
 
 
 # ---- operations ----
-
-def runtime():
-    listed = subprocess.run(["lapwing", "runtimes"], check=True, capture_output=True, text=True)
-    return [r for r in listed.stdout.split() if r.startswith("python")][-1]
-
 
 RUNTIME = runtime()
 

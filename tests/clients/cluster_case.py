@@ -27,10 +27,10 @@ def package(source):
     return out.getvalue()
 
 
-def runtime():
-    """The newest Python that functions of this cluster may have."""
+def runtime(family="python"):
+    """The newest one of a family that functions of this cluster may have."""
     listed = subprocess.run(["lapwing", "runtimes"], check=True, capture_output=True, text=True)
-    return [r for r in listed.stdout.split() if r.startswith("python")][-1]
+    return [r for r in listed.stdout.split() if r.startswith(family)][-1]
 
 
 def finish():

@@ -26,6 +26,7 @@ import boto3
 from botocore.config import Config
 
 from cluster_case import check, finish, runtime
+from front_doors import until
 
 DATA, PROBE, LONG = sys.argv[1], sys.argv[2], "--long" in sys.argv
 PORT = urllib.parse.urlsplit(os.environ["AWS_ENDPOINT_URL"]).port
@@ -279,6 +280,13 @@ BOMBS = {  # what must come of them: a kill for memory, a text that the answer h
 BOMBS_LONG = {"tree": "the clock", "names": KILLED}
 
 
+def forks_ended():
+    """The host is told of the limits that an environment met when it ends.  While its thousand processes are frozen or
+    thawed another one may be asked."""
+    invoke("escape-bomb", do="bomb", what="exit")
+    return any("process_limit_reached" in path.read_text() for path in pathlib.Path(DATA).glob("zone-*/spawner.ini.log"))
+
+
 def bombs():
     wanted = BOMBS | (BOMBS_LONG if LONG else {})
     create("escape-bomb", "c", memory=BOMB_MEMORY_MB)
@@ -294,7 +302,7 @@ def bombs():
                 right = want in answer
             check(f"bomb {name}: {'killed, the log names limit and setting' if error else answer}", right, (answer, tail))
         calls = neighbour.calls
-    invoke("escape-bomb", do="bomb", what="exit")
+    until(forks_ended)
     check(f"the neighbours answered each of {calls} calls", not neighbour.wrong and calls > 0, neighbour.wrong[:3])
 
 

@@ -16,6 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from cluster_case import check, finish, package, runtime
+from front_doors import process_ids, until
 
 ENDPOINT = os.environ["AWS_ENDPOINT_URL"]
 HOST, PORT = urllib.parse.urlsplit(ENDPOINT).hostname, urllib.parse.urlsplit(ENDPOINT).port
@@ -133,17 +134,7 @@ def test_api():
 # ---- renewal ----
 
 def front_doors():
-    """Process ids of this cluster's front doors."""
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/cmdline", "rb") as f:
-                line = f.read().split(b"\0")
-        except OSError:
-            continue
-        if b"controlplane" in line[0] and any(DATA.encode() in part for part in line):
-            found.append(int(pid))
-    return found
+    return process_ids("controlplane", DATA)
 
 
 def all_say(*words):
@@ -153,16 +144,6 @@ def all_say(*words):
             if not any(all(word in line for word in words) for line in f):
                 return False
     return True
-
-
-def until(condition):
-    """Wait on the condition itself, for longer than any machine needs."""
-    pause = threading.Event()
-    for _ in range(1200):
-        if condition():
-            return True
-        pause.wait(0.05)
-    return False
 
 
 def path_of(zone):

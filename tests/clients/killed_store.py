@@ -8,11 +8,11 @@ import signal
 import socket
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import boto3
 from botocore.config import Config
+from front_doors import process_ids, until
 
 ENDPOINT, DATA = sys.argv[1:3]
 KILLS = 5
@@ -25,16 +25,8 @@ failures = []
 
 
 def store_pid():
-    """The process id of zone a's object store, or None."""
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{name}/cmdline", encoding="utf-8", errors="replace") as file:
-                words = file.read().split("\0")
-        except OSError:
-            continue
-        if words[0].endswith("lapwing-objstore") and any(f"{DATA}/zone-a/" in word for word in words):
-            return int(name)
-    return None
+    """The process id of zone a's object store."""
+    return process_ids("objstore", f"{DATA}/zone-a")[0]
 
 
 def store_port(zone="a"):
@@ -46,21 +38,9 @@ def store_port(zone="a"):
     raise SystemExit("no port in objstore.ini")
 
 
-def wait_until(condition):
-    """A minute at most; the last answer."""
-    end = time.monotonic() + 60
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.05)
-    return condition()
-
-
 def accepts(port):
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def wait_until_back(port):
-    return wait_until(lambda: accepts(port))
 
 
 def lines(zone, *words):
@@ -79,11 +59,11 @@ def frozen_peer():
     try:
         for i in range(3):
             attempt(f"put {i} with a zone that is stopped", own.put_object, Bucket=BUCKET, Key=f"large/{i}", Body=LARGE)
-        out = wait_until(lambda: lines("b", " peer_out ", "peer_zone=a") > outs)
+        out = until(lambda: lines("b", " peer_out ", "peer_zone=a") > outs)
         attempt("put with a zone that is out", own.put_object, Bucket=BUCKET, Key="large/3", Body=LARGE)
     finally:
         os.kill(pid, signal.SIGCONT)
-    back = wait_until(lambda: lines("b", " peer_back ", "peer_zone=a", "from=out") > backs)
+    back = until(lambda: lines("b", " peer_back ", "peer_zone=a", "from=out") > backs)
     behind = client(f"http://127.0.0.1:{store_port()}")
     answer = attempt("get from the zone that was stopped", behind.get_object, Bucket=BUCKET, Key="large/0")
     if answer is not None and attempt("read", answer["Body"].read) != LARGE:
@@ -142,7 +122,7 @@ def main():
         killer.start()
         put_and_get(clients, f"kill-{kill}")
         killer.join()
-        if not wait_until_back(port):
+        if not until(lambda: accepts(port)):
             failures.append("the store did not come back")
     failed |= report(not failures, f"killed {KILLS} times: no put or get failed")
 

@@ -12,9 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import boto3
 from botocore.config import Config
+from cluster_case import runtime
+from front_doors import until
 
 ENDPOINT = os.environ["AWS_ENDPOINT_URL"]
-PATIENCE_S = 60
 lam = boto3.client("lambda", endpoint_url=ENDPOINT, config=Config(retries={"max_attempts": 1}, max_pool_connections=16))
 
 # Each tells when its process started, so that it can be told from one that was started for it.
@@ -61,11 +62,6 @@ def create(family, name, variables, memory=128):
     lam.get_waiter("function_active").wait(FunctionName=name, WaiterConfig={"Delay": 1})
 
 
-def runtime(family):
-    names = subprocess.run(["lapwing", "runtimes"], check=True, capture_output=True, text=True).stdout.split()
-    return [name for name in names if name.startswith(family)][-1]
-
-
 def invoke(name):
     answer = lam.invoke(FunctionName=name, LogType="Tail")
     return json.loads(answer["Payload"].read()), base64.b64decode(answer["LogResult"]).decode()
@@ -80,10 +76,7 @@ def ready():
 
 def wait_until_ready(count):
     """The pool holds so many; what they use of memory."""
-    end = time.monotonic() + PATIENCE_S
-    while ready()[0] < count:
-        assert time.monotonic() < end, ready()
-        time.sleep(0.05)
+    assert until(lambda: ready()[0] >= count), ready()
     return ready()[1]
 
 

@@ -39,6 +39,23 @@ check() {
     fi
 }
 
+# table COMMAND...: a program that prints lines of TAP, which become this test's own.
+table() {
+    local line
+
+    "$@" >"$TEST_DIR/table.out" 2>&1
+    while read -r line; do
+        case $line in
+        'ok '*) ok "${line#ok * - }" ;;
+        'not ok '*) not_ok "${line#not ok * - }" ;;
+        1..*) ;;
+        *) echo "# ${line#\# }" ;;
+        esac
+    done <"$TEST_DIR/table.out"
+    # One that broke off has no plan.
+    tail -n 1 "$TEST_DIR/table.out" | grep -q '^1\.\.' || not_ok "the table came to its end"
+}
+
 finish() {
     echo "1..$((passed + failures))"
     [ "$failures" = 0 ]
