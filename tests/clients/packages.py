@@ -4,12 +4,12 @@ import json
 import os
 import signal
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import boto3
 from botocore.config import Config
 from cluster_case import check, finish, package, runtime
+from front_doors import process_ids, until
 
 ENDPOINT, DATA = sys.argv[1:3]
 ZONES = "abc"
@@ -26,28 +26,6 @@ def images(zone):
     """The images on the disk of a zone's worker: names of zip and manifest."""
     folder = f"{DATA}/zone-{zone}/spawner/packages"
     return {name for name in os.listdir(folder) if name[0] != "." and "." in name}
-
-
-def wait_until(condition):
-    """Half a minute at most; the last answer."""
-    end = time.monotonic() + 30
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.02)
-    return condition()
-
-
-def stores():
-    """The process ids of the object stores."""
-    found = []
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{name}/cmdline", encoding="utf-8", errors="replace") as file:
-                words = file.read().split("\0")
-        except OSError:
-            continue
-        if words[0].endswith("lapwing-objstore") and any(f"{DATA}/zone-" in word for word in words):
-            found.append(int(name))
-    return found
 
 
 def answer(payload, name="packed"):
@@ -81,12 +59,12 @@ second = package("def handler(event, context):\n    return 'second'\n")
 client.create_function(
     FunctionName="packed", Runtime=runtime(), Role=ROLE, Handler="main.handler", Code={"ZipFile": first}
 )
-check("a new package comes to every zone", wait_until(lambda: all(images(z) for z in ZONES)), [images(z) for z in ZONES])
+check("a new package comes to every zone", until(lambda: all(images(z) for z in ZONES)), [images(z) for z in ZONES])
 check("and is the same image in each", len({frozenset(images(z)) for z in ZONES}) == 1, [images(z) for z in ZONES])
 check("it answers", answer({}) == '"first"')
 
 client.update_function_code(FunctionName="packed", ZipFile=second, Publish=True)
-check("so does new code", wait_until(lambda: all(len(images(z)) == 2 for z in ZONES)), [images(z) for z in ZONES])
+check("so does new code", until(lambda: all(len(images(z)) == 2 for z in ZONES)), [images(z) for z in ZONES])
 check("it answers", answer({}) == '"second"')
 
 with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -95,7 +73,7 @@ with ThreadPoolExecutor(AT_ONCE) as pool:
     answers = list(pool.map(lambda i: answer({}, f"packed-{i}"), range(AT_ONCE)))
 check("many new packages at once are all taken", answers == [f'"{i}"' for i in range(AT_ONCE)], answers)
 
-stopped = stores()
+stopped = process_ids("objstore", DATA)
 check("there is an object store a zone", len(stopped) == len(ZONES), stopped)
 for pid in stopped:
     os.kill(pid, signal.SIGSTOP)

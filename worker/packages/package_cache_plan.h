@@ -59,8 +59,8 @@ void package_claim(struct package_table *table, uint32_t index);
 void package_hold(struct package_table *table, uint32_t index);
 void package_drop(struct package_table *table, uint32_t index);
 
-/* It is here, `bytes` large, and took `cost_us` (0: as guessed before); or it is not (the entry
- * becomes free: it has no users left then). */
+/* It is here, `bytes` large, and took `cost_us` (0: not known, so guessed by its size); or it is
+ * not (the entry becomes free: it has no users left then). */
 void package_arrived(struct package_table *table, uint32_t index, uint64_t bytes, uint64_t cost_us);
 void package_gone(struct package_table *table, uint32_t index);
 
