@@ -85,11 +85,15 @@ static struct package_cache *cache;
 static struct package_waiter waiter;
 static enum status told;
 static unsigned told_count;
+static bool asks_again; /* at once, when it failed */
 
 static void waiter_done(struct package_waiter *mine, const struct package_result *result)
 {
     told = result->status;
     told_count++;
+    if (asks_again && told != ST_OK)
+        EXPECT_EQ(package_cache_fetch(cache, wanted, FETCH_IMAGE_ZIP_BYTES_MIN, mine), ST_OK);
+    asks_again = false;
 }
 
 static void start(void)
@@ -99,7 +103,7 @@ static void start(void)
     };
 
     asked = answered = key_count = told_count = 0;
-    store_is_away = false;
+    store_is_away = asks_again = false;
     waiter = (struct package_waiter){ .done = waiter_done };
     CHECK(uv_loop_init(&loop) == 0);
     cache = package_cache_new(&loop, &settings);
@@ -217,4 +221,40 @@ TEST(one_that_cannot_come_is_told_and_forgotten)
     EXPECT_EQ(told, ST_TIMEOUT);
     EXPECT(entry_of(wanted) == NULL);
     stop();
+}
+
+TEST(who_is_told_of_a_failure_may_ask_again_at_once)
+{
+    start();
+    store_is_away = asks_again = true;
+    answer_list(true, NULL, 0);
+    fetch(FETCH_IMAGE_ZIP_BYTES_MIN);
+    (void)uv_run(&loop, UV_RUN_DEFAULT);
+    EXPECT_EQ(told_count, 2);
+    EXPECT_EQ(key_count, 2);
+    EXPECT(entry_of(wanted) == NULL);
+    stop();
+}
+
+TEST(what_is_here_stays_known_when_it_could_not_be_verified)
+{
+    static const enum status failures[] = { ST_LIMIT, ST_IO, ST_BAD_INPUT };
+
+    for (size_t i = 0; i < ARRAY_LEN(failures); i++) {
+        start();
+        store_is_away = true;
+        answer_list(true, both, 2);
+        fetch(FETCH_IMAGE_ZIP_BYTES_MIN);
+        answer(PACKAGE_ASK_VERIFY, (struct package_result){ .status = failures[i] });
+        (void)uv_run(&loop, UV_RUN_DEFAULT);
+        EXPECT_EQ(told, ST_TIMEOUT);
+        EXPECT(entry_of(wanted) != NULL && entry_of(wanted)->state == PACKAGE_FOUND);
+        EXPECT(entry_of(wanted) != NULL && entry_of(wanted)->bytes == DISK_BYTES);
+        fetch(FETCH_IMAGE_ZIP_BYTES_MIN); /* and the store is not needed */
+        answer(PACKAGE_ASK_VERIFY, (struct package_result){ .disk_bytes = DISK_BYTES });
+        EXPECT_EQ(told, ST_OK);
+        EXPECT_EQ(told_count, 2);
+        package_cache_drop(cache, wanted);
+        stop();
+    }
 }

@@ -86,6 +86,14 @@ void package_claim(struct package_table *table, uint32_t index)
     table->entries[index].users = 1;
 }
 
+void package_unclaim(struct package_table *table, uint32_t index)
+{
+    CHECK(index < table->count);
+    CHECK(table->entries[index].state == PACKAGE_FETCHING);
+    table->entries[index].state = PACKAGE_FOUND;
+    table->entries[index].users = 0;
+}
+
 void package_hold(struct package_table *table, uint32_t index)
 {
     CHECK(index < table->count);

@@ -54,6 +54,8 @@ void package_found(struct package_table *table,
                    uint64_t bytes);
 /* A FOUND one is wanted: FETCHING with one user. */
 void package_claim(struct package_table *table, uint32_t index);
+/* It was not to be had, and lies there as before: FOUND without users. */
+void package_unclaim(struct package_table *table, uint32_t index);
 
 /* One more user, which is also a use. */
 void package_hold(struct package_table *table, uint32_t index);
