@@ -305,6 +305,9 @@ static void listed(void *context, const struct package_result *result)
 {
     struct package_cache *cache = context;
 
+    if (result->status != ST_OK)
+        log_event(LOG_WARN, "packages_not_swept", LS("error", result->text),
+                  LS("then", "what a former run left stays until the next start"));
     cache->is_listed = true;
     cache->images = result->images;
     for (size_t i = 0; i < result->here_count; i++)
