@@ -12,6 +12,9 @@ import boto3
 from botocore.config import Config
 from measure import keep
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../clients"))
+from front_doors import process_ids  # noqa: E402 pylint: disable=wrong-import-position
+
 RESULTS, DATA, RUNTIME = sys.argv[1:]
 ROUNDS = int(os.environ.get("ROUNDS", "40"))
 FETCHES = int(os.environ.get("FETCHES", "10"))
@@ -70,23 +73,11 @@ def cold_ms(name, number):
     return invoke_ms(name)
 
 
-def worker_pid():
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{name}/cmdline", encoding="utf-8", errors="replace") as file:
-                words = file.read().split("\0")
-        except OSError:
-            continue
-        if words[0].endswith("lapwing-worker") and any(f"{DATA}/" in word for word in words):
-            return int(name)
-    return None
-
-
 def forget_packages():
     """A worker that has none: started anew, with an empty disk."""
-    pid = worker_pid()
+    pid = process_ids("worker", DATA)[0]
     os.kill(pid, signal.SIGTERM)
-    while worker_pid() == pid:
+    while pid in process_ids("worker", DATA):
         time.sleep(0.001)
     folder = f"{DATA}/zone-a/spawner/packages"
     for name in os.listdir(folder):
