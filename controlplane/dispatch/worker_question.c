@@ -177,8 +177,11 @@ enum status dispatch_check_package(struct dispatch *dispatch,
 
 static void prefetched_cb(enum status st, const Lapwing__PackageChecked *checked, void *context)
 {
+    const struct worker *worker = context;
+
     if (st == ST_OK && checked->status != ST_OK)
-        log_event(LOG_INFO, "package_not_prefetched", LS("why", checked->text));
+        log_event(LOG_INFO, "package_not_prefetched", LS("worker", worker->view.name),
+                  LS("why", checked->text));
 }
 
 static void prefetch_by(struct worker *worker, const Lapwing__Function *function)
@@ -189,6 +192,7 @@ static void prefetch_by(struct worker *worker, const Lapwing__Function *function
         return;
     question->excluded = UINT64_MAX; /* nobody is asked instead */
     question->checked = prefetched_cb;
+    question->context = worker;
     fill_check(question, function->code_sha256.data, function->code_bytes);
     if (check_ask_worker(question, worker) != ST_OK)
         (void)question_discard(question, ST_UNAVAILABLE);

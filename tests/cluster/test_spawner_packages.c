@@ -350,6 +350,24 @@ TEST(images_of_a_former_run_are_used_once_they_were_verified)
     test_case = NULL;
 }
 
+TEST(nothing_is_swept_while_environments_run)
+{
+    char path[PATH_MAX + 192];
+    struct spawner_message message;
+
+    CHECK(start(PACKAGE_MOUNT_FOLDER));
+    EXPECT_EQ(convert_zip().status, ST_OK);
+    (void)snprintf(path, sizeof path, "%s/%s", fixture.config.packages_dir, fixture.package);
+    fixture_ask(&fixture, 0, (const char *const[]){ "wait", NULL });
+    CHECK(fixture_receive(&fixture, &message));
+    EXPECT_EQ(message.message->reply->status, ST_OK);
+    spawner_message_done(&message);
+    EXPECT_EQ(ask_bare(LAPWING__SPAWN_REQUEST__WHAT_LIST_PACKAGES).status, ST_CONFLICT);
+    EXPECT_EQ(access(path, F_OK), 0);
+    EXPECT_EQ(fixture_stop(&fixture), 0);
+    test_case = NULL;
+}
+
 /* A disk of 2 MB, most of it taken by the fixture's own package. */
 TEST(a_full_disk_refuses_packages_and_keeps_those_that_are_there)
 {

@@ -19,36 +19,10 @@ enum { TRIES = 1000 /* of 10 ms */ };
 static struct worker_fixture fixture;
 static Lapwing__Function function = LAPWING__FUNCTION__INIT, other = LAPWING__FUNCTION__INIT;
 
-/* Before main(): the harness has no word for a file that cannot run here, TAP has. */
-__attribute__((constructor)) static void skip_where_it_cannot_run(void)
-{
-    const char *missing = worker_fixture_missing();
-
-    if (missing == NULL)
-        return;
-    (void)printf("1..0 # SKIP %s\n", missing);
-    exit(0);
-}
-
 static void fill(Lapwing__Function *row, const char *runtime, const char *handler, const char *zip)
 {
-    row->account = "000000000000";
-    row->region = "eu-west-1";
-    row->name = "test";
-    row->uid = "00112233445566778899aabbccddeeff";
-    row->runtime = (char *)(uintptr_t)runtime;
+    worker_fixture_function(&fixture, row, runtime, zip);
     row->handler = (char *)(uintptr_t)handler;
-    row->role = "arn:aws:iam::000000000000:role/test";
-    row->architecture = "x86_64";
-    row->revision_id = "11111111-2222-4333-8444-555555555555";
-    row->tracing_mode = "PassThrough";
-    row->timeout_s = 5;
-    row->memory_mb = 256;
-    row->ephemeral_mb = 512;
-    row->state = LAPWING__FUNCTION_STATE__FUNCTION_ACTIVE;
-    row->update_status = LAPWING__FUNCTION_UPDATE_STATUS__FUNCTION_UPDATE_SUCCESSFUL;
-    row->config_epoch = 1;
-    worker_fixture_package(&fixture, zip, row);
 }
 
 /* A cold start each time. */
@@ -215,6 +189,18 @@ TEST(a_full_disk_refuses_new_packages_and_no_others)
     shell("umount -l %s/packages");
 }
 
+TEST(a_worker_with_folders_leaves_no_images_and_one_with_images_no_folders)
+{
+    worker_fixture_restart(&fixture, "folder");
+    EXPECT(answers(&function)); /* so the spawner was there, and is done with its start */
+    EXPECT_EQ(on_disk(true), 0);
+    EXPECT_EQ(on_disk(false), 1);
+    worker_fixture_restart(&fixture, "auto");
+    EXPECT(answers(&function));
+    EXPECT_EQ(on_disk(true), 1);
+    EXPECT_EQ(on_disk(false), 0);
+}
+
 TEST(packages_of_a_former_run_start_without_the_store)
 {
     char hex[65];
@@ -227,12 +213,5 @@ TEST(packages_of_a_former_run_start_without_the_store)
     EXPECT(!answers(&other));
     EXPECT(strstr(refusal(), hex) != NULL);
     EXPECT(answers(&function));
-}
-
-TEST(a_worker_with_folders_leaves_no_images)
-{
-    worker_fixture_restart(&fixture, "folder");
-    EXPECT(!answers(&function)); /* the spawner was there, and is done with its start */
-    EXPECT_EQ(on_disk(true), 0);
     worker_fixture_stop(&fixture);
 }

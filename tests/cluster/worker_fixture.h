@@ -1,5 +1,6 @@
 /* A real lapwing-spawner and lapwing-worker, with the test as their front door and a stand-in for
- * the object store.  For tests run as root. */
+ * the object store.  For tests run as root; elsewhere a test that is linked with this is skipped.
+ */
 #ifndef TESTS_CLUSTER_WORKER_FIXTURE_H
 #define TESTS_CLUSTER_WORKER_FIXTURE_H
 
@@ -36,9 +37,6 @@ struct worker_fixture {
     uint64_t sequence; /* of the last one */
 };
 
-/* Where the programs and files of the test are, from the environment; NULL when all are there. */
-const char *worker_fixture_missing(void);
-
 /* `settings` are further flags of lapwing-worker, NULL-terminated. */
 void worker_fixture_start(struct worker_fixture *fixture, const char *const *settings);
 /* End spawner and worker and start them anew, with what is on their disk; the store goes on.
@@ -53,6 +51,12 @@ void worker_fixture_stop(struct worker_fixture *fixture);
 void worker_fixture_package(struct worker_fixture *fixture,
                             const char *zip,
                             Lapwing__Function *function);
+
+/* The row of a function of 256 MB and five seconds whose package is `zip`. */
+void worker_fixture_function(struct worker_fixture *fixture,
+                             Lapwing__Function *function,
+                             const char *runtime,
+                             const char *zip);
 
 /* Send a frame, and wait for the next frame about `id`: its type, its body in fixture->got.  0
  * after fifteen seconds without one. */

@@ -2,6 +2,7 @@
  */
 #include "worker/image/image_file.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdlib.h>
@@ -107,6 +108,20 @@ TEST(a_changed_byte_of_a_file_changes_the_hash_but_not_the_form)
     EXPECT_EQ(image_check(image, &first, NULL), ST_CORRUPT);
     CHECK(ftruncate(image, 0) == 0);
     EXPECT_EQ(image_check(image, &first, NULL), ST_CORRUPT);
+    (void)close(image);
+}
+
+/* Also where the last call before it was interrupted. */
+TEST(an_image_that_was_cut_after_its_check_is_an_error)
+{
+    int image = make_image(false);
+    struct err err = { 0 };
+
+    EXPECT_EQ(image_check(image, &first, NULL), ST_OK);
+    CHECK(ftruncate(image, (off_t)(first.bytes - IMAGE_BLOCK_BYTES)) == 0);
+    errno = EINTR;
+    EXPECT_EQ(image_hash(image, &first, &err), ST_IO);
+    EXPECT_TEXT(err.text, "the image is shorter than its manifest says");
     (void)close(image);
 }
 

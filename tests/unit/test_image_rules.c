@@ -213,3 +213,29 @@ TEST(hostile_images_are_refused)
     free(image);
     image_tree_done(&tree);
 }
+
+/* Each of them names the blocks of all: reading them would take as long as their number squared. */
+TEST(folders_that_share_their_blocks_are_refused_before_they_are_read)
+{
+    enum { FOLDERS = 3, SHARED_BYTES = (FOLDERS - 1) * IMAGE_BLOCK_BYTES + 27 };
+    struct image_tree out;
+    struct err err = { 0 };
+    uint8_t *image;
+    size_t len;
+
+    image_tree_init(&tree);
+    add(0, IMAGE_FOLDER, "a", 0);
+    add(0, IMAGE_FOLDER, "b", 0);
+    add(0, IMAGE_FOLDER, "c", 0);
+    image_plan(&tree);
+    image = encode(&len);
+    EXPECT_EQ(decode(image, len), ST_OK);
+    for (uint32_t i = 1; i <= FOLDERS; i++) {
+        put32(inode(image, i) + 8, SHARED_BYTES);
+        put32(inode(image, i) + 16, tree.nodes[1].block);
+    }
+    EXPECT_EQ(image_decode(bytes_of(image, len), &out, &err), ST_CORRUPT);
+    EXPECT_TEXT(err.text, "no package image: more folder blocks than it has, node 3");
+    free(image);
+    image_tree_done(&tree);
+}

@@ -131,4 +131,5 @@ void agent_stop(struct agent *agent)
     host_load_done(&agent->load);
     function_log_free(agent->logs);
     spawner_link_free(agent->spawner);
+    agent->spawner = NULL; /* a download that ends while the loop runs out still asks for it */
 }

@@ -269,6 +269,10 @@ int main(int argc, char **argv)
     int rv = uv_loop_init(&worker.loop);
 
     CHECK(rv == 0); /* nothing can be done without a loop */
+    /* The fetches of a store that stalls hold nine threads, see worker/packages; with the default
+     * of four the functions' log lines would wait for them, and packages for images being stored.
+     */
+    (void)setenv("UV_THREADPOOL_SIZE", "16", 0);
     descriptors_raise();
     watch_signals(&worker);
     (void)snprintf(identity, sizeof identity, "program=worker node=%s zone=%s",

@@ -43,10 +43,13 @@ enum status package_link_ask(void *self, const struct package_question *question
     struct agent *agent = self;
     Lapwing__SpawnRequest message = LAPWING__SPAWN_REQUEST__INIT;
     Lapwing__Convert convert = LAPWING__CONVERT__INIT;
-    struct package_request *request = must_calloc(1, sizeof *request);
+    struct package_request *request;
     char *hex = (char *)(uintptr_t)question->hex; /* protobuf-c does not write to what it packs */
     enum status st;
 
+    if (agent->spawner == NULL)
+        return err_set(err, ST_UNAVAILABLE, "spawner: this worker has stopped");
+    request = must_calloc(1, sizeof *request);
     request->done = question->done;
     request->context = question->context;
     convert.package = hex;

@@ -265,7 +265,9 @@ enum status image_hash(int image, struct image_manifest *manifest, struct err *e
         for (size_t done = 0; done < len && st == ST_OK;) {
             ssize_t got = pread(image, chunk + done, len - done, (off_t)(offset + done));
 
-            if (got <= 0 && errno != EINTR)
+            if (got == 0)
+                st = err_set(err, ST_IO, "the image is shorter than its manifest says");
+            if (got < 0 && errno != EINTR)
                 st = err_set_errno(err, ST_IO, errno, "read the image");
             done += got > 0 ? (size_t)got : 0;
         }

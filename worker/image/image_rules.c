@@ -460,14 +460,20 @@ static enum status decode_tree(struct bytes image,
                                struct err *err)
 {
     enum status st = ST_OK;
+    uint64_t left = image.len; /* each block is of one folder at most, so reading takes no longer */
 
     *tree = (struct image_tree){ .count = 1, .capacity = count };
     tree->nodes = must_calloc(count, sizeof *tree->nodes);
     if (!decode_inode(image, 0, &tree->nodes[0]) || tree->nodes[0].kind != IMAGE_FOLDER)
         return no_image(err, "the top folder", 0);
-    for (uint32_t i = 0; i < tree->count && st == ST_OK; i++)
-        if (tree->nodes[i].kind == IMAGE_FOLDER)
-            st = decode_folder(image, i, tree, err);
+    for (uint32_t i = 0; i < tree->count && st == ST_OK; i++) {
+        if (tree->nodes[i].kind != IMAGE_FOLDER)
+            continue;
+        if (tree->nodes[i].bytes > left)
+            return no_image(err, "more folder blocks than it has", i);
+        left -= tree->nodes[i].bytes;
+        st = decode_folder(image, i, tree, err);
+    }
     if (st == ST_OK && tree->count != count)
         st = no_image(err, "fewer entries than inodes", tree->count);
     return st;

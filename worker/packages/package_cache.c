@@ -166,6 +166,34 @@ static void begin(struct package_cache *cache)
     cache->is_beginning = false;
 }
 
+/* Off the list, so that who is told of a failure may ask again. */
+static void unlist(struct fetch *fetch)
+{
+    struct package_cache *cache = fetch->context;
+    struct fetch **at;
+
+    for (at = &cache->fetches; *at != fetch; at = &(*at)->next)
+        CHECK(*at != NULL);
+    *at = fetch->next;
+}
+
+static void failed(struct fetch *fetch, uint32_t index)
+{
+    struct package_cache *cache = fetch->context;
+    const struct package_result *result = &fetch->result;
+
+    unlist(fetch);
+    cache->table.entries[index].users = 0;
+    if (fetch->is_left)
+        package_unclaim(&cache->table, index);
+    else
+        package_gone(&cache->table, index);
+    cache->disk_full = result->status == ST_IO;
+    log_event(LOG_WARN, "package_not_fetched", LS("package", fetch->hex),
+              LS("status", status_name(result->status)), LS("error", result->text));
+    tell(&fetch->until_stored, result);
+}
+
 /* The package is here, or it is not.  Those who wait for the image to be stored hold it as well. */
 static void told(struct fetch *fetch)
 {
@@ -180,12 +208,7 @@ static void told(struct fetch *fetch)
         cache->table.entries[index].unzipped_bytes = result->unzipped_bytes;
         package_hold(&cache->table, index); /* until it has ended */
     } else {
-        cache->table.entries[index].users = 0;
-        package_gone(&cache->table, index);
-        cache->disk_full = result->status == ST_IO;
-        log_event(LOG_WARN, "package_not_fetched", LS("package", fetch->hex),
-                  LS("status", status_name(result->status)), LS("error", result->text));
-        tell(&fetch->until_stored, result);
+        failed(fetch, index);
     }
     tell(&fetch->waiters, result);
     begin(cache);
@@ -194,15 +217,11 @@ static void told(struct fetch *fetch)
 static void ended(struct fetch *fetch)
 {
     struct package_cache *cache = fetch->context;
-    uint32_t index = package_find(&cache->table, fetch->hash);
-    struct fetch **at;
 
-    for (at = &cache->fetches; *at != fetch; at = &(*at)->next)
-        CHECK(*at != NULL);
-    *at = fetch->next;
     if (fetch->result.status == ST_OK) {
+        unlist(fetch);
         tell(&fetch->until_stored, &fetch->result);
-        package_drop(&cache->table, index);
+        package_drop(&cache->table, package_find(&cache->table, fetch->hash));
     }
     fetch_free(fetch);
     evict(cache);
@@ -286,6 +305,9 @@ static void listed(void *context, const struct package_result *result)
 {
     struct package_cache *cache = context;
 
+    if (result->status != ST_OK)
+        log_event(LOG_WARN, "packages_not_swept", LS("error", result->text),
+                  LS("then", "what a former run left stays until the next start"));
     cache->is_listed = true;
     cache->images = result->images;
     for (size_t i = 0; i < result->here_count; i++)

@@ -15,6 +15,12 @@ enum {
     GUESS_BYTES_PER_US = 200,
 };
 
+/* Nobody has seen it come. */
+static uint64_t guess_us(uint64_t bytes)
+{
+    return GUESS_US + bytes / GUESS_BYTES_PER_US;
+}
+
 /* Called at each use.  Below 2^64: 2^20 uses, 2^26 us, 2^16, over 2^12 bytes at least. */
 static void appraise(struct package_table *table, struct package_entry *entry)
 {
@@ -68,7 +74,7 @@ void package_found(struct package_table *table,
     entry->state = PACKAGE_FOUND;
     entry->users = 0;
     entry->bytes = bytes;
-    entry->cost_us = GUESS_US + bytes / GUESS_BYTES_PER_US;
+    entry->cost_us = guess_us(bytes);
     appraise(table, entry);
 }
 
@@ -78,6 +84,14 @@ void package_claim(struct package_table *table, uint32_t index)
     CHECK(table->entries[index].state == PACKAGE_FOUND);
     table->entries[index].state = PACKAGE_FETCHING;
     table->entries[index].users = 1;
+}
+
+void package_unclaim(struct package_table *table, uint32_t index)
+{
+    CHECK(index < table->count);
+    CHECK(table->entries[index].state == PACKAGE_FETCHING);
+    table->entries[index].state = PACKAGE_FOUND;
+    table->entries[index].users = 0;
 }
 
 void package_hold(struct package_table *table, uint32_t index)
@@ -104,8 +118,7 @@ void package_arrived(struct package_table *table, uint32_t index, uint64_t bytes
     CHECK(entry->state == PACKAGE_FETCHING);
     entry->state = PACKAGE_READY;
     entry->bytes = bytes;
-    if (cost_us > 0)
-        entry->cost_us = cost_us;
+    entry->cost_us = cost_us > 0 ? cost_us : guess_us(bytes);
     appraise(table, entry);
 }
 

@@ -54,13 +54,15 @@ void package_found(struct package_table *table,
                    uint64_t bytes);
 /* A FOUND one is wanted: FETCHING with one user. */
 void package_claim(struct package_table *table, uint32_t index);
+/* It was not to be had, and lies there as before: FOUND without users. */
+void package_unclaim(struct package_table *table, uint32_t index);
 
 /* One more user, which is also a use. */
 void package_hold(struct package_table *table, uint32_t index);
 void package_drop(struct package_table *table, uint32_t index);
 
-/* It is here, `bytes` large, and took `cost_us` (0: as guessed before); or it is not (the entry
- * becomes free: it has no users left then). */
+/* It is here, `bytes` large, and took `cost_us` (0: not known, so guessed by its size); or it is
+ * not (the entry becomes free: it has no users left then). */
 void package_arrived(struct package_table *table, uint32_t index, uint64_t bytes, uint64_t cost_us);
 void package_gone(struct package_table *table, uint32_t index);
 

@@ -238,6 +238,8 @@ static void answered(void *context, const struct package_result *result)
 
     take_result(fetch, result);
     fetch->is_former = fetch->state == FETCH_VERIFYING;
+    if (fetch->state == FETCH_VERIFYING)
+        fetch->is_left = event == FETCH_FAILED;
     if (fetch->state == FETCH_OPENING && event == FETCH_OK) {
         memcpy(fetch->image_fds, result->fds, sizeof fetch->image_fds);
         result->fds[0] = result->fds[1] = -1;
@@ -319,6 +321,7 @@ static enum fetch_event fetch_do(struct fetch *fetch, enum fetch_action action)
 {
     switch (action) {
     case FETCH_DO_VERIFY:
+        fetch->is_left = true; /* until it is answered */
         return ask(fetch, PACKAGE_ASK_VERIFY, 0, -1);
     case FETCH_DO_MANIFEST:
         forget(fetch);

@@ -35,6 +35,7 @@ struct fetch {
     uint64_t zip_bytes;
     uint64_t started_ns;
     bool is_former;   /* it was on the disk: what it costs to get is not known */
+    bool is_left;     /* it is on the disk, and nobody could say whether it is good */
     int fd;           /* the zip, then the image that was made; a file without a name */
     int image_fds[2]; /* the image that is fetched: for writing, for reading */
     struct image_manifest *manifest;

@@ -153,15 +153,39 @@ static void serve_new_image(struct spawner *spawner, uint64_t id)
     (void)close(fds[1]);
 }
 
+/* The first slot whose environment uses a package, or any package where it is NULL; NULL: none. */
+static const struct environment *user_of(const struct spawner *spawner, const char *package)
+{
+    for (uint32_t i = 0; i < spawner->config.environments_max; i++) {
+        const struct environment *env = &spawner->environments[i];
+
+        if (env->package[0] != '\0' && (package == NULL || strcmp(env->package, package) == 0))
+            return env;
+    }
+    return NULL;
+}
+
+static enum status sweep_packages(struct spawner *spawner, struct err *err)
+{
+    const struct environment *user = user_of(spawner, NULL);
+    struct convert *convert = convert_free(spawner);
+
+    if (user != NULL)
+        return err_set(err, ST_CONFLICT, "list packages: slot %u runs, and the list comes first",
+                       user->slot);
+    if (convert == NULL)
+        return err_set(err, ST_LIMIT, "list packages: %d are being unpacked or removed",
+                       CONVERTS_MAX);
+    return convert_remove_former(convert, err);
+}
+
 static void serve_list(struct spawner *spawner, uint64_t id)
 {
     Lapwing__SpawnReply reply = LAPWING__SPAWN_REPLY__INIT;
-    struct convert *convert = convert_free(spawner);
     struct package_list *list;
     struct err err = { 0 };
 
-    reply.status = convert == NULL ? err_set(&err, ST_LIMIT, "list packages: busy")
-                                   : convert_remove_former(convert, &err);
+    reply.status = sweep_packages(spawner, &err);
     reply.text = err.text;
     list = package_list_new(&spawner->packages);
     reply.images = spawner->packages.way != PACKAGE_MOUNT_FOLDER;
@@ -173,12 +197,12 @@ static void serve_list(struct spawner *spawner, uint64_t id)
 
 static enum status serve_remove(struct spawner *spawner, const char *package, struct err *err)
 {
+    const struct environment *user = user_of(spawner, package);
     struct convert *convert = convert_free(spawner);
 
-    for (uint32_t i = 0; i < spawner->config.environments_max; i++)
-        if (strcmp(spawner->environments[i].package, package) == 0)
-            return err_set(err, ST_CONFLICT, "remove package %.16s...: slot %u uses it", package,
-                           i);
+    if (user != NULL)
+        return err_set(err, ST_CONFLICT, "remove package %.16s...: slot %u uses it", package,
+                       user->slot);
     if (convert == NULL)
         return err_set(err, ST_LIMIT, "remove package: %d are being unpacked or removed",
                        CONVERTS_MAX);
