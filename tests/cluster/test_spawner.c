@@ -131,6 +131,29 @@ TEST(all_environments_together_leave_the_host_most_of_its_process_ids)
     EXPECT_EQ(fixture_stop(&fixture), 0);
 }
 
+static void read_score(pid_t pid, char out[32])
+{
+    char path[64];
+
+    (void)snprintf(path, sizeof path, "/proc/%d/oom_score_adj", (int)pid);
+    EXPECT_EQ(file_read(AT_FDCWD, path, out, 32, NULL), ST_OK);
+}
+
+/* A child sets its own while it shares the spawner's memory, and the kernel has processes that
+ * share theirs share this, too, but for such a child. */
+TEST(the_spawner_does_not_go_before_services_when_the_host_is_out_of_memory)
+{
+    char before[32];
+    char after[32];
+
+    read_score(getpid(), before);
+    fixture_start(&fixture, false);
+    fixture_run(&fixture, (const char *const[]){ "exit", NULL }, &run);
+    read_score(fixture.spawner, after);
+    EXPECT_TEXT(after, before);
+    EXPECT_EQ(fixture_stop(&fixture), 0);
+}
+
 TEST(who_connects_first_to_a_listening_socket_is_the_agent)
 {
     fixture_prepare(&fixture, false);
