@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -107,21 +108,56 @@ void fixture_prepare(struct fixture *fixture, bool outbound)
     copy_program(getenv("LAPWING_PROBE"), path);
 }
 
+/* Its end is `theirs`; it does not hold ours, whose closing it is to see. */
+static void fork_spawner(struct fixture *fixture, int ours, int theirs)
+{
+    (void)fflush(NULL);
+    fixture->spawner = fork();
+    CHECK(fixture->spawner >= 0);
+    if (fixture->spawner == 0) {
+        (void)close(ours);
+        run_spawner(fixture, theirs);
+    }
+    (void)close(theirs);
+}
+
 void fixture_launch(struct fixture *fixture)
 {
     int pair[2];
     struct err err = { 0 };
 
     CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
-    (void)fflush(NULL);
-    fixture->spawner = fork();
-    CHECK(fixture->spawner >= 0);
-    if (fixture->spawner == 0) {
-        (void)close(pair[0]);
-        run_spawner(fixture, pair[1]);
-    }
-    (void)close(pair[1]);
+    fork_spawner(fixture, pair[0], pair[1]);
     CHECK(spawner_client_init(&fixture->client, pair[0], &err) == ST_OK);
+}
+
+static void listen_address(const struct fixture *fixture, struct sockaddr_un *out)
+{
+    *out = (struct sockaddr_un){ .sun_family = AF_UNIX };
+    (void)snprintf(out->sun_path, sizeof out->sun_path, "%s/agent", fixture->folder);
+}
+
+void fixture_launch_listening(struct fixture *fixture)
+{
+    struct sockaddr_un address;
+    int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    int ours = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    struct err err = { 0 };
+
+    CHECK(listener >= 0 && ours >= 0);
+    listen_address(fixture, &address);
+    CHECK(bind(listener, (struct sockaddr *)&address, sizeof address) == 0);
+    CHECK(listen(listener, 8) == 0);
+    fork_spawner(fixture, ours, listener);
+    CHECK(spawner_client_init(&fixture->client, ours, &err) == ST_OK);
+}
+
+void fixture_connect(struct fixture *fixture)
+{
+    struct sockaddr_un address;
+
+    listen_address(fixture, &address);
+    CHECK(connect(fixture->client.fd, (struct sockaddr *)&address, sizeof address) == 0);
 }
 
 void fixture_start(struct fixture *fixture, bool outbound)
@@ -413,7 +449,7 @@ static bool process_is_zombie(const char *folder)
     return state == 'Z' || state == 'X';
 }
 
-unsigned leftover_processes(uid_t first, uid_t last)
+unsigned processes_of(uid_t first, uid_t last, pid_t *out, unsigned max)
 {
     DIR *list = opendir("/proc");
     unsigned count = 0;
@@ -426,11 +462,19 @@ unsigned leftover_processes(uid_t first, uid_t last)
             continue;
         /* The task folder's owner is the process's uid whatever else is hidden. */
         (void)snprintf(path, sizeof path, "/proc/%s", entry->d_name);
-        if (stat(path, &info) == 0 && info.st_uid >= first && info.st_uid <= last &&
-            !process_is_zombie(path))
-            count++;
+        if (stat(path, &info) != 0 || info.st_uid < first || info.st_uid > last ||
+            process_is_zombie(path))
+            continue;
+        if (count < max)
+            out[count] = (pid_t)atoi(entry->d_name);
+        count++;
     }
     if (list != NULL)
         (void)closedir(list);
     return count;
+}
+
+unsigned leftover_processes(uid_t first, uid_t last)
+{
+    return processes_of(first, last, NULL, 0);
 }

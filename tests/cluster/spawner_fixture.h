@@ -28,6 +28,10 @@ const char *fixture_missing(void);
  * outbound. */
 void fixture_prepare(struct fixture *fixture, bool outbound);
 void fixture_launch(struct fixture *fixture);
+/* With a socket that listens, as of a service manager, in place of an agent; and become its agent.
+ */
+void fixture_launch_listening(struct fixture *fixture);
+void fixture_connect(struct fixture *fixture);
 /* Both. */
 void fixture_start(struct fixture *fixture, bool outbound);
 /* Close the agent's end and wait for the spawner; returns its exit status. */
@@ -80,5 +84,7 @@ bool run_says(const struct run *run, const char *line);
 /* How many processes, cgroup folders, interfaces are there of an instance. */
 unsigned leftover_groups(const char *instance);
 unsigned leftover_processes(uid_t first, uid_t last);
+/* Which they are, the first `max` of them; how many there are. */
+unsigned processes_of(uid_t first, uid_t last, pid_t *out, unsigned max);
 
 #endif

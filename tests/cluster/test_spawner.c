@@ -1,7 +1,10 @@
 /* Environments as functions and the agent see them; needs root. */
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -126,6 +129,62 @@ TEST(all_environments_together_leave_the_host_most_of_its_process_ids)
     EXPECT(together > 0);
     EXPECT(together <= ids / CGROUP_PROCESS_SHARE);
     EXPECT_EQ(fixture_stop(&fixture), 0);
+}
+
+static void read_score(pid_t pid, char out[32])
+{
+    char path[64];
+
+    (void)snprintf(path, sizeof path, "/proc/%d/oom_score_adj", (int)pid);
+    EXPECT_EQ(file_read(AT_FDCWD, path, out, 32, NULL), ST_OK);
+}
+
+/* A child sets its own while it shares the spawner's memory, and the kernel has processes that
+ * share theirs share this, too, but for such a child. */
+TEST(the_spawner_does_not_go_before_services_when_the_host_is_out_of_memory)
+{
+    char before[32];
+    char after[32];
+
+    read_score(getpid(), before);
+    fixture_start(&fixture, false);
+    fixture_run(&fixture, (const char *const[]){ "exit", NULL }, &run);
+    read_score(fixture.spawner, after);
+    EXPECT_TEXT(after, before);
+    EXPECT_EQ(fixture_stop(&fixture), 0);
+}
+
+TEST(who_connects_first_to_a_listening_socket_is_the_agent)
+{
+    fixture_prepare(&fixture, false);
+    fixture_launch_listening(&fixture);
+    fixture_connect(&fixture);
+    fixture_run(&fixture, (const char *const[]){ "exit", NULL }, &run);
+    EXPECT_EQ(run.status, ST_OK);
+    EXPECT_EQ(fixture_stop(&fixture), 0);
+    EXPECT_EQ(leftover_groups(fixture.config.instance), 0);
+}
+
+/* Has it come to where it sleeps? */
+static bool sleeps(pid_t pid)
+{
+    char path[64];
+    char text[256];
+
+    (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    return file_read(AT_FDCWD, path, text, sizeof text, NULL) == ST_OK &&
+           strstr(text, ") S ") != NULL;
+}
+
+TEST(a_spawner_to_which_nobody_connects_obeys_sigterm)
+{
+    fixture_prepare(&fixture, false);
+    fixture_launch_listening(&fixture);
+    while (!sleeps(fixture.spawner))
+        (void)poll(NULL, 0, 1);
+    EXPECT_EQ(kill(fixture.spawner, SIGTERM), 0);
+    EXPECT_EQ(fixture_stop(&fixture), 128 + SIGTERM);
+    EXPECT_EQ(leftover_groups(fixture.config.instance), 0);
 }
 
 static unsigned ask(Lapwing__SpawnRequest__WhatCase what, uint32_t slot)

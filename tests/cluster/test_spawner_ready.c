@@ -221,26 +221,32 @@ static bool wait_for_processes(unsigned want)
     return pool_processes() == want;
 }
 
+static bool is_init(pid_t pid)
+{
+    char path[64];
+    char name[32] = "";
+    FILE *file;
+
+    (void)snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
+    file = fopen(path, "re");
+    if (file == NULL)
+        return false;
+    (void)fgets(name, sizeof name, file);
+    (void)fclose(file);
+    return strncmp(name, "lapwing-init", strlen("lapwing-init")) == 0;
+}
+
 /* Kill every interpreter that belongs to a user of the pool; lapwing-init follows by itself. */
 static unsigned kill_interpreters(void)
 {
+    pid_t pids[64];
+    unsigned found = processes_of(pool_first(), pool_first() + 60, pids, ARRAY_LEN(pids));
     unsigned count = 0;
 
-    for (uid_t uid = pool_first(); uid < pool_first() + 60; uid++) {
-        char command[128];
-        FILE *list;
-        int pid;
-
-        if (leftover_processes(uid, uid) == 0)
-            continue;
-        (void)snprintf(command, sizeof command, "ps -o pid=,comm= -U %u | grep -v lapwing-init",
-                       (unsigned)uid);
-        list = popen(command, "re");
-        CHECK(list != NULL);
-        while (fscanf(list, "%d %*[^\n]", &pid) == 1)
-            count += kill(pid, SIGKILL) == 0;
-        (void)pclose(list);
-    }
+    CHECK(found <= ARRAY_LEN(pids));
+    for (unsigned i = 0; i < found; i++)
+        if (!is_init(pids[i]))
+            count += kill(pids[i], SIGKILL) == 0;
     return count;
 }
 

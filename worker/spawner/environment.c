@@ -46,7 +46,7 @@ void environment_release(struct environment *env)
     if (env->group.core >= 0) {
         spawner_close_watched(env->spawner, &env->group.oom_event);
         if (cgroup_remove(&env->spawner->groups, &env->group, &err) != ST_OK)
-            log_event(LOG_WARN, "control_group_left", LU("slot", env->slot), LS("why", err.text),
+            log_event(LOG_WARN, "control_group_left", LS("why", err.text),
                       LS("then", "removed at the end"));
     }
     ready_pool_give_user(&env->spawner->ready, env->user);

@@ -2,8 +2,8 @@
  *
  * libseccomp compares each number it knows; there are 450 of them, but only some 80 runs of
  * neighbours with the same answer.  The kernel translates, checks and compiles a filter each time
- * it is loaded, once a start, so its length is time: 458 instructions 75 to 100 us, 190 of them
- * half of that. */
+ * it is loaded, once a start, so its length is time: 458 instructions took 102 us, and 194 that
+ * answer the same 53. */
 #ifndef WORKER_SPAWNER_FILTER_RANGES_H
 #define WORKER_SPAWNER_FILTER_RANGES_H
 

@@ -32,9 +32,11 @@
 enum {
     ANSWER_MS_MAX = 5000,
     DESCRIPTORS_OWN = 64,
-    DESCRIPTORS_ENVIRONMENT = 14, /* with its slot's user namespace */
-    DESCRIPTORS_PREPARED = 8,     /* a control group; a network namespace has 5 */
-    DESCRIPTORS_READY = 18,       /* an environment that nobody was told of yet */
+    DESCRIPTORS_ENVIRONMENT =
+        14, /* with two user namespaces: its slot's, and that of one that waited */
+    DESCRIPTORS_PREPARED = 8, /* a control group; a network namespace has 5 */
+    DESCRIPTORS_READY = 18,   /* an environment that nobody was told of yet */
+    DESCRIPTORS_CONVERT = 14, /* with its user namespace */
 };
 enum pool { POOL_NETWORKS, POOL_GROUPS, POOL_USERS, POOL_READY, POOLS };
 
@@ -481,7 +483,8 @@ static void init_tables(struct spawner *spawner)
 static void look_at_limits(const struct spawner *spawner)
 {
     const struct spawner_config *config = &spawner->config;
-    uint32_t wanted = DESCRIPTORS_OWN + config->environments_max * DESCRIPTORS_ENVIRONMENT +
+    uint32_t wanted = DESCRIPTORS_OWN + CONVERTS_MAX * DESCRIPTORS_CONVERT +
+                      config->environments_max * DESCRIPTORS_ENVIRONMENT +
                       (config->netns_pool + config->group_pool) * DESCRIPTORS_PREPARED +
                       config->ready.kinds_max * config->ready.pool * DESCRIPTORS_READY;
 

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -72,7 +73,13 @@ static enum status make(uid_t outside, int *out_fd, struct err *err)
         return err_set_errno(err, ST_IO, errno, "make a pipe");
     held = ends[0];
     hold = ends[1];
+    /* A sandbox that shared our memory has left it undumpable (sandbox_child.c), and so would be
+     * the copy, whose namespace could then be opened with CAP_SYS_PTRACE only.  A spawner under a
+     * service manager has no such right. */
+    (void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
     pid = syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0);
+    if (pid != 0)
+        (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     if (pid == 0) {
         char none;
 
