@@ -48,6 +48,14 @@ const char *fixture_missing(void)
     return st == ST_OK ? NULL : err.text;
 }
 
+void fixture_skip_if(const char *missing)
+{
+    if (missing == NULL)
+        return;
+    (void)printf("1..0 # SKIP %s\n", missing);
+    exit(0);
+}
+
 static void copy_program(const char *from, const char *to)
 {
     char command[512];

@@ -23,6 +23,8 @@ struct fixture {
 
 /* Why the tests of this file cannot run here, or NULL. */
 const char *fixture_missing(void);
+/* Before the first test, with a reason: say that none is run, and end. */
+void fixture_skip_if(const char *missing);
 
 /* Make folders and configuration, which the test may change, then start; `outbound` as [network]
  * outbound. */

@@ -23,12 +23,7 @@ static struct fixture fixture;
 
 __attribute__((constructor)) static void skip_where_it_cannot_run(void)
 {
-    const char *missing = fixture_missing();
-
-    if (missing == NULL)
-        return;
-    (void)printf("1..0 # SKIP %s\n", missing);
-    exit(0);
+    fixture_skip_if(fixture_missing());
 }
 
 /* The kernel's number for the network namespace that a socket is in; unlike the inode's, it is

@@ -22,12 +22,7 @@ static uint64_t fixture_idle_ms = IDLE_MS;
 
 __attribute__((constructor)) static void skip_where_it_cannot_run(void)
 {
-    const char *missing = fixture_missing();
-
-    if (missing == NULL)
-        return;
-    (void)printf("1..0 # SKIP %s\n", missing);
-    exit(0);
+    fixture_skip_if(fixture_missing());
 }
 
 static void start_fixture(uint32_t kinds, uint32_t pool)
