@@ -113,6 +113,41 @@ TEST(pools_have_sizes_and_bounds)
     test_case = NULL;
 }
 
+/* A /22 has 1007 addresses for environments; 8 are in the pool, 16 for ready ones where any are
+ * kept. */
+static const struct {
+    const char *environments;
+    const char *ready;
+    enum status want;
+} subnets[] = {
+    { "--spawner.environments_max=983", "--spawner.ready_pool=2", ST_OK },
+    { "--spawner.environments_max=984", "--spawner.ready_pool=2", ST_BAD_INPUT },
+    { "--spawner.environments_max=999", "--spawner.ready_pool=0", ST_OK },
+    { "--spawner.environments_max=1000", "--spawner.ready_pool=0", ST_BAD_INPUT },
+};
+
+TEST(a_subnet_has_an_address_for_each_environment)
+{
+    for (size_t i = 0; i < ARRAY_LEN(subnets); i++) {
+        char *argv[] = { (char *)"lapwing-spawner",
+                         (char *)"--spawner.instance=a",
+                         (char *)"--spawner.packages_dir=/p",
+                         (char *)"--network.subnet=10.0.0.0/22",
+                         (char *)(uintptr_t)subnets[i].environments,
+                         (char *)(uintptr_t)subnets[i].ready };
+        struct spawner_config config;
+        struct config *read = NULL;
+        struct err err = { 0 };
+
+        test_case = subnets[i].environments;
+        EXPECT_EQ(config_load(spawner_options, (int)ARRAY_LEN(argv), argv, &read, &err), ST_OK);
+        EXPECT_EQ(spawner_config_read(read, "/", &config, &err), subnets[i].want);
+        EXPECT_EQ(strstr(err.text, "1007") != NULL, subnets[i].want != ST_OK);
+        config_free(read);
+    }
+    test_case = NULL;
+}
+
 static const struct {
     const char *line;
     bool want;

@@ -33,7 +33,7 @@ static uint64_t now_ms(void)
     return clock_lease_ns(&clock_system) / 1000000;
 }
 
-static uint32_t capacity_of(const struct ready_limits *limits)
+uint32_t ready_pool_capacity(const struct ready_limits *limits)
 {
     uint32_t most = limits->kinds_max * limits->pool;
 
@@ -42,7 +42,7 @@ static uint32_t capacity_of(const struct ready_limits *limits)
 
 uint32_t ready_pool_users(const struct ready_limits *limits, uint32_t slots)
 {
-    uint32_t capacity = capacity_of(limits);
+    uint32_t capacity = ready_pool_capacity(limits);
 
     return capacity == 0 ? 0 : capacity + slots;
 }
@@ -464,7 +464,7 @@ void ready_pool_init(struct ready_pool *pool,
     CPU_ZERO(&usable);
     (void)sched_getaffinity(0, sizeof usable, &usable);
     pool->processors = (uint32_t)CPU_COUNT(&usable);
-    pool->count = capacity_of(limits);
+    pool->count = ready_pool_capacity(limits);
     pool->user_count = ready_pool_users(limits, spawner->config.environments_max);
     pool->list = must_calloc(pool->count + 1, sizeof *pool->list);
     pool->users = must_calloc(pool->user_count + 1, sizeof *pool->users);

@@ -58,6 +58,8 @@ struct ready_pool {
     bool *users;
 };
 
+/* How many of such environments there may be at once, those that are ending counted. */
+uint32_t ready_pool_capacity(const struct ready_limits *limits);
 /* How many users of their own such environments need, for so many slots; 0 where none are kept. */
 uint32_t ready_pool_users(const struct ready_limits *limits, uint32_t slots);
 

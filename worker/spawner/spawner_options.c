@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "worker/spawner/ready_pool.h"
+#include "worker/spawner/router.h"
 #include "worker/spawner/spawner_config.h"
 
 // clang-format off
@@ -55,6 +57,21 @@ static void read_program(const struct config *read,
         (void)snprintf(out, PATH_MAX, "%.3000s/%s", program_dir, program);
 }
 
+/* One each, also for what waits to be used. */
+static enum status check_addresses(const struct spawner_config *config, struct err *err)
+{
+    uint32_t wanted =
+        config->environments_max + config->netns_pool + ready_pool_capacity(&config->ready);
+    uint32_t places = router_places(config);
+
+    if (wanted <= places)
+        return ST_OK;
+    return err_set(err, ST_BAD_INPUT,
+                   "network.subnet: addresses for %u environments, want %u for environments_max, "
+                   "netns_pool and what ready_pool and ready_kinds keep",
+                   places, wanted);
+}
+
 static enum status check_together(const struct spawner_config *config, struct err *err)
 {
     if (!instance_name_valid(config->instance))
@@ -73,7 +90,7 @@ static enum status check_together(const struct spawner_config *config, struct er
     if (config->subnet.prefix < 8 || config->subnet.prefix > 22)
         return err_set(err, ST_BAD_INPUT, "network.subnet: prefix %u, want 8 to 22",
                        config->subnet.prefix);
-    return ST_OK;
+    return check_addresses(config, err);
 }
 
 static enum status read_package_mount(const struct config *read,
